@@ -1,0 +1,72 @@
+/**
+ * Every reason for which the egress proxy refuses, in one table: its status and what the author of the job can
+ * do about it. `status` is that of the answer; 0 where the bytes are inside a tunnel and it is closed unanswered.
+ */
+export const DENIALS = {
+  // The request itself.
+  'malformed-target': {
+    status: 400,
+    help: 'the request target is not a host name or IP address with a port: write it as host:port for CONNECT, http://host/path otherwise',
+  },
+  'malformed-request': { status: 400, help: 'the request is not well-formed HTTP/1.1' },
+  'unsupported-scheme': {
+    status: 400,
+    help: 'only http:// requests are proxied in absolute form: use CONNECT for https',
+  },
+  'unsupported-upgrade': {
+    status: 403,
+    help: 'Upgrade is not proxied over plain HTTP: use wss:// (a tunnel) for WebSockets',
+  },
+  'header-timeout': { status: 408, help: 'the request head did not arrive in time' },
+  'headers-too-large': { status: 431, help: 'the request head is larger than the proxy accepts' },
+  // Policy.
+  'operator-denied': { status: 403, help: 'the operator of this node does not let jobs reach this host' },
+  'domain-not-allowed': {
+    status: 403,
+    help: 'add the host to Network.Domains of the job (on the command line: --domain HOST)',
+  },
+  'port-not-allowed': {
+    status: 403,
+    help: 'add HOST:PORT to Network.Domains of the job (on the command line: --domain HOST:PORT)',
+  },
+  'address-not-public': {
+    status: 403,
+    help: 'the host resolves to an address that is not public: only the operator can allow it (--allow-address)',
+  },
+  'address-of-node': {
+    status: 403,
+    help: 'the host resolves to an address of the node itself: only the operator can allow it (--allow-address)',
+  },
+  'proxy-loop': { status: 403, help: 'the target is a listener of jobgate itself' },
+  'client-not-allowed': { status: 403, help: 'this proxy serves another job' },
+  // Reaching the host.
+  'name-not-found': { status: 502, help: 'the host name does not resolve' },
+  'dns-failed': { status: 502, help: 'the name servers of the node did not give an answer' },
+  'dns-timeout': { status: 504, help: 'the name servers of the node did not answer in time' },
+  'connect-failed': { status: 502, help: 'the host refused the connection or could not be reached' },
+  'connect-timeout': { status: 504, help: 'the host did not accept the connection in time' },
+  'upstream-failed': { status: 502, help: "the node's upstream proxy refused or failed" },
+  'origin-broken': { status: 502, help: 'the host sent an answer that is not HTTP/1.1' },
+  // Inside a tunnel.
+  'tunnel-not-web': { status: 0, help: 'a tunnel carries TLS or HTTP only' },
+  'tls-malformed': { status: 0, help: 'the tunnel does not begin with a well-formed TLS ClientHello' },
+  'tls-no-name': { status: 0, help: 'the TLS ClientHello names no host (SNI)' },
+  'tls-other-name': { status: 0, help: 'the TLS ClientHello names another host than CONNECT did' },
+  'hello-timeout': { status: 0, help: 'the tunnel stayed silent after CONNECT' },
+  'other-authority': { status: 421, help: 'Host inside the tunnel is another than that of CONNECT' },
+  'connect-in-tunnel': { status: 400, help: 'CONNECT inside a tunnel is not proxied' },
+  // Limits.
+  'too-many-connections': { status: 429, help: 'the job has too many connections to its proxy: close some' },
+  'connection-rate': { status: 429, help: 'the job opens connections too fast: slow down' },
+  'too-many-tunnels': { status: 429, help: 'the job has too many tunnels: close some' },
+  'too-many-requests': { status: 429, help: 'the job has too many requests in flight: wait for some' },
+  'too-many-dials': {
+    status: 429,
+    help: 'the job opens too many connections to hosts at once: wait for some',
+  },
+  'too-many-lookups': { status: 429, help: 'the job looks up too many names at once: wait for some' },
+  // Lifecycle.
+  closing: { status: 503, help: 'the gateway of the job is closing' },
+} as const satisfies Record<string, { status: number; help: string }>;
+
+export type DenialReason = keyof typeof DENIALS;

@@ -1,0 +1,104 @@
+/**
+ * What one job may reach, as plain serialisable values: a gateway may live in another process.
+ * The job's part can be stored in labels; the operator's part is always read from configuration.
+ */
+export interface EgressPolicy {
+  readonly job: JobPolicy;
+  readonly operator: OperatorPolicy;
+}
+
+/** What the job declared, once admission accepted it. */
+export interface JobPolicy {
+  /** Job id, `[A-Za-z0-9._-]{1,128}`. */
+  readonly job: string;
+  /** Execution id, same grammar; stamped on requests in preference to the job id. */
+  readonly execution?: string;
+  /** Allowlist entries: `example.com`, `.example.com`, `example.com:8443`, `192.0.2.1`, `[2001:db8::1]:8443`. Empty denies everything. */
+  readonly allow: readonly string[];
+  /** Limit in bit/s for each direction, over all connections of the job; null is unlimited. */
+  readonly rate: number | null;
+}
+
+/** What the operator of the node decided; beats the job's part. */
+export interface OperatorPolicy {
+  /** `host[:port]` entries, dot entries included, that no job may reach, also by the addresses they resolve to. */
+  readonly deny: readonly string[];
+  /** `CIDR[:port]` exceptions to the public-addresses rule. IPv6 with a port in brackets: `[fd00::/8]:443`. */
+  readonly allowAddresses: readonly string[];
+  /** Ports below 1024, beside 80 and 443, that a job's `:port` entry may add. */
+  readonly allowPorts: readonly number[];
+  /** Addresses of this node that are on no interface (a cloud's public address); refused like the interfaces' own. */
+  readonly nodeAddresses: readonly string[];
+  /** Extra answers of the proxy's resolver, `[name, address]`; judged like any answer. */
+  readonly addHosts: readonly (readonly [name: string, address: string])[];
+  /** `default`: servers of /etc/resolv.conf; `system`: getaddrinfo; else `ADDR[:PORT]` of a DNS server. */
+  readonly dns: string;
+  /** `http://`, `socks5://` or `socks5h://` proxy that all traffic leaves through. */
+  readonly upstream?: string;
+  /** Inspect the first bytes of tunnels (TLS ClientHello or HTTP). Off only for operators who know why. */
+  readonly checkTunnels: boolean;
+  /** Name of the header that carries the execution or job id on plain HTTP requests. */
+  readonly jobHeader: string;
+  /** Burst of the token buckets, in bytes. */
+  readonly burst: number;
+  readonly limits: Limits;
+}
+
+/** Per job; every one has a denial reason of its own. */
+export interface Limits {
+  /** Open connections of the job to the proxy. */
+  readonly connections: number;
+  /** New connections per second (averaged over a second's worth of burst). */
+  readonly connectionsPerSecond: number;
+  /** CONNECT tunnels open at once. */
+  readonly tunnels: number;
+  /** Plain HTTP requests in flight at once. */
+  readonly requests: number;
+  /** Connection attempts to origins at once. */
+  readonly dials: number;
+  /** DNS look-ups at once. */
+  readonly lookups: number;
+  /** Request and response heads, bytes. */
+  readonly headerBytes: number;
+  /** Time to receive a request head, ms. */
+  readonly headerTimeoutMs: number;
+  /** Time a tunnel may stay without a byte in either direction, ms; waiting for the limiter is not idle. */
+  readonly tunnelIdleMs: number;
+  /** Time to receive the first bytes of a tunnel, ms. */
+  readonly helloTimeoutMs: number;
+  /** Time for a DNS look-up, ms. */
+  readonly dnsTimeoutMs: number;
+  /** Time for a connection attempt over all addresses, ms. */
+  readonly connectTimeoutMs: number;
+}
+
+/** 10 Mbit/s, the reference's rate: 10,000,000 bit/s = 1,250,000 byte/s. */
+export const DEFAULT_RATE = 10_000_000;
+
+export const DEFAULT_LIMITS: Limits = {
+  connections: 10_000,
+  connectionsPerSecond: 1_000,
+  tunnels: 9_500,
+  requests: 1_000,
+  dials: 256,
+  lookups: 32,
+  headerBytes: 65_536,
+  headerTimeoutMs: 30_000,
+  tunnelIdleMs: 3_600_000,
+  helloTimeoutMs: 10_000,
+  dnsTimeoutMs: 5_000,
+  connectTimeoutMs: 10_000,
+};
+
+export const DEFAULT_OPERATOR_POLICY: OperatorPolicy = {
+  deny: [],
+  allowAddresses: [],
+  allowPorts: [],
+  nodeAddresses: [],
+  addHosts: [],
+  dns: 'default',
+  checkTunnels: true,
+  jobHeader: 'X-Bacalhau-Job-ID',
+  burst: 49_152,
+  limits: DEFAULT_LIMITS,
+};
