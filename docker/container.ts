@@ -1,0 +1,232 @@
+import type Dockerode from 'dockerode';
+import { demux } from './demux.js';
+import { EngineError, engineMessage, engineStatus } from './errors.js';
+
+/** What a job runs, in the engine's terms. */
+export interface ContainerSpec {
+  /** Name of the container; the engine makes one up where absent. */
+  readonly name?: string;
+  readonly image: string;
+  readonly entrypoint?: readonly string[];
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingDirectory?: string;
+  readonly user?: string;
+  readonly mounts: readonly Mount[];
+  readonly memoryBytes?: number;
+  /** Number of CPUs, fractions allowed. */
+  readonly cpus?: number;
+  readonly platform?: string;
+  /** Keep stdin open and attach to it. */
+  readonly stdin: boolean;
+}
+
+export interface Mount {
+  /** Absolute path on the engine's host, or the name of a volume. */
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+/** Which network the container gets. `isolated` names a gateway's network. */
+export type Attachment =
+  | { readonly kind: 'isolated'; readonly network: string }
+  | { readonly kind: 'none' | 'bridge' | 'host' };
+
+const PIDS = 4096;
+const LOG_BYTES = '10m';
+
+/**
+ * Create options that a container on an isolated network must have, whoever starts it: no raw sockets (hand-made
+ * frames reach IPv6 services of the host otherwise), no network administration, no way to regain them, no IPv6, and
+ * a resolver that fails fast (one attempt of one second at the container's own loopback, no search list).
+ */
+export function isolatedOptions(
+  network: string,
+): Dockerode.ContainerCreateOptions & { HostConfig: Dockerode.HostConfig } {
+  return {
+    HostConfig: {
+      NetworkMode: network,
+      CapDrop: ['NET_RAW', 'NET_ADMIN'],
+      Privileged: false,
+      SecurityOpt: ['no-new-privileges'],
+      Sysctls: { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' },
+      Dns: ['127.0.0.1'],
+      DnsOptions: ['timeout:1', 'attempts:1'],
+      DnsSearch: ['.'],
+      ...bounded(),
+    },
+  };
+}
+
+// What every job's container has, whatever its network.
+function bounded(): Pick<Dockerode.HostConfig, 'PidsLimit' | 'LogConfig' | 'RestartPolicy'> {
+  return {
+    PidsLimit: PIDS,
+    LogConfig: { Type: 'json-file', Config: { 'max-size': LOG_BYTES, 'max-file': '1' } },
+    RestartPolicy: { Name: 'no' },
+  };
+}
+
+/** The engine's create options of a job's container. */
+export function containerOptions(
+  spec: ContainerSpec,
+  attachment: Attachment,
+): Dockerode.ContainerCreateOptions {
+  const network: Dockerode.HostConfig =
+    attachment.kind === 'isolated'
+      ? isolatedOptions(attachment.network).HostConfig
+      : { NetworkMode: attachment.kind, SecurityOpt: ['no-new-privileges'], ...bounded() };
+  return {
+    ...(spec.name && { name: spec.name }),
+    Image: spec.image,
+    Cmd: [...spec.command],
+    ...(spec.entrypoint && { Entrypoint: [...spec.entrypoint] }),
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    ...(spec.workingDirectory && { WorkingDir: spec.workingDirectory }),
+    ...(spec.user && { User: spec.user }),
+    ...(spec.platform && { platform: spec.platform }),
+    AttachStdin: spec.stdin,
+    AttachStdout: true,
+    AttachStderr: true,
+    OpenStdin: spec.stdin,
+    StdinOnce: spec.stdin,
+    HostConfig: {
+      ...network,
+      Mounts: spec.mounts.map((mount) => ({
+        Type: mount.source.startsWith('/') ? 'bind' : 'volume',
+        Source: mount.source,
+        Target: mount.target,
+        ReadOnly: mount.readOnly,
+      })),
+      ...(spec.memoryBytes && { Memory: spec.memoryBytes }),
+      ...(spec.cpus && { NanoCpus: Math.round(spec.cpus * 1e9) }),
+    },
+  };
+}
+
+/** Where the job's input comes from and its output goes. */
+export interface Stdio {
+  readonly stdin?: NodeJS.ReadableStream;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+}
+
+/** The image's command cannot be started. `exitCode` is that of `docker run`: 127 not found, 126 not executable. */
+export class CommandError extends EngineError {
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** A job's container that was started. Disposing removes it, running or not. */
+export interface StartedContainer extends AsyncDisposable {
+  readonly id: string;
+  /** Settles with the exit code once the job has ended and its output is written. */
+  readonly exited: Promise<number>;
+  /** Its address on a network; undefined when it already ended. */
+  addressOn(network: string): Promise<string | undefined>;
+  /** SIGTERM, and SIGKILL after the grace period (ms). */
+  stop(graceMs: number): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/**
+ * Creates, attaches to and starts a container. On any failure it is removed again.
+ *
+ * @throws CommandError where the command cannot be started, EngineError for anything else.
+ */
+export async function startContainer(
+  docker: Dockerode,
+  options: Dockerode.ContainerCreateOptions,
+  stdio: Stdio,
+): Promise<StartedContainer> {
+  const container = await docker.createContainer(options).catch((error: unknown) => {
+    throw new EngineError(`the engine refused the container: ${engineMessage(error)}`, { cause: error });
+  });
+  try {
+    const stream = await container.attach({
+      stream: true,
+      hijack: true,
+      stdin: options.OpenStdin ?? false,
+      stdout: true,
+      stderr: true,
+    });
+    stream.on('error', () => {}); // the engine's end of it; `wait` tells what became of the container
+    const output = demux(stdio.stdout, stdio.stderr);
+    output.on('error', () => {});
+    const written = new Promise<void>((resolve) => output.once('close', resolve));
+    stream.pipe(output);
+    // Asked before the start, so that a job of a millisecond is not missed.
+    const ended = container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>;
+    ended.catch(() => {});
+    await container.start();
+    if (stdio.stdin && options.OpenStdin) stdio.stdin.pipe(stream);
+    const exited = ended.then(async ({ StatusCode }) => {
+      stdio.stdin?.unpipe(stream);
+      await written;
+      return StatusCode;
+    });
+    exited.catch(() => {});
+    return started(container, exited);
+  } catch (error) {
+    await removeContainer(container);
+    throw startError(options, error);
+  }
+}
+
+function started(container: Dockerode.Container, exited: Promise<number>): StartedContainer {
+  const remove = () => removeContainer(container);
+  return {
+    id: container.id,
+    exited: exited.catch((error: unknown) => {
+      throw new EngineError(`the engine lost the container: ${engineMessage(error)}`, { cause: error });
+    }),
+    async addressOn(network) {
+      const { NetworkSettings } = await container.inspect();
+      return NetworkSettings.Networks[network]?.IPAddress || undefined;
+    },
+    async stop(graceMs) {
+      await container.stop({ t: Math.ceil(graceMs / 1000) }).catch((error: unknown) => {
+        // 304: not running; 404: gone.
+        if (![304, 404].includes(engineStatus(error) ?? 0)) throw error;
+      });
+    },
+    remove,
+    [Symbol.asyncDispose]: remove,
+  };
+}
+
+async function removeContainer(container: Dockerode.Container): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await container.remove({ force: true, v: true });
+      return;
+    } catch (error) {
+      const status = engineStatus(error);
+      if (status === 404) return;
+      // 409: someone else removes it right now.
+      if (status === 409 && engineMessage(error).includes('already in progress')) return;
+      if (attempt === 3) {
+        throw new EngineError(
+          `container ${container.id.slice(0, 12)} cannot be removed: ${engineMessage(error)}; docker rm -f ${container.id.slice(0, 12)}`,
+          { cause: error },
+        );
+      }
+    }
+  }
+}
+
+function startError(options: Dockerode.ContainerCreateOptions, error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  const message = engineMessage(error);
+  if (/executable file not found|no such file or directory/.test(message) && /exec/.test(message)) {
+    return new CommandError(`image ${options.Image} cannot start its command: ${message}`, 127);
+  }
+  if (/exec.*permission denied|permission denied.*exec/.test(message)) {
+    return new CommandError(`image ${options.Image} cannot start its command: ${message}`, 126);
+  }
+  return new EngineError(`the engine cannot start the container: ${message}`, { cause: error });
+}

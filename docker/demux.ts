@@ -1,0 +1,53 @@
+import { Writable } from 'node:stream';
+
+const HEADER = 8;
+const STDERR = 2;
+
+/**
+ * Splits the engine's attach stream (Docker Engine API, "Stream format": an 8-byte header of stream type and
+ * big-endian length, then the payload) into stdout and stderr.
+ *
+ * Waits for `drain` before it takes more, so that a job which floods its output costs no memory here: the engine's
+ * socket fills instead.
+ */
+export function demux(stdout: NodeJS.WritableStream, stderr: NodeJS.WritableStream): Writable {
+  const header = Buffer.alloc(HEADER);
+  let have = 0;
+  let left = 0;
+  let out = stdout;
+
+  async function consume(chunk: Buffer): Promise<void> {
+    let at = 0;
+    while (at < chunk.length) {
+      if (left === 0) {
+        const taken = chunk.copy(header, have, at, at + HEADER - have);
+        have += taken;
+        at += taken;
+        if (have < HEADER) return;
+        have = 0;
+        out = header[0] === STDERR ? stderr : stdout;
+        left = header.readUInt32BE(4);
+        continue;
+      }
+      const piece = chunk.subarray(at, at + left);
+      at += piece.length;
+      left -= piece.length;
+      await write(out, piece);
+    }
+  }
+
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => void consume(chunk).then(() => done(), done),
+  });
+}
+
+function write(out: NodeJS.WritableStream, piece: Buffer): Promise<void> | undefined {
+  if (!out.writable || out.write(piece)) return;
+  return new Promise((resolve) => {
+    const settle = () => {
+      out.off('drain', settle).off('close', settle).off('error', settle);
+      resolve();
+    };
+    out.on('drain', settle).on('close', settle).on('error', settle);
+  });
+}

@@ -1,0 +1,37 @@
+/**
+ * What the docker side throws when it cannot do its work. The message is one line for a person: what is wrong,
+ * where, and what to do about it. The command line exits with 125 on it.
+ */
+export class GatewayError extends Error {
+  override readonly name: string = 'GatewayError';
+}
+
+/** The engine is not there, refuses, or answered with an error. */
+export class EngineError extends GatewayError {
+  override readonly name = 'EngineError';
+  /** HTTP status of the engine's answer, where it gave one. */
+  readonly status: number | undefined;
+  constructor(message: string, options?: { status?: number; cause?: unknown }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    this.status = options?.status;
+  }
+}
+
+/** The firewall's rules could not be read, installed or verified. Nothing may run without them. */
+export class LockdownError extends GatewayError {
+  override readonly name = 'LockdownError';
+}
+
+/** Status of an engine's error answer; undefined for anything else. */
+export function engineStatus(error: unknown): number | undefined {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
+}
+
+/** What the engine said, on one line. */
+export function engineMessage(error: unknown): string {
+  const body = (error as { json?: { message?: unknown } } | null)?.json;
+  const text =
+    typeof body?.message === 'string' ? body.message : error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, ' ').trim();
+}

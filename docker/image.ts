@@ -1,0 +1,100 @@
+import type Dockerode from 'dockerode';
+import { EngineError, engineMessage, engineStatus } from './errors.js';
+import { registryAuth } from './registry-auth.js';
+
+/** When to pull: as `docker run --pull` has it. */
+export type PullPolicy = 'missing' | 'always' | 'never';
+
+export const PULL_POLICIES: readonly PullPolicy[] = ['missing', 'always', 'never'];
+
+export interface EnsureImageOptions {
+  readonly pull?: PullPolicy;
+  /** `linux/arm64`, for engines that run several. */
+  readonly platform?: string;
+  /** Called with a line for a person now and then while a pull goes on. */
+  readonly onProgress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Makes sure that the image is on the engine, pulling it as `docker run` does: with the credentials of the Docker
+ * config, and progress that a person sees.
+ *
+ * @throws EngineError where the image is not to be had, with what to do.
+ */
+export async function ensureImage(
+  docker: Dockerode,
+  image: string,
+  options: EnsureImageOptions = {},
+): Promise<void> {
+  const pull = options.pull ?? 'missing';
+  if (pull !== 'always' && (await hasImage(docker, image))) return;
+  if (pull === 'never') {
+    throw new EngineError(
+      `image ${image} is not on the engine and --pull is never: docker pull ${image}, or build it`,
+    );
+  }
+  await pullImage(docker, image, options);
+}
+
+async function hasImage(docker: Dockerode, image: string): Promise<boolean> {
+  try {
+    await docker.getImage(image).inspect();
+    return true;
+  } catch (error) {
+    if (engineStatus(error) === 404) return false;
+    throw new EngineError(`image ${image}: ${engineMessage(error)}`, { cause: error });
+  }
+}
+
+async function pullImage(docker: Dockerode, image: string, options: EnsureImageOptions): Promise<void> {
+  // Without a tag the engine's API pulls every tag there is; the CLI means :latest.
+  const reference = /@|:[^/]*$/.test(image) ? image : `${image}:latest`;
+  options.onProgress?.(`pulling ${reference}`);
+  try {
+    const authconfig = await registryAuth(image);
+    const stream = await docker.pull(reference, {
+      ...(authconfig && { authconfig }),
+      ...(options.platform && { platform: options.platform }),
+      ...(options.signal && { abortSignal: options.signal }),
+    });
+    await followPull(docker, stream, options.onProgress);
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new EngineError(
+      `cannot pull ${reference}: ${engineMessage(error)}; check the name, log in with docker login, or build the image and use --pull never`,
+      { cause: error },
+    );
+  }
+}
+
+interface PullEvent {
+  readonly status?: string;
+  readonly id?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+}
+
+function followPull(
+  docker: Dockerode,
+  stream: NodeJS.ReadableStream,
+  say?: (line: string) => void,
+): Promise<void> {
+  const layers = new Map<string, { current: number; total: number }>();
+  let done = 0;
+  let said = performance.now();
+  const onEvent = (event: PullEvent) => {
+    if (!event.id) return;
+    const { current, total } = event.progressDetail ?? {};
+    if (event.status === 'Downloading' && current && total) layers.set(event.id, { current, total });
+    if (event.status === 'Pull complete' || event.status === 'Already exists') done++;
+    if (performance.now() - said < 1000) return;
+    said = performance.now();
+    const sum = (key: 'current' | 'total') =>
+      [...layers.values()].reduce((all, layer) => all + layer[key], 0);
+    const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
+    say?.(`pulling: ${mb(sum('current'))} of ${mb(sum('total'))} MB, ${done} layers complete`);
+  };
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()), onEvent);
+  });
+}
