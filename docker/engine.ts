@@ -99,7 +99,7 @@ function endpoint(url: string, from: string, tls?: EngineEndpoint['tls']): Engin
       `${from} is ${url}: ssh:// engines are not supported; forward the socket (ssh -L /tmp/docker.sock:/var/run/docker.sock …) and set DOCKER_HOST=unix:///tmp/docker.sock`,
     );
   }
-  const known = url.startsWith('unix://') || (/^(tcp|http|https):\/\//.test(url) && URL.canParse(url));
+  const known = url.startsWith('unix://') || (/^(tcp|http|https):\/\/[^/]/.test(url) && URL.canParse(url));
   if (!known)
     throw new EngineError(
       `${from} is ${JSON.stringify(url)}: write unix:///path/to/docker.sock or tcp://host:port`,

@@ -1,0 +1,54 @@
+/** A published weakness of the engine that concerns what a job can reach. */
+export interface KnownHole {
+  readonly id: string;
+  readonly what: string;
+  /** What jobgate does about it on such an engine. */
+  readonly covered: string;
+  /** First fixed version of each release line, newest first; a line not named and older than the first is affected. */
+  readonly fixed: readonly string[];
+}
+
+const HOLES: readonly KnownHole[] = [
+  {
+    id: 'CVE-2024-29018',
+    what: 'containers on internal networks can send DNS queries out through the engine',
+    covered: "the job's resolver is set to its own loopback, so nothing is forwarded",
+    fixed: ['26.0.0', '25.0.4', '23.0.11'],
+  },
+  {
+    id: 'CVE-2025-54410',
+    what: 'a firewalld reload removes the isolation between bridge networks',
+    covered: "jobgate's own rules are verified every few seconds and put back",
+    fixed: ['28.0.0', '25.0.13'],
+  },
+  {
+    id: 'CVE-2025-54388',
+    what: 'a firewalld reload opens published ports to the local network',
+    covered: 'jobs cannot reach published ports; other hosts can',
+    fixed: ['28.3.3', '25.0.13'],
+  },
+];
+
+/**
+ * The known holes of an engine's version. A distribution may have mended one without a new version number, so
+ * this is a hint to look, not proof.
+ */
+export function knownHoles(version: string): KnownHole[] {
+  const engine = parts(version);
+  return HOLES.filter(({ fixed }) => {
+    const sameLine = fixed.find((text) => parts(text)[0] === engine[0]);
+    return compare(engine, parts(sameLine ?? (fixed[0] as string))) < 0;
+  });
+}
+
+function parts(version: string): number[] {
+  return (/^\d+(\.\d+)*/.exec(version)?.[0] ?? '0').split('.').map(Number);
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < 3; i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
