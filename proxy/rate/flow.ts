@@ -1,0 +1,69 @@
+/** Where a flow waits for tokens. */
+export type Lane = 'sparse' | 'bulk';
+
+/**
+ * One direction of one connection, as the scheduler sees it. The fields belong to the scheduler: flows are linked
+ * into its lanes through them, so that queueing allocates nothing.
+ */
+export abstract class Flow {
+  /** Bytes asked for and not yet granted. */
+  want = 0;
+  /** Bytes granted in this pass and not yet handed over. */
+  granting = 0;
+  lane: Lane | null = null;
+  prev: Flow | null = null;
+  next: Flow | null = null;
+  /** Bytes that deficit round robin owes this flow in its present turn. */
+  deficit = 0;
+  inTurn = false;
+  /** Bytes that the flow may still take in the sparse lane, as of `creditAt`. */
+  credit = Number.POSITIVE_INFINITY;
+  creditAt = 0;
+  /** Until then a flow that comes back goes on in the bulk lane. */
+  bulkUntil = 0;
+
+  /** Whether the flow waits for tokens. */
+  get waiting(): boolean {
+    return this.lane !== null;
+  }
+
+  /** `bytes` of what was asked for may pass now. */
+  abstract granted(bytes: number): void;
+
+  /** No grant will ever come: the scheduler was closed. */
+  abstract aborted(): void;
+}
+
+/** A queue of flows with removal from the middle. */
+export class FlowList {
+  head: Flow | null = null;
+  #tail: Flow | null = null;
+  /** Bytes that its flows ask for. */
+  want = 0;
+
+  push(flow: Flow, lane: Lane): void {
+    flow.lane = lane;
+    flow.prev = this.#tail;
+    flow.next = null;
+    if (this.#tail) this.#tail.next = flow;
+    else this.head = flow;
+    this.#tail = flow;
+    this.want += flow.want;
+  }
+
+  remove(flow: Flow): void {
+    if (flow.prev) flow.prev.next = flow.next;
+    else this.head = flow.next;
+    if (flow.next) flow.next.prev = flow.prev;
+    else this.#tail = flow.prev;
+    flow.lane = flow.prev = flow.next = null;
+    this.want -= flow.want;
+  }
+
+  rotate(flow: Flow): void {
+    if (flow.next === null || flow.lane === null) return;
+    const { lane } = flow;
+    this.remove(flow);
+    this.push(flow, lane);
+  }
+}

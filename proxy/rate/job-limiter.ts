@@ -1,0 +1,82 @@
+import type net from 'node:net';
+import { type Clock, systemClock } from './clock.js';
+import { MIN_RATE } from './parse.js';
+import { Scheduler } from './scheduler.js';
+import { ThrottledSocket } from './throttled-socket.js';
+import { tickerOf } from './ticker.js';
+
+export interface JobLimiterOptions {
+  /** Bit/s for each direction; null: no limit, and no code in the path. */
+  readonly rate: number | null;
+  /**
+   * Bytes that may pass at once after a pause, default 48 KiB. Raised to 40 ms worth of the rate where that is more
+   * (above 9.8 Mbit/s): a smaller bucket would overflow between two ticks, and the job would get less than its rate.
+   */
+  readonly burst?: number;
+  readonly clock?: Clock;
+}
+
+/** Bytes; a multiple of it is what a bulk flow takes in its turn. */
+const MIN_BURST = 4_096;
+const MAX_BURST = 1_073_741_824;
+const DEFAULT_BURST = 49_152;
+/** Bursts are at least this much time of the rate: a tick, what a loaded machine adds to it, and the reserve. */
+const BURST_MS = 39;
+
+/** The two token buckets of a job, shared by all its connections: `up` for what it sends, `down` for what it gets. */
+export class JobLimiter {
+  /** Bit/s; null: unlimited. */
+  readonly rate: number | null;
+  /** Bytes; 0 where there is no limit. */
+  readonly burst: number;
+  readonly #up: Scheduler | undefined;
+  readonly #down: Scheduler | undefined;
+
+  /** @throws RangeError for a rate below 8 kbit/s, or a burst that is not a number of bytes between 4 KiB and 1 GiB */
+  constructor({ rate, burst = DEFAULT_BURST, clock = systemClock }: JobLimiterOptions) {
+    this.rate = rate;
+    this.burst = 0;
+    if (rate === null) return;
+    if (!Number.isFinite(rate) || rate < MIN_RATE) {
+      throw new RangeError(`rate ${rate} bit/s: use ${MIN_RATE} or more, or null for no limit`);
+    }
+    if (!Number.isInteger(burst) || burst < MIN_BURST || burst > MAX_BURST) {
+      throw new RangeError(`burst ${burst}: use a whole number of bytes from ${MIN_BURST} to ${MAX_BURST}`);
+    }
+    const bytesPerSecond = rate / 8;
+    this.burst = Math.max(burst, Math.ceil((bytesPerSecond * BURST_MS) / 1000));
+    const ticker = tickerOf(clock);
+    this.#up = new Scheduler({ bytesPerSecond, burst: this.burst, clock, ticker });
+    this.#down = new Scheduler({ bytesPerSecond, burst: this.burst, clock, ticker });
+  }
+
+  /**
+   * The job's accepted socket, behind the limit: what is read from it is the job's upload, what is written to it its
+   * download. Without a limit it is the socket itself. Use nothing but the result from here on.
+   */
+  throttle(socket: net.Socket): net.Socket | ThrottledSocket {
+    if (!this.#up || !this.#down) return socket;
+    return new ThrottledSocket(socket, this.#up, this.#down);
+  }
+
+  /** Counts bytes that passed outside of a throttled socket, as a debt. */
+  charge(direction: 'up' | 'down', bytes: number): void {
+    (direction === 'up' ? this.#up : this.#down)?.charge(bytes);
+  }
+
+  /** Bytes let through in each direction, charges included; 0 where there is no limit. */
+  get bytes(): { up: number; down: number } {
+    return { up: this.#up?.granted ?? 0, down: this.#down?.granted ?? 0 };
+  }
+
+  /** Ms in which at least one connection waited for tokens, for each direction. */
+  get throttledMs(): { up: number; down: number } {
+    return { up: this.#up?.waitedMs ?? 0, down: this.#down?.waitedMs ?? 0 };
+  }
+
+  /** Ends what waits for tokens, and whatever asks for some later: its sockets are destroyed. */
+  close(): void {
+    this.#up?.close();
+    this.#down?.close();
+  }
+}

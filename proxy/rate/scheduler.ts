@@ -1,0 +1,264 @@
+import { TokenBucket } from './bucket.js';
+import type { Clock } from './clock.js';
+import { type Flow, FlowList, type Lane } from './flow.js';
+import { TICK_MS, type Ticked, type Ticker } from './ticker.js';
+
+/** A slice smaller than this is not worth a write of its own, unless it is all that is asked for. */
+const MIN_SLICE = 1_400;
+/** Largest amount that bulk flows save up for, so that at high rates a chunk passes as soon as it comes. */
+const MAX_BATCH = 32_768;
+/** A bulk flow that pauses for less than this (between two chunks, say) is not taken for a new one. */
+const BULK_MEMORY_MS = 200;
+
+export interface SchedulerOptions {
+  /** Bytes per second. */
+  readonly bytesPerSecond: number;
+  /** Bytes. */
+  readonly burst: number;
+  readonly clock: Clock;
+  readonly ticker: Ticker;
+}
+
+/**
+ * Shares one token bucket among the flows of one direction of one job.
+ *
+ * Two lanes. Flows that are new or take little (`sparse`) are served first and at once, each up to a quantum that
+ * refills at a quarter of the rate; where bulk flows wait, all sparse ones together get at most half of the rate.
+ * All others (`bulk`) are served by deficit round robin, once a tick, and leave a quarter of the burst in the bucket
+ * for the sparse. So a small answer waits neither for a tick nor for a round of downloads.
+ */
+export class Scheduler implements Ticked {
+  /** Bytes granted since the start, charges included. */
+  granted = 0;
+  dueAt = Number.POSITIVE_INFINITY;
+  readonly #clock: Clock;
+  readonly #ticker: Ticker;
+  readonly #bucket: TokenBucket;
+  /** What sparse flows may still take while bulk flows wait. */
+  readonly #precedence: TokenBucket;
+  readonly #reserve: number;
+  readonly #quantum: number;
+  /** Bulk flows are served when this much is there, or all they want: at a tick, and when one arrives. */
+  readonly #tickBatch: number;
+  readonly #arrivalBatch: number;
+  readonly #sparse = new FlowList();
+  readonly #bulk = new FlowList();
+  readonly #granting: Flow[] = [];
+  #serving = false;
+  #requested = false;
+  #closed = false;
+  #waitingSince = Number.NaN;
+  #waitedMs = 0;
+
+  constructor({ bytesPerSecond, burst, clock, ticker }: SchedulerOptions) {
+    const rate = bytesPerSecond / 1000;
+    const now = clock.now();
+    this.#clock = clock;
+    this.#ticker = ticker;
+    this.#bucket = new TokenBucket(rate, burst, now);
+    this.#reserve = Math.floor(burst / 4);
+    this.#precedence = new TokenBucket(rate / 2, this.#reserve, now);
+    const bulkBurst = burst - this.#reserve;
+    const tickful = Math.floor(rate * TICK_MS);
+    this.#quantum = Math.min(Math.max(tickful, MIN_SLICE), bulkBurst);
+    this.#tickBatch = Math.min(Math.max(Math.floor(tickful / 2), MIN_SLICE), MAX_BATCH, bulkBurst);
+    this.#arrivalBatch = Math.min(Math.max(tickful, MIN_SLICE), MAX_BATCH, bulkBurst);
+  }
+
+  /** Ms in which at least one flow waited for tokens, up to now. */
+  get waitedMs(): number {
+    return Number.isNaN(this.#waitingSince)
+      ? this.#waitedMs
+      : this.#waitedMs + (this.#clock.now() - this.#waitingSince);
+  }
+
+  /**
+   * Asks for `bytes` in all, replacing what the flow asked for before. `flow.granted()` is called with parts of
+   * them as they may pass, possibly before this returns.
+   */
+  request(flow: Flow, bytes: number): void {
+    if (this.#closed) {
+      flow.aborted();
+      return;
+    }
+    if (bytes <= 0) {
+      this.withdraw(flow);
+      return;
+    }
+    if (flow.lane !== null) {
+      this.#list(flow.lane).want += bytes - flow.want;
+      flow.want = bytes;
+      return;
+    }
+    flow.want = bytes;
+    const now = this.#clock.now();
+    if (now < flow.bulkUntil) {
+      this.#bulk.push(flow, 'bulk');
+    } else {
+      this.#refillCredit(flow, now);
+      flow.deficit = 0;
+      this.#sparse.push(flow, 'sparse');
+    }
+    this.#requested = true;
+    if (!this.#serving) this.#serve(now, this.#arrivalBatch);
+  }
+
+  /** Takes the flow out: it wants nothing for now. What was granted and not yet handed over goes back. */
+  withdraw(flow: Flow): void {
+    if (flow.granting > 0) {
+      this.#bucket.giveBack(flow.granting);
+      this.granted -= flow.granting;
+      flow.granting = 0;
+    }
+    if (flow.lane === null) return;
+    this.#unlink(flow);
+    if (!this.#serving) this.#settle(this.#clock.now());
+  }
+
+  /** Counts bytes that have passed already; the flows wait until they are paid for. */
+  charge(bytes: number): void {
+    this.#bucket.take(bytes);
+    this.granted += bytes;
+  }
+
+  tick(): void {
+    this.#serve(this.#clock.now(), this.#tickBatch);
+  }
+
+  /** Aborts what waits, and whatever asks later. */
+  close(): void {
+    this.#closed = true;
+    for (const list of [this.#sparse, this.#bulk]) {
+      for (let flow = list.head; flow; flow = list.head) {
+        this.#unlink(flow);
+        flow.aborted();
+      }
+    }
+    this.#settle(this.#clock.now());
+  }
+
+  #serve(now: number, batch: number): void {
+    this.#serving = true;
+    do {
+      this.#requested = false;
+      this.#bucket.refill(now);
+      this.#serveSparse(now);
+      this.#serveBulk(now, batch);
+      if (this.#granting.length === 0) break;
+      this.#handOver();
+    } while (this.#requested);
+    this.#serving = false;
+    this.#settle(now);
+  }
+
+  #serveSparse(now: number): void {
+    this.#precedence.refill(now);
+    for (let flow = this.#sparse.head; flow; flow = this.#sparse.head) {
+      const share = Math.min(flow.want, Math.floor(flow.credit));
+      if (share < flow.want && share < MIN_SLICE) {
+        this.#unlink(flow);
+        this.#bulk.push(flow, 'bulk');
+        continue;
+      }
+      const bytes = Math.min(share, this.#sparseLevel());
+      // Whole slices only, or a full bucket would be given out in crumbs.
+      if (bytes < Math.min(share, MIN_SLICE)) return;
+      flow.credit -= bytes;
+      if (this.#bulk.head) this.#precedence.take(bytes);
+      this.#grant(flow, this.#sparse, bytes);
+      if (flow.want === 0) this.#unlink(flow);
+    }
+  }
+
+  /** Whole bytes that sparse flows may take now. */
+  #sparseLevel(): number {
+    const level = this.#bucket.level;
+    return Math.floor(this.#bulk.head ? Math.min(level, this.#precedence.level) : level);
+  }
+
+  #serveBulk(now: number, batch: number): void {
+    let available = Math.floor(this.#bucket.level) - this.#reserve;
+    if (available < Math.min(batch, this.#bulk.want)) return;
+    for (let flow = this.#bulk.head; flow && available > 0; flow = this.#bulk.head) {
+      if (!flow.inTurn) {
+        flow.inTurn = true;
+        // What a flow could not use in its last turn, because its next chunk had not come yet, is still its own.
+        flow.deficit = Math.min(flow.deficit, this.#quantum) + this.#quantum;
+      }
+      const bytes = Math.min(flow.want, flow.deficit, available);
+      flow.deficit -= bytes;
+      flow.bulkUntil = now + BULK_MEMORY_MS;
+      available -= bytes;
+      this.#grant(flow, this.#bulk, bytes);
+      if (flow.want === 0) {
+        this.#unlink(flow);
+      } else if (flow.deficit === 0) {
+        flow.inTurn = false;
+        this.#bulk.rotate(flow);
+      }
+    }
+  }
+
+  #grant(flow: Flow, list: FlowList, bytes: number): void {
+    if (flow.granting === 0) this.#granting.push(flow);
+    flow.granting += bytes;
+    flow.want -= bytes;
+    list.want -= bytes;
+    this.#bucket.take(bytes);
+    this.granted += bytes;
+  }
+
+  /** One call a flow and pass, however many slices it was granted. */
+  #handOver(): void {
+    const granting = this.#granting;
+    for (let i = 0; i < granting.length; i++) {
+      const flow = granting[i] as Flow;
+      const bytes = flow.granting;
+      // 0 if handing over to another flow has ended this one.
+      if (bytes === 0) continue;
+      flow.granting = 0;
+      flow.granted(bytes);
+    }
+    granting.length = 0;
+  }
+
+  /** After a pass: when to come back, and whether somebody waits. */
+  #settle(now: number): void {
+    const sparse = this.#sparse.head;
+    const bulk = this.#bulk.head;
+    if (!sparse && !bulk) {
+      this.dueAt = Number.POSITIVE_INFINITY;
+      this.#ticker.remove(this);
+      if (!Number.isNaN(this.#waitingSince)) {
+        this.#waitedMs += now - this.#waitingSince;
+        this.#waitingSince = Number.NaN;
+      }
+      return;
+    }
+    if (Number.isNaN(this.#waitingSince)) this.#waitingSince = now;
+    let missing = Number.POSITIVE_INFINITY;
+    if (sparse) missing = Math.min(sparse.want, MIN_SLICE) - this.#sparseLevel();
+    if (bulk) {
+      const target = this.#reserve + Math.min(this.#tickBatch, this.#bulk.want);
+      missing = Math.min(missing, target - this.#bucket.level);
+    }
+    this.dueAt = now + Math.max(0, missing) / this.#bucket.rate;
+    this.#ticker.add(this);
+  }
+
+  #refillCredit(flow: Flow, now: number): void {
+    const earned = Math.max(0, now - flow.creditAt) * (this.#bucket.rate / 4);
+    flow.credit = Math.min(this.#quantum, flow.credit + earned);
+    flow.creditAt = now;
+  }
+
+  #list(lane: Lane): FlowList {
+    return lane === 'sparse' ? this.#sparse : this.#bulk;
+  }
+
+  #unlink(flow: Flow): void {
+    if (flow.lane === null) return;
+    flow.inTurn = false;
+    this.#list(flow.lane).remove(flow);
+  }
+}
