@@ -11,8 +11,8 @@ import type { Answer, Lookup } from './resolver.js';
 const THREADS = 2;
 
 /**
- * Look-ups by getaddrinfo: /etc/hosts, NSS, whatever the system does. No TTL, so no cache. The trailing dot keeps the search
- * list out.
+ * Look-ups by getaddrinfo: /etc/hosts, NSS, whatever the system does, the search list of /etc/resolv.conf included (a
+ * trailing dot would keep it out, and /etc/hosts as well). No TTL, so no cache.
  */
 export function systemLookup(lookup: typeof dns.lookup = dns.lookup): Lookup {
   let running = 0;
@@ -49,7 +49,7 @@ export function systemLookup(lookup: typeof dns.lookup = dns.lookup): Lookup {
 
   return async (host, signal) => {
     await turn(signal);
-    const found = lookup(`${host}.`, { all: true, verbatim: true });
+    const found = lookup(host, { all: true, verbatim: true });
     // Not before the thread is free again, whether or not anyone still waits for the answer.
     found.then(release, release);
     try {
