@@ -28,6 +28,11 @@ export interface Problem {
   readonly problem: string;
 }
 
+/** A host with the port that was written behind it, if one was. */
+export interface HostPort extends Host {
+  readonly port?: number;
+}
+
 export interface AbsoluteTarget {
   readonly authority: Authority;
   /** Origin form: begins with a slash, visible ASCII, no fragment. */
@@ -74,14 +79,28 @@ export function parseHost(text: string): Parsed<Host> {
   return text.includes(':') ? parseIpv6Host(text) : parseNameOrIpv4(text);
 }
 
+/** Reads `host` or `host:port`, IPv6 in brackets: what request targets, headers and lists have in common. */
+export function parseHostPort(text: string): Parsed<HostPort> {
+  const bracketed = text.startsWith('[');
+  const close = bracketed ? text.indexOf(']') : -1;
+  if (bracketed && close < 0) return fail('a bracket is not closed');
+  const colon = bracketed ? close + 1 : text.indexOf(':');
+  const hostEnd = bracketed || colon >= 0 ? colon : text.length;
+  const host = bracketed ? parseIpv6Host(text.slice(1, close)) : parseNameOrIpv4(text.slice(0, hostEnd));
+  if (!host.ok || hostEnd === text.length) return host;
+  if (text.charCodeAt(hostEnd) !== 0x3a) return fail('something else than a port follows the bracket');
+  const port = parsePort(text.slice(hostEnd + 1));
+  return port.ok ? succeed({ ...host.value, port: port.value }) : port;
+}
+
 /** Reads the target of CONNECT: `host:port` (RFC 9110 section 9.3.6), IPv6 in brackets. The port is required. */
 export function parseConnectTarget(target: string): Parsed<Authority> {
-  return parseAuthority(target, undefined);
+  return withDefaultPort(parseHostPort(target), undefined);
 }
 
 /** Reads a `Host` header: `host` or `host:port` (RFC 9110 section 7.2), IPv6 in brackets. */
 export function parseHostHeader(value: string, defaultPort: number): Parsed<Authority> {
-  return parseAuthority(value, defaultPort);
+  return withDefaultPort(parseHostPort(value), defaultPort);
 }
 
 /**
@@ -99,7 +118,7 @@ export function parseAbsoluteTarget(
   }
   const start = scheme[0].length;
   const end = endOfAuthority(target, start);
-  const authority = parseAuthority(target.slice(start, end), HTTP_DEFAULT_PORT);
+  const authority = parseHostHeader(target.slice(start, end), HTTP_DEFAULT_PORT);
   if (!authority.ok) return malformed(authority.problem);
   for (let i = end; i < target.length; i++) {
     const byte = target.charCodeAt(i);
@@ -139,22 +158,10 @@ function endOfAuthority(target: string, start: number): number {
   return target.length;
 }
 
-function parseAuthority(text: string, defaultPort: number | undefined): Parsed<Authority> {
-  const bracketed = text.startsWith('[');
-  const close = bracketed ? text.indexOf(']') : -1;
-  if (bracketed && close < 0) return fail('a bracket is not closed');
-  const colon = bracketed ? close + 1 : text.indexOf(':');
-  const hostEnd = bracketed || colon >= 0 ? colon : text.length;
-  const host = bracketed ? parseIpv6Host(text.slice(1, close)) : parseNameOrIpv4(text.slice(0, hostEnd));
-  if (!host.ok) return host;
-  if (hostEnd === text.length) {
-    return defaultPort === undefined
-      ? fail('the port is missing')
-      : succeed({ ...host.value, port: defaultPort });
-  }
-  if (text.charCodeAt(hostEnd) !== 0x3a) return fail('something else than a port follows the bracket');
-  const port = parsePort(text.slice(hostEnd + 1));
-  return port.ok ? succeed({ ...host.value, port: port.value }) : port;
+function withDefaultPort(parsed: Parsed<HostPort>, defaultPort: number | undefined): Parsed<Authority> {
+  if (!parsed.ok) return parsed;
+  const port = parsed.value.port ?? defaultPort;
+  return port === undefined ? fail('the port is missing') : succeed({ ...parsed.value, port });
 }
 
 function parseIpv6Host(text: string): Parsed<Host> {
