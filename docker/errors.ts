@@ -35,3 +35,13 @@ export function engineMessage(error: unknown): string {
     typeof body?.message === 'string' ? body.message : error instanceof Error ? error.message : String(error);
   return text.replace(/\s+/g, ' ').trim();
 }
+
+/** The gateway cannot be placed on this host; another placement may do. */
+export class PlacementError extends GatewayError {
+  override readonly name = 'PlacementError';
+}
+
+/** Another program has the gateway's port. */
+export class PortTakenError extends GatewayError {
+  override readonly name = 'PortTakenError';
+}

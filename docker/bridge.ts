@@ -1,0 +1,38 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { LockdownError } from './errors.js';
+import { hasIpv6, interfaceNames, routes } from './host-net.js';
+
+/** Whether the bridge of a network is in this network namespace, with a route of its subnet: the engine is here. */
+export function bridgeIsHere(bridge: string, subnet: string): boolean {
+  return (
+    interfaceNames().includes(bridge) &&
+    routes().some((route) => route.iface === bridge && route.cidr === subnet)
+  );
+}
+
+/**
+ * Settings of the bridge itself that hold whatever happens to the firewall: no IPv6 (every interface has a
+ * link-local address otherwise, and hand-made frames reach services on `[::]`), and nothing that comes in by it is
+ * forwarded. Called again and again: a change of net.ipv4.ip_forward sets the second back.
+ *
+ * @throws LockdownError where a setting does not hold.
+ */
+export function hardenBridge(bridge: string): void {
+  if (hasIpv6()) set(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, '1');
+  set(`/proc/sys/net/ipv4/conf/${bridge}/forwarding`, '0');
+}
+
+function set(path: string, value: string): void {
+  const get = () => readFileSync(path, 'utf8').trim();
+  try {
+    if (get() === value) return;
+    writeFileSync(path, value);
+    if (get() === value) return;
+  } catch (error) {
+    throw new LockdownError(
+      `cannot set ${path} to ${value}: ${(error as Error).message}; run as root, or with CAP_NET_ADMIN and /proc/sys writable`,
+      { cause: error },
+    );
+  }
+  throw new LockdownError(`${path} does not stay ${value}: does another program set it?`);
+}

@@ -1,0 +1,54 @@
+import type { Figures } from '../proxy/egress-proxy.js';
+import type { ProxyEvent } from '../proxy/events.js';
+import type { EgressPolicy } from '../proxy/policy.js';
+import type { Engine } from './engine.js';
+import type { Log } from './log.js';
+import type { Owner } from './owner.js';
+
+export interface OpenGatewayOptions {
+  readonly engine: Engine;
+  /** Whose the gateway is; must be open until the gateway is closed. */
+  readonly owner: Owner;
+  readonly policy: EgressPolicy;
+  readonly logger?: Log;
+  /** What the egress proxy decides and closes. */
+  readonly onEvent?: (event: ProxyEvent) => void;
+}
+
+/** Opens gateways at one placement. */
+export type OpenGateway = (options: OpenGatewayOptions) => Promise<Gateway>;
+
+/**
+ * One job's way out: its isolated network and its egress proxy, opened and closed together, wherever the proxy runs.
+ * The job's container is to be created on `network.name` with the options of `isolatedOptions`.
+ */
+export interface Gateway extends AsyncDisposable {
+  /** Id of the gateway, the random part of its network's name. */
+  readonly id: string;
+  readonly network: {
+    readonly id: string;
+    readonly name: string;
+    /** CIDR. */
+    readonly subnet: string;
+    /** Address of the network's own end. */
+    readonly gateway: string;
+  };
+  readonly proxy: {
+    readonly host: string;
+    readonly port: number;
+    /** For the job's proxy variables. */
+    readonly url: string;
+  };
+  /**
+   * Settles with the reason when the gateway cannot be enforced any more: its proxy is closed and its containers are
+   * disconnected by then. Never settles otherwise.
+   */
+  readonly failed: Promise<Error>;
+  /** The job's container has this address: from now on no other is a client. */
+  setContainer(address: string): void;
+  figures(): Figures;
+  /** Takes no new connections and waits, at most so many ms, for those that are open; then closes. */
+  drain(ms: number): Promise<void>;
+  /** Closes the proxy, disconnects the containers and removes the network. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,186 @@
+import { createEgressProxy, type EgressProxy } from '../proxy/egress-proxy.js';
+import { hardenBridge } from './bridge.js';
+import { GatewayError, PlacementError, PortTakenError } from './errors.js';
+import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
+import { Lockdown } from './lockdown.js';
+import {
+  assertLocal,
+  createIsolatedNetwork,
+  disconnectAll,
+  type IsolatedNetwork,
+  removeNetwork,
+} from './network.js';
+import { clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
+
+export interface HostGatewayOptions {
+  /** Port of the gateways, one for the whole host. Default 13128. */
+  readonly port?: number;
+  readonly subnetPool?: SubnetPoolOptions;
+  /** The process's lock-down; its port is then the gateways'. Default: one of its own, for all that it opens. */
+  readonly lockdown?: Lockdown;
+}
+
+/**
+ * Gateways whose proxy runs in this process and listens on the bridge's address. Needs Linux, the engine in this
+ * network namespace, and CAP_NET_ADMIN.
+ */
+export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
+  const pool = new SubnetPool(options.subnetPool);
+  let lockdown = options.lockdown;
+  return (open) => {
+    lockdown ??= new Lockdown({
+      ...(options.port !== undefined && { port: options.port }),
+      ...(open.logger && { logger: open.logger }),
+    });
+    return openHostGateway(open, pool, lockdown);
+  };
+}
+
+/**
+ * Opens a gateway on the host: lock-down, network, lock-down once more, proxy. On any failure nothing is left behind.
+ *
+ * @throws GatewayError (LockdownError, EngineError, PlacementError, PortTakenError), or what the policy's parser
+ *   throws.
+ */
+export async function openHostGateway(
+  options: OpenGatewayOptions,
+  pool: SubnetPool,
+  lockdown: Lockdown,
+): Promise<Gateway> {
+  if (process.platform !== 'linux') {
+    throw new PlacementError('the gateway can be placed on a Linux host only: use --gateway container');
+  }
+  const { docker } = options.engine;
+  // Policy errors are the caller's: found before anything is made.
+  const proxy = createEgressProxy(options.policy, {
+    ...(options.logger && { logger: options.logger }),
+    ...(options.onEvent && { onEvent: options.onEvent }),
+  });
+  let network: IsolatedNetwork | undefined;
+  try {
+    await lockdown.ensure();
+    network = await createIsolatedNetwork(docker, pool, {
+      owner: options.owner.ref,
+      kind: options.owner.kind,
+      ...options.policy.job,
+      port: lockdown.port,
+      created: new Date(),
+    });
+    await assertLocal(network);
+    hardenBridge(network.bridge);
+    // Making a network makes the engine change the firewall.
+    await lockdown.ensure();
+    await listen(proxy, network, lockdown.port);
+    return new HostGateway(options, network, proxy, lockdown);
+  } catch (error) {
+    await proxy.close().catch(() => {});
+    if (network) await removeNetwork(docker, network).catch(() => {});
+    throw error;
+  }
+}
+
+async function listen(proxy: EgressProxy, network: IsolatedNetwork, port: number): Promise<void> {
+  try {
+    await proxy.listen({ host: network.gateway, port, clients: clientRanges(network) });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new PortTakenError(
+        `port ${port} of ${network.gateway} is taken: another program listens on it on all addresses (ss -ltnp sport = :${port} shows which); end it, or give all jobs another port with --gateway-port`,
+        { cause: error },
+      );
+    }
+    if (code === 'EADDRNOTAVAIL') {
+      throw new PlacementError(
+        `${network.gateway}, the address of ${network.bridge}, is not an address of this host: use --gateway container`,
+        { cause: error },
+      );
+    }
+    throw new GatewayError(
+      `the proxy cannot listen on ${network.gateway}:${port}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+class HostGateway implements Gateway {
+  readonly id: string;
+  readonly network: Gateway['network'];
+  readonly proxy: Gateway['proxy'];
+  readonly failed: Promise<Error>;
+  readonly #network: IsolatedNetwork;
+  readonly #egress: EgressProxy;
+  readonly #options: OpenGatewayOptions;
+  readonly #watch: Disposable;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    options: OpenGatewayOptions,
+    network: IsolatedNetwork,
+    egress: EgressProxy,
+    lockdown: Lockdown,
+  ) {
+    this.id = network.name.replace(/^jobgate-/, '');
+    this.network = {
+      id: network.id,
+      name: network.name,
+      subnet: network.cidr,
+      gateway: network.gateway,
+    };
+    const { gateway: host } = network;
+    const { port } = lockdown;
+    this.proxy = { host, port, url: `http://${host}:${port}` };
+    this.#network = network;
+    this.#egress = egress;
+    this.#options = options;
+    let fail: (error: Error) => void;
+    this.failed = new Promise((resolve) => {
+      fail = resolve;
+    });
+    this.#watch = lockdown.watch(
+      (error) => this.#cutOff().then(() => fail(error)),
+      () => hardenBridge(network.bridge),
+    );
+  }
+
+  setContainer(address: string): void {
+    if (!contains(this.#network.cidr, address) || address === this.#network.gateway) {
+      throw new GatewayError(`${address} is not an address of a container on ${this.#network.cidr}`);
+    }
+    this.#egress.setClients([`${address}/32`]);
+  }
+
+  figures() {
+    return this.#egress.figures();
+  }
+
+  async drain(ms: number): Promise<void> {
+    await this.#egress.drain(ms);
+    await this.close();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#watch[Symbol.dispose]();
+    await this.#egress.close();
+    await removeNetwork(this.#options.engine.docker, this.#network);
+  }
+
+  // The network itself stays until close(), whose caller still has a container to remove.
+  async #cutOff(): Promise<void> {
+    await Promise.all([
+      disconnectAll(this.#options.engine.docker, this.#network),
+      this.#egress.close().catch(() => {}),
+    ]);
+  }
+}

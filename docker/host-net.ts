@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+
+/** Interface names begin so for every isolated network of the host placement; the lock-down's rules match `jg-+`. */
+export const BRIDGE_PREFIX = 'jg-';
+
+/** An IPv4 route of this host. */
+export interface Route {
+  readonly iface: string;
+  /** `10.0.0.0/8`. */
+  readonly cidr: string;
+}
+
+// /proc/net belongs to the network namespace of this process; /sys/class/net to that of whoever mounted /sys.
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** Names of the network interfaces in this process's network namespace, those that are down included. */
+export function interfaceNames(table = read('/proc/net/dev')): string[] {
+  return table
+    .split('\n')
+    .map((line) => /^\s*([^\s:]+):/.exec(line)?.[1])
+    .filter((name) => name !== undefined);
+}
+
+/** Bridges of isolated networks that exist here. */
+export function jobBridges(): string[] {
+  return interfaceNames().filter((name) => name.startsWith(BRIDGE_PREFIX));
+}
+
+/** The IPv4 routes of the main table. */
+export function routes(table = read('/proc/net/route')): Route[] {
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(/\s+/))
+    .filter((fields) => fields.length >= 8)
+    .map((fields) => ({
+      iface: fields[0] ?? '',
+      cidr: `${littleEndian(fields[1] ?? '')}/${prefixLength(fields[7] ?? '')}`,
+    }));
+}
+
+/**
+ * Every IPv4 address of this host. The kernel's table is asked as well, because os.networkInterfaces() leaves out
+ * interfaces without carrier, which a bridge without containers is.
+ */
+export function hostAddresses(table = read('/proc/net/fib_trie')): string[] {
+  const found = new Set<string>();
+  for (const match of table.matchAll(/\|-- (\d+\.\d+\.\d+\.\d+)\n\s+\/32 host LOCAL/g))
+    found.add(match[1] ?? '');
+  for (const address of Object.values(networkInterfaces()).flat()) {
+    if (address?.family === 'IPv4') found.add(address.address);
+  }
+  return [...found];
+}
+
+/** Whether the kernel has IPv6 at all (`ipv6.disable=1` takes it away). */
+export function hasIpv6(): boolean {
+  return read('/proc/net/if_inet6') !== '';
+}
+
+function littleEndian(hex: string): string {
+  return (hex.match(/../g) ?? [])
+    .map((byte) => Number.parseInt(byte, 16))
+    .reverse()
+    .join('.');
+}
+
+function prefixLength(hex: string): number {
+  return Number.parseInt(hex, 16).toString(2).replaceAll('0', '').length;
+}

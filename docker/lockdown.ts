@@ -1,0 +1,288 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockdownError } from './errors.js';
+import { type Family, type Firewall, FirewallError, Iptables } from './firewall.js';
+import { withHostLock } from './host-lock.js';
+import { hasIpv6, jobBridges } from './host-net.js';
+import {
+  installedPort,
+  parseSave,
+  problems,
+  removal,
+  repair,
+  type Shape,
+  TABLES,
+  type TableName,
+} from './lockdown-rules.js';
+import type { Log } from './log.js';
+
+/** The gateway port. Nothing registers it, so no other program's proxy takes it after a crash. */
+export const DEFAULT_GATEWAY_PORT = 13128;
+
+export interface LockdownOptions {
+  /** TCP port that jobs may reach on their bridge's address; one per host. Default 13128. */
+  readonly port?: number;
+  readonly logger?: Log;
+  /** Time between checks while something watches, ms. Default 2000. */
+  readonly intervalMs?: number;
+  /** Default: the iptables commands. */
+  readonly firewall?: Firewall;
+  /** Bridges of isolated networks that exist on this host. Default: asks the kernel. */
+  readonly bridges?: () => readonly string[];
+  /** Whether the kernel has IPv6. Default: asks the kernel. */
+  readonly ipv6?: () => boolean;
+}
+
+/** What a lock-down went through since it was made. */
+export interface LockdownFigures {
+  readonly checks: number;
+  /** Times that rules were missing or changed while a gateway was open, and were put back. */
+  readonly repairs: number;
+  /** Times that they could not be put back. */
+  readonly failures: number;
+}
+
+interface Watch {
+  check?: () => void | Promise<void>;
+  onLost: (error: Error) => void;
+}
+
+interface Reading {
+  readonly family: Family;
+  readonly text: string;
+  readonly table: TableName;
+  readonly problems: readonly string[];
+}
+
+/**
+ * The host's lock-down: rules that keep jobs on `jg-+` bridges from everything but their gateway's port. They are
+ * static, the same for all jobs, and stay when jobgate ends. One of these per process is enough for any number of
+ * gateways.
+ */
+export class Lockdown {
+  #shape: Shape;
+  readonly #logger: Log | undefined;
+  readonly #intervalMs: number;
+  readonly #firewall: Firewall;
+  readonly #bridges: () => readonly string[];
+  readonly #ipv6: () => boolean;
+  readonly #watches = new Set<Watch>();
+  readonly #figures = { checks: 0, repairs: 0, failures: 0 };
+  /** Second-line tables that this kernel lacks. */
+  readonly #lacking = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #ensuring: Promise<boolean> | undefined;
+
+  constructor(options: LockdownOptions = {}) {
+    this.#shape = { port: options.port ?? DEFAULT_GATEWAY_PORT, socketMatch: true };
+    this.#logger = options.logger;
+    this.#intervalMs = options.intervalMs ?? 2_000;
+    this.#firewall = options.firewall ?? new Iptables();
+    this.#bridges = options.bridges ?? jobBridges;
+    this.#ipv6 = options.ipv6 ?? hasIpv6;
+  }
+
+  /** The gateway port. */
+  get port(): number {
+    return this.#shape.port;
+  }
+
+  /**
+   * What is missing of the lock-down, a line each; empty where it stands.
+   *
+   * @throws LockdownError where the rules cannot be read.
+   */
+  async verify(): Promise<string[]> {
+    return (await this.#read()).flatMap((reading) => reading.problems);
+  }
+
+  /**
+   * Verifies the lock-down and installs what is missing; what is right already is not touched.
+   *
+   * @returns whether anything had to be installed.
+   * @throws LockdownError where it cannot be read or installed, or other jobs run with another gateway port.
+   */
+  ensure(): Promise<boolean> {
+    // Callers in one process share the work.
+    this.#ensuring ??= this.#ensure().finally(() => {
+      this.#ensuring = undefined;
+    });
+    return this.#ensuring;
+  }
+
+  /**
+   * Removes our rules and nothing else. (iptables has no way to remove the empty table `security` again.)
+   *
+   * @throws LockdownError while isolated networks exist, unless `force` is set: their jobs would be let loose.
+   */
+  async remove({ force = false }: { force?: boolean } = {}): Promise<void> {
+    const bridges = this.#bridges();
+    if (bridges.length && !force) {
+      throw new LockdownError(
+        `the lock-down stays: ${bridges.length} isolated network(s) exist (${bridges.slice(0, 3).join(', ')}${bridges.length > 3 ? ', …' : ''}); end their jobs first`,
+      );
+    }
+    await withHostLock('lockdown', () => this.#retrying(() => this.#removeOnce()));
+  }
+
+  /**
+   * Keeps the lock-down verified every few seconds until disposed.
+   *
+   * @param onLost called once, when rules are missing and cannot be put back, or `check` throws.
+   * @param check more to be verified each time.
+   */
+  watch(onLost: Watch['onLost'], check?: Watch['check']): Disposable {
+    const watch: Watch = check ? { onLost, check } : { onLost };
+    this.#watches.add(watch);
+    this.#schedule();
+    return {
+      [Symbol.dispose]: () => {
+        this.#watches.delete(watch);
+        if (this.#watches.size === 0) {
+          clearTimeout(this.#timer);
+          this.#timer = undefined;
+        }
+      },
+    };
+  }
+
+  figures(): LockdownFigures {
+    return { ...this.#figures };
+  }
+
+  #schedule(): void {
+    if (this.#timer || this.#watches.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#tick().finally(() => {
+        this.#timer = undefined;
+        this.#schedule();
+      });
+    }, this.#intervalMs);
+    this.#timer.unref();
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      if (await this.ensure()) this.#figures.repairs++;
+    } catch (error) {
+      this.#figures.failures++;
+      this.#logger?.error({ err: error }, 'the lock-down is lost: closing the gateways');
+      this.#lose([...this.#watches], error);
+      return;
+    }
+    for (const watch of [...this.#watches]) {
+      try {
+        await watch.check?.();
+      } catch (error) {
+        this.#lose([watch], error);
+      }
+    }
+  }
+
+  #lose(watches: readonly Watch[], error: unknown): void {
+    for (const watch of watches) {
+      this.#watches.delete(watch);
+      watch.onLost(error as Error);
+    }
+  }
+
+  async #ensure(): Promise<boolean> {
+    this.#figures.checks++;
+    const missing = await this.#retrying(() => this.#read()).then(wrong);
+    if (missing.length === 0) return false;
+    // One process at a time, so that two do not both insert their jumps. Who waited finds the work done.
+    return withHostLock('lockdown', () =>
+      this.#retrying(async () => {
+        const broken = wrong(await this.#read());
+        if (broken.length === 0) return false;
+        for (const reading of broken) await this.#install(reading);
+        const left = wrong(await this.#read());
+        if (left.length) {
+          throw new FirewallError(
+            'busy',
+            `the lock-down does not hold: ${left[0]?.problems[0]}; does another program rewrite the firewall?`,
+          );
+        }
+        const problems = broken.flatMap((reading) => reading.problems);
+        this.#logger?.warn({ problems }, 'lock-down rules were missing and are installed');
+        return true;
+      }),
+    );
+  }
+
+  async #install({ family, table, text }: Reading): Promise<void> {
+    const tables = parseSave(text);
+    const apply = () => this.#firewall.restore(family, repair(family, table, tables, this.#shape));
+    try {
+      await apply();
+    } catch (error) {
+      if (!(error instanceof FirewallError) || error.kind !== 'failed') throw error;
+      if (table === 'security') {
+        this.#lacking.add(`${family} ${table}`);
+        this.#logger?.warn(
+          { err: error },
+          'this kernel has no security table: the lock-down has no second line',
+        );
+      } else if (family === 4 && table === 'filter' && this.#shape.socketMatch) {
+        this.#shape = { ...this.#shape, socketMatch: false };
+        await apply().catch((other) => {
+          this.#shape = { ...this.#shape, socketMatch: true };
+          throw other;
+        });
+        this.#logger?.warn(
+          { err: error },
+          `this kernel has no socket match: let no other program listen on port ${this.port} of all addresses`,
+        );
+      } else {
+        throw error;
+      }
+    }
+  }
+
+  async #read(): Promise<Reading[]> {
+    const families: Family[] = this.#ipv6() ? [4, 6] : [4];
+    const readings: Reading[] = [];
+    for (const family of families) {
+      const text = await this.#firewall.save(family);
+      const tables = parseSave(text);
+      if (family === 4) this.#checkPort(installedPort(tables));
+      for (const table of TABLES[family]) {
+        if (this.#lacking.has(`${family} ${table}`)) continue;
+        readings.push({ family, text, table, problems: problems(family, table, tables, this.#shape) });
+      }
+    }
+    return readings;
+  }
+
+  #checkPort(installed: number | undefined): void {
+    if (installed === undefined || installed === this.port || this.#bridges().length === 0) return;
+    throw new LockdownError(
+      `the lock-down of this host is for gateway port ${installed}, and jobs run with it: use --gateway-port ${installed}, or end those jobs and run jobgate clean`,
+    );
+  }
+
+  async #removeOnce(): Promise<void> {
+    const families: Family[] = this.#ipv6() ? [4, 6] : [4];
+    for (const family of families) {
+      const tables = parseSave(await this.#firewall.save(family));
+      for (const table of TABLES[family]) {
+        const input = removal(table, tables);
+        if (input) await this.#firewall.restore(family, input);
+      }
+    }
+  }
+
+  // Another program may change the rules between our reading and our writing: read again, then.
+  async #retrying<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        const worth = error instanceof FirewallError && (error.kind === 'busy' || error.kind === 'failed');
+        if (!worth || attempt >= 5) throw error;
+        await sleep(20 * 2 ** attempt * (0.5 + Math.random()));
+      }
+    }
+  }
+}
+
+const wrong = (readings: readonly Reading[]) => readings.filter((reading) => reading.problems.length > 0);
