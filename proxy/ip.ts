@@ -73,4 +73,13 @@ export class IpRange {
   contains(ip: Ip): boolean {
     return ip.kind() === this.base.kind() && ip.match(this.base, this.bits);
   }
+
+  /** The same range with all bits beyond the prefix zero. */
+  network(): IpRange {
+    const bytes = this.base.toByteArray().map((byte, index) => {
+      const kept = Math.min(8, Math.max(0, this.bits - index * 8));
+      return byte & (0xff00 >> kept) & 0xff;
+    });
+    return new IpRange(ipaddr.fromByteArray(bytes), this.bits);
+  }
 }
