@@ -1,0 +1,130 @@
+import { Allowlist } from '../proxy/allowlist.js';
+import { parseAllowedMounts } from './allowed-mounts.js';
+import { decideByRules, explainByRules } from './chain.js';
+import { type AdmissionConfig, AdmissionConfigError } from './config.js';
+import { AllowedDomainsFile, type DomainFileState } from './domain-file.js';
+import type { Job, NetworkType } from './job.js';
+import type { ProbeLimits } from './probe.js';
+import type { Rule, RuleAnswer, Verdict } from './rule.js';
+import { allowedDomainsRule } from './rules/allowed-domains.js';
+import { execProbeRule } from './rules/exec-probe.js';
+import { httpProbeRule } from './rules/http-probe.js';
+import { existsHere, localityRule } from './rules/locality.js';
+import { mountsRule } from './rules/mounts.js';
+import { networkedRule } from './rules/networked.js';
+import { requestedNetworkRule } from './rules/requested-network.js';
+import { statelessRule } from './rules/stateless.js';
+
+/** The node's list of domains, as it is in force. */
+export interface AllowlistStatus {
+  /** Entries, collapsed. */
+  readonly entries: readonly string[];
+  /** Of a list that comes from a file. */
+  readonly file?: DomainFileState;
+}
+
+/** Decides which jobs run on this node. Close it: it may have probes running and a file open. */
+export interface Admission extends AsyncDisposable {
+  readonly config: AdmissionConfig;
+  /** Names of the rules, in the order in which they are asked. */
+  readonly rules: readonly string[];
+  /** The first refusal, or all reasons joined. Never throws: what fails refuses. */
+  decide(job: Job): Promise<Verdict>;
+  /** What every rule says. */
+  explain(job: Job): Promise<RuleAnswer[]>;
+  /** What is in force of AllowedDomains; undefined where the node does not restrict them. */
+  allowlist(): AllowlistStatus | undefined;
+  /** Ends running probes: their jobs are refused. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the node's admission.
+ *
+ * @throws AdmissionConfigError where the configuration cannot be used: nothing is decided by half a configuration.
+ */
+export function createAdmission(
+  settings: AdmissionConfig = {},
+  { logger }: Pick<AdmissionConfig, 'logger'> = {},
+): Admission {
+  const config = logger ? { ...settings, logger } : settings;
+  const allowPorts = config.allowPorts ?? [];
+  const domains = domainList(config, allowPorts);
+  const limits: ProbeLimits = {
+    timeoutMs: config.probeTimeoutMs ?? 30_000,
+    outputBytes: config.probeOutputBytes ?? 65_536,
+    concurrency: config.probeConcurrency ?? 16,
+  };
+  // Cheap ones first, probes last.
+  const rules: Rule[] = [
+    requestedNetworkRule({ rejectHost: config.rejectHostNetwork ?? false }),
+    networkedRule({ reject: config.rejectNetworkedJobs ?? false }),
+    statelessRule({ reject: config.rejectStatelessJobs ?? false }),
+    ...(domains ? [allowedDomainsRule({ ...domains, allowPorts })] : []),
+    mountsRule({ allowed: parseAllowedMounts(config.allowedMounts ?? []) }),
+    localityRule({ locality: config.locality ?? 'anywhere', isLocal: config.isLocal ?? existsHere }),
+    ...(config.rules ?? []),
+    ...(config.probeExec ? [execProbeRule(config.probeExec, limits)] : []),
+    ...(config.probeHttp ? [httpProbeRule(config.probeHttp, limits)] : []),
+  ];
+  const close = async () => {
+    await Promise.all(rules.map((rule) => rule.close?.()));
+  };
+  return {
+    config,
+    rules: rules.map(({ name }) => name),
+    decide: (job) => decideByRules(rules, job),
+    explain: (job) => explainByRules(rules, job),
+    allowlist: () => domains?.status(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/**
+ * The network type that a job gets here: `Default` is none on a node that refuses networked jobs or lets them reach
+ * certain domains only, and Bridge on any other.
+ */
+export function effectiveNetwork(
+  job: Pick<Job, 'network'>,
+  node: AdmissionConfig | Admission,
+): Exclude<NetworkType, 'Default'> {
+  const { type } = job.network;
+  if (type !== 'Default') return type;
+  const config = 'decide' in node ? node.config : node;
+  const restricted =
+    config.rejectNetworkedJobs ||
+    config.allowedDomains !== undefined ||
+    config.allowedDomainsFile !== undefined;
+  return restricted ? 'None' : 'Bridge';
+}
+
+function domainList(config: AdmissionConfig, allowPorts: readonly number[]) {
+  const { allowedDomains, allowedDomainsFile, logger } = config;
+  if (allowedDomains !== undefined && allowedDomainsFile !== undefined) {
+    throw new AdmissionConfigError('AllowedDomains and AllowedDomainsFile are both set: set one of them');
+  }
+  if (allowedDomainsFile !== undefined) {
+    const file = new AllowedDomainsFile(allowedDomainsFile, { allowPorts, ...(logger && { logger }) });
+    return {
+      allowlist: () => file.current,
+      close: () => file.close(),
+      status: (): AllowlistStatus => ({ entries: texts(file.current), file: file.state }),
+    };
+  }
+  if (allowedDomains === undefined) return undefined;
+  const allowlist = parse(allowedDomains, allowPorts);
+  return { allowlist: () => allowlist, status: (): AllowlistStatus => ({ entries: texts(allowlist) }) };
+}
+
+function parse(entries: readonly string[], allowPorts: readonly number[]): Allowlist {
+  try {
+    return Allowlist.parse(entries, { allowPorts });
+  } catch (error) {
+    throw new AdmissionConfigError(`AllowedDomains: ${(error as Error).message}`);
+  }
+}
+
+function texts(allowlist: Allowlist): string[] {
+  return allowlist.entries.map(({ text }) => text);
+}

@@ -1,0 +1,59 @@
+import { LineCounter, parseDocument } from 'yaml';
+import type { Job } from './job.js';
+import { type JobSpecOptions, parseJobSpec } from './job-spec.js';
+import { formatProblem, type Problem, quote } from './problem.js';
+import { locate } from './yaml-location.js';
+
+/** A job spec is a page of text; more is a mistake, or an attack on the parser. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/** The job, or all problems, each as `name:line:col: path: problem`. */
+export type ParsedFile =
+  | { readonly ok: true; readonly value: Job }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/**
+ * Reads a job file, YAML or JSON.
+ *
+ * @param name what messages call the file.
+ */
+export function parseJobFile(text: string, name: string, options: JobSpecOptions): ParsedFile {
+  if (Buffer.byteLength(text) > MAX_BYTES) {
+    return fail([at({ path: '', problem: 'larger than 4 MiB: not a job file' }, { line: 1, col: 1 })]);
+  }
+  const lines = new LineCounter();
+  // A byte order mark is no part of the document.
+  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    return fail(
+      document.errors.map((error) =>
+        at({ path: '', problem: oneLine(error.message) }, lines.linePos(error.pos[0])),
+      ),
+    );
+  }
+  let value: unknown;
+  try {
+    value = document.toJS();
+  } catch (error) {
+    return fail([at({ path: '', problem: oneLine((error as Error).message) }, { line: 1, col: 1 })]);
+  }
+  if (value === null || value === undefined)
+    return fail([at({ path: '', problem: 'empty: not a job file' }, { line: 1, col: 1 })]);
+
+  const parsed = parseJobSpec(value, options);
+  if (parsed.ok) return parsed;
+  return fail(parsed.problems.map((problem) => at(problem, lines.linePos(locate(document, problem.path)))));
+
+  function at(problem: Problem, { line, col }: { line: number; col: number }): string {
+    return `${name}:${line}:${col}: ${formatProblem(problem)}`;
+  }
+}
+
+function fail(problems: readonly string[]): ParsedFile {
+  return { ok: false, problems };
+}
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length > 300 ? quote(line) : line;
+}

@@ -1,0 +1,36 @@
+import type { Job } from './job.js';
+
+export interface Verdict {
+  readonly shouldBid: boolean;
+  /** One line for the requester. */
+  readonly reason: string;
+}
+
+/** One question of admission. Rules of your own implement this and go into {@link AdmissionConfig.rules}. */
+export interface Rule {
+  /** Names the rule in explanations and logs. */
+  readonly name: string;
+  /** Asks a program or a server: never asked once another rule has refused. */
+  readonly probe?: boolean;
+  /** Throwing refuses the job. */
+  decide(job: Job): Verdict | Promise<Verdict>;
+  /** Ends what the rule has open. */
+  close?(): void | Promise<void>;
+}
+
+/** What one rule said; `shouldBid` is undefined of a probe that was not asked because another rule had refused. */
+export interface RuleAnswer {
+  readonly rule: string;
+  readonly shouldBid: boolean | undefined;
+  readonly reason: string;
+}
+
+/** An acceptance in the reference's words: `accept('that need no network')`. */
+export function accept(jobs: string): Verdict {
+  return { shouldBid: true, reason: `this node does accept jobs ${jobs}` };
+}
+
+/** A refusal in the reference's words. */
+export function refuse(jobs: string): Verdict {
+  return { shouldBid: false, reason: `this node does not accept jobs ${jobs}` };
+}

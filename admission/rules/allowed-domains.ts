@@ -1,0 +1,42 @@
+import { type Allowlist, parseEntry } from '../../proxy/allowlist.js';
+import { accept, type Rule, refuse } from '../rule.js';
+
+/**
+ * Domains that the node lets jobs reach. Set semantics: every entry of the job must lie within the node's entries; a
+ * `.x.com` only within `.x.com` or a wider dot entry. Other networks than HTTP would walk round the list.
+ */
+export function allowedDomainsRule({
+  allowlist,
+  allowPorts,
+  close,
+}: {
+  /** The list in force now. */
+  readonly allowlist: () => Allowlist;
+  readonly allowPorts: readonly number[];
+  readonly close?: () => void;
+}): Rule {
+  return {
+    name: 'allowed-domains',
+    decide({ network: { type, domains } }) {
+      if (type === 'None' || type === 'Default') return accept('that need no network');
+      if (type !== 'HTTP') {
+        return refuse(
+          `with ${type} networking, because it allows certain domains only: set Network.Type to HTTP`,
+        );
+      }
+      const node = allowlist();
+      const outside = domains.filter((domain) => {
+        const entry = parseEntry(domain, { allowPorts });
+        return !entry.ok || !node.covers(entry.value);
+      });
+      if (outside.length > 0) return refuse(`that need domains not on its allowlist: ${listed(outside)}`);
+      return accept('that need only domains on its allowlist');
+    },
+    ...(close && { close }),
+  };
+}
+
+function listed(domains: readonly string[]): string {
+  const shown = domains.slice(0, 20).join(', ');
+  return domains.length > 20 ? `${shown} and ${domains.length - 20} more` : shown;
+}

@@ -1,0 +1,43 @@
+import { ID_PATTERN, type Job } from '../job.js';
+import { accept, type Rule, refuse } from '../rule.js';
+
+/**
+ * What a job asks for as a network and round it. The parser refuses most of this with a path; here it holds for jobs
+ * that a program has put together itself, too.
+ */
+export function requestedNetworkRule({ rejectHost }: { readonly rejectHost: boolean }): Rule {
+  return {
+    name: 'requested-network',
+    decide(job) {
+      const problem = idProblem(job) ?? networkProblem(job) ?? forbidden(job);
+      if (problem) return refuse(problem);
+      if (rejectHost && job.network.type === 'Host')
+        return refuse("that use the host's network: set Network.Type to HTTP");
+      return accept(`with ${job.network.type} networking`);
+    },
+  };
+}
+
+function idProblem({ id, executionId }: Job): string | undefined {
+  for (const given of [id, executionId]) {
+    if (given !== undefined && !ID_PATTERN.test(given)) {
+      return 'whose id is not 1 to 128 letters, digits, dots, underscores or hyphens';
+    }
+  }
+  return undefined;
+}
+
+function networkProblem({ network: { type, domains } }: Job): string | undefined {
+  if (!['None', 'Default', 'Host', 'HTTP', 'Bridge'].includes(type)) return 'with an unknown network type';
+  if (type === 'HTTP' && domains.length === 0)
+    return 'with HTTP networking and no domain: name it in Network.Domains';
+  if (type !== 'HTTP' && domains.length > 0) {
+    return `that name domains with ${type} networking: set Network.Type to HTTP, or drop the domains`;
+  }
+  return undefined;
+}
+
+function forbidden({ forbidden }: Job): string | undefined {
+  if (!forbidden || forbidden.length === 0) return undefined;
+  return `that ask for ${forbidden.map(({ path, what }) => `${what} (${path})`).join(', ')}`;
+}

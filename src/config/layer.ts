@@ -1,0 +1,48 @@
+import { SETTINGS, type Setting, type SettingName } from './settings.js';
+
+/** A value that somebody set, and where: `node.yaml:3: JobAdmissionControl.Locality`, `JOBGATE_RATE`, `--rate`. */
+export interface Given {
+  readonly value: unknown;
+  readonly where: string;
+}
+
+/** What one source of configuration sets. */
+export type Layer = ReadonlyMap<SettingName, Given>;
+
+/** Collects what a source says; a setting that is told in two spellings must be told the same. */
+export class LayerBuilder {
+  readonly #given = new Map<SettingName, Given & { readonly written: unknown }>();
+  readonly problems: string[] = [];
+
+  /** Judges a value and keeps it. With `negated`, it is of a spelling that says the opposite. */
+  add(
+    name: SettingName,
+    written: unknown,
+    { where, negated = false }: { where: string; negated?: boolean },
+  ): void {
+    const { kind } = SETTINGS[name] as Setting;
+    const checked = kind.schema.safeParse(written);
+    if (!checked.success) {
+      for (const { path, message } of checked.error.issues) {
+        const item = path.length > 0 ? `[${path.join('][')}]` : '';
+        this.problems.push(`${where}${item}: ${message}`);
+      }
+      return;
+    }
+    const value = negated ? !checked.data : checked.data;
+    const other = this.#given.get(name);
+    if (other && JSON.stringify(other.value) !== JSON.stringify(value)) {
+      this.problems.push(
+        `${where}: ${JSON.stringify(written)} contradicts ${other.where}: ${JSON.stringify(other.written)}; keep one of them`,
+      );
+      return;
+    }
+    this.#given.set(name, { value, where, written });
+  }
+
+  get layer(): Layer {
+    return this.#given;
+  }
+}
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];

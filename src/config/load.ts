@@ -1,0 +1,177 @@
+import type { AdmissionConfig } from '../../admission/config.js';
+import { Allowlist } from '../../proxy/allowlist.js';
+import { DEFAULT_LIMITS, type Limits, type OperatorPolicy } from '../../proxy/policy.js';
+import {
+  type Credentials,
+  formatUpstream,
+  parseUpstream,
+  upstreamCredentials,
+} from '../../proxy/upstream.js';
+import type { LogFormat, LogLevel } from '../logging.js';
+import { ConfigError } from './config-error.js';
+import { readEnvironment } from './environment.js';
+import { type ConfigFile, readConfigFile } from './file.js';
+import { readFlags } from './flags.js';
+import { Settings } from './precedence.js';
+import type { SettingName } from './settings.js';
+
+export { ConfigError } from './config-error.js';
+
+/** What the operator of the node decided, whichever way. */
+export interface Config {
+  readonly admission: AdmissionConfig;
+  readonly operator: OperatorPolicy;
+  /** bit/s in each direction; null is unlimited. */
+  readonly rate: number | null;
+  readonly gateway: {
+    readonly placement: 'auto' | 'host' | 'container';
+    readonly port: number;
+    /** IPv4 CIDR. */
+    readonly subnetPool?: string;
+  };
+  /** Directories that job specs may mount from: `PATH`, `PATH:ro` or `PATH:rw`. */
+  readonly allowedMounts: readonly string[];
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  /** The file it was read from. */
+  readonly file?: string;
+}
+
+export interface ConfigSources {
+  /** Configuration file; `flags.config`, then `JOBGATE_CONFIG`, where absent. */
+  readonly file?: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Options as commander gives them. */
+  readonly flags?: object;
+}
+
+/**
+ * Puts the configuration together: a flag beats the environment, that beats the file, that beats the default. Lists of
+ * what is denied are the union of all: a flag must not open what the file closed.
+ *
+ * @throws ConfigError with all problems.
+ */
+export async function loadConfig({ file: given, env, flags = {} }: ConfigSources): Promise<Config> {
+  const fromFlags = (flags as { readonly config?: string }).config;
+  const path = given ?? fromFlags ?? (env.JOBGATE_CONFIG || undefined);
+  const empty: ConfigFile = { layer: new Map(), problems: [], old: false };
+  const file = path === undefined ? empty : await readConfigFile(path);
+  const environment = readEnvironment(env);
+  const options = readFlags(flags);
+  const settings = new Settings([options.layer, environment.layer, file.layer]);
+
+  const problems = [
+    ...file.problems,
+    ...environment.problems,
+    ...options.problems,
+    ...contradictions(settings),
+  ];
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const config = build(settings, file.old, env);
+  return path === undefined ? config : { ...config, file: path };
+}
+
+/** Two settings that only one of which can hold; a stronger layer's beats a weaker one's. */
+function contradictions(settings: Settings): string[] {
+  const list = settings.given('allowedDomains');
+  const file = settings.given('allowedDomainsFile');
+  const problems: string[] = [];
+  if (list && file && list.layer === file.layer) {
+    problems.push(`${file.where}: contradicts ${list.where}: set one of them`);
+  }
+  const allowed = settings.get('allowedDomains');
+  if (list && allowed) {
+    try {
+      Allowlist.parse(allowed, { allowPorts: settings.get('allowPorts') ?? [] });
+    } catch (error) {
+      problems.push(`${list.where}: ${(error as Error).message}`);
+    }
+  }
+  return problems;
+}
+
+function build(settings: Settings, old: boolean, env: ConfigSources['env']): Config {
+  const set = <Name extends SettingName>(name: Name) => {
+    const value = settings.get(name);
+    // Only of settings that have a default.
+    if (value === undefined) throw new Error(`no default for ${name}`);
+    return value;
+  };
+  const allowedMounts = set('allowedMounts');
+  const allowPorts = set('allowPorts');
+  const subnetPool = settings.get('subnetPool');
+  const upstream = upstreamWithCredentials(settings, env);
+  return {
+    admission: {
+      // Before 1.5 networked jobs were refused unless accepted; a file of that time means it.
+      rejectNetworkedJobs: settings.given('rejectNetworkedJobs') ? set('rejectNetworkedJobs') : old,
+      rejectStatelessJobs: set('rejectStatelessJobs'),
+      rejectHostNetwork: set('rejectHostNetwork'),
+      locality: set('locality'),
+      ...domains(settings),
+      allowedMounts,
+      allowPorts,
+      ...(settings.get('probeExec') && { probeExec: settings.get('probeExec') as string }),
+      ...(settings.get('probeHttp') && { probeHttp: settings.get('probeHttp') as string }),
+      probeTimeoutMs: set('probeTimeoutMs'),
+      probeOutputBytes: set('probeOutputBytes'),
+      probeConcurrency: set('probeConcurrency'),
+    },
+    operator: {
+      deny: set('denied'),
+      allowAddresses: set('allowAddresses'),
+      allowPorts,
+      nodeAddresses: set('nodeAddresses'),
+      addHosts: set('addHosts'),
+      dns: set('dns'),
+      ...(upstream !== undefined && { upstream }),
+      checkTunnels: set('checkTunnels'),
+      jobHeader: set('jobHeader'),
+      burst: set('burst'),
+      limits: limits(settings),
+    },
+    rate: set('rate'),
+    gateway: {
+      placement: set('gatewayPlacement'),
+      port: set('gatewayPort'),
+      ...(subnetPool !== undefined && { subnetPool }),
+    },
+    allowedMounts,
+    log: { level: set('logLevel'), format: set('logFormat') },
+  };
+}
+
+function domains(settings: Settings): Pick<AdmissionConfig, 'allowedDomains' | 'allowedDomainsFile'> {
+  const list = settings.given('allowedDomains');
+  const file = settings.given('allowedDomainsFile');
+  if (file && (!list || file.layer < list.layer)) return { allowedDomainsFile: file.value as string };
+  return list ? { allowedDomains: list.value as string[] } : {};
+}
+
+function limits(settings: Settings): Limits {
+  const names = Object.keys(DEFAULT_LIMITS) as (keyof Limits)[];
+  const settingOf = (name: string) => `limit${name.charAt(0).toUpperCase()}${name.slice(1)}` as SettingName;
+  return Object.fromEntries(names.map((name) => [name, settings.get(settingOf(name))])) as unknown as Limits;
+}
+
+// Credentials of their own need not be in a configuration that many read, nor in a process list.
+function upstreamWithCredentials(
+  settings: Settings,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const upstream = settings.get('upstream');
+  const file = settings.given('upstreamCredentialsFile');
+  const text = env.JOBGATE_UPSTREAM_CREDENTIALS;
+  if (upstream === undefined) {
+    if (file) throw new ConfigError([`${file.where}: there is no Egress.Upstream to use them for`]);
+    return undefined;
+  }
+  let credentials: Credentials | undefined;
+  try {
+    credentials = upstreamCredentials({ file: file?.value as string | undefined, env: text });
+  } catch (error) {
+    throw new ConfigError([`${file?.where ?? 'JOBGATE_UPSTREAM_CREDENTIALS'}: ${(error as Error).message}`]);
+  }
+  const parsed = parseUpstream(upstream);
+  return credentials && parsed.ok ? formatUpstream({ ...parsed.value, credentials }) : upstream;
+}
