@@ -23,24 +23,35 @@ export class FirewallError extends LockdownError {
 
 /** The firewall of this host by the commands of the iptables package. */
 export class Iptables implements Firewall {
+  readonly #env: NodeJS.ProcessEnv;
+
+  /** @param env environment of the commands. Default: this process's, with the folders of system commands. */
+  constructor(env: NodeJS.ProcessEnv = systemEnv()) {
+    this.#env = env;
+  }
+
   save(family: Family): Promise<string> {
-    return run(`${command(family)}-save`, []);
+    return run(this.#env, `${command(family)}-save`, []);
   }
 
   async restore(family: Family, input: string): Promise<void> {
     // Without --noflush it would empty the host's whole firewall first.
-    await run(`${command(family)}-restore`, ['--noflush', '--wait', '5'], input);
+    await run(this.#env, `${command(family)}-restore`, ['--noflush', '--wait', '5'], input);
   }
 }
 
 const command = (family: Family) => (family === 4 ? 'iptables' : 'ip6tables');
 
 // Users' PATH often lacks the folders of system commands.
-const env = () => ({ ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` });
+const systemEnv = () => ({
+  ...process.env,
+  LC_ALL: 'C',
+  PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
+});
 
-function run(name: string, args: string[], input?: string): Promise<string> {
+function run(env: NodeJS.ProcessEnv, name: string, args: string[], input?: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { env: env(), timeout: 15_000, maxBuffer: 64 * 1024 * 1024 };
+    const options = { env, timeout: 15_000, maxBuffer: 64 * 1024 * 1024 };
     const child = execFile(name, args, options, (error, stdout, stderr) => {
       if (error) reject(explain(name, error, stderr));
       else resolve(stdout);

@@ -68,8 +68,8 @@ export async function openHostGateway(
     });
     await assertLocal(network);
     hardenBridge(network.bridge);
-    // Making a network makes the engine change the firewall.
-    await lockdown.ensure();
+    // Making a network makes the engine change the firewall, and somebody may have removed the rules before there was one.
+    await lockdown.ensure({ exclusive: true });
     await listen(proxy, network, lockdown.port);
     return new HostGateway(options, network, proxy, lockdown);
   } catch (error) {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 export async function withHostLock<T>(
   name: string,
-  work: () => Promise<T>,
+  work: () => T | Promise<T>,
   { patienceMs = 5_000 }: { patienceMs?: number } = {},
 ): Promise<T> {
   const deadline = performance.now() + patienceMs;

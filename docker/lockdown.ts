@@ -70,7 +70,8 @@ export class Lockdown {
   /** Second-line tables that this kernel lacks. */
   readonly #lacking = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  #ensuring: Promise<boolean> | undefined;
+  #running: Promise<boolean> | undefined;
+  #next: Promise<boolean> | undefined;
 
   constructor(options: LockdownOptions = {}) {
     this.#shape = { port: options.port ?? DEFAULT_GATEWAY_PORT, socketMatch: true };
@@ -98,15 +99,22 @@ export class Lockdown {
   /**
    * Verifies the lock-down and installs what is missing; what is right already is not touched.
    *
+   * @param exclusive wait for another process that installs or removes rules right now. Asked for once an isolated
+   *   network is made: `remove` in another process has then either been seen here, or sees the network.
    * @returns whether anything had to be installed.
    * @throws LockdownError where it cannot be read or installed, or other jobs run with another gateway port.
    */
-  ensure(): Promise<boolean> {
-    // Callers in one process share the work.
-    this.#ensuring ??= this.#ensure().finally(() => {
-      this.#ensuring = undefined;
-    });
-    return this.#ensuring;
+  ensure({ exclusive = false }: { exclusive?: boolean } = {}): Promise<boolean> {
+    if (exclusive) return this.#install();
+    // Callers in one process share the work, but not work that began before they called.
+    if (this.#running) {
+      this.#next ??= this.#running.then(
+        () => this.#begin(),
+        () => this.#begin(),
+      );
+      return this.#next;
+    }
+    return this.#begin();
   }
 
   /**
@@ -115,13 +123,15 @@ export class Lockdown {
    * @throws LockdownError while isolated networks exist, unless `force` is set: their jobs would be let loose.
    */
   async remove({ force = false }: { force?: boolean } = {}): Promise<void> {
-    const bridges = this.#bridges();
-    if (bridges.length && !force) {
-      throw new LockdownError(
-        `the lock-down stays: ${bridges.length} isolated network(s) exist (${bridges.slice(0, 3).join(', ')}${bridges.length > 3 ? ', …' : ''}); end their jobs first`,
-      );
-    }
-    await withHostLock('lockdown', () => this.#retrying(() => this.#removeOnce()));
+    await withHostLock('lockdown', () => {
+      const bridges = this.#bridges();
+      if (bridges.length && !force) {
+        throw new LockdownError(
+          `the lock-down stays: ${bridges.length} isolated network(s) exist (${bridges.slice(0, 3).join(', ')}${bridges.length > 3 ? ', …' : ''}); end their jobs first`,
+        );
+      }
+      return this.#retrying(() => this.#removeOnce());
+    });
   }
 
   /**
@@ -185,16 +195,28 @@ export class Lockdown {
     }
   }
 
-  async #ensure(): Promise<boolean> {
+  #begin(): Promise<boolean> {
+    this.#next = undefined;
+    const running = this.#check().finally(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #check(): Promise<boolean> {
     this.#figures.checks++;
-    const missing = await this.#retrying(() => this.#read()).then(wrong);
-    if (missing.length === 0) return false;
-    // One process at a time, so that two do not both insert their jumps. Who waited finds the work done.
+    const readings = await this.#retrying(() => this.#read());
+    return wrong(readings).length > 0 && this.#install();
+  }
+
+  // One process at a time, so that two do not both insert their jumps. Who waited finds the work done.
+  #install(): Promise<boolean> {
     return withHostLock('lockdown', () =>
       this.#retrying(async () => {
         const broken = wrong(await this.#read());
         if (broken.length === 0) return false;
-        for (const reading of broken) await this.#install(reading);
+        for (const reading of broken) await this.#mend(reading);
         const left = wrong(await this.#read());
         if (left.length) {
           throw new FirewallError(
@@ -209,7 +231,7 @@ export class Lockdown {
     );
   }
 
-  async #install({ family, table, text }: Reading): Promise<void> {
+  async #mend({ family, table, text }: Reading): Promise<void> {
     const tables = parseSave(text);
     const apply = () => this.#firewall.restore(family, repair(family, table, tables, this.#shape));
     try {

@@ -35,7 +35,7 @@ export class SubnetPool {
   constructor(options: SubnetPoolOptions = {}) {
     const text = options.pool ?? DEFAULT_SUBNET_POOL.pool;
     this.#prefix = options.prefix ?? DEFAULT_SUBNET_POOL.prefix;
-    const range = parseCidr(text);
+    const range = text.includes('/') ? parseCidr(text) : undefined;
     if (!range) {
       throw new GatewayError(
         `subnet pool ${JSON.stringify(text)} is not an IPv4 range: write it as ${DEFAULT_SUBNET_POOL.pool}`,

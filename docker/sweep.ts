@@ -1,6 +1,6 @@
 import type Dockerode from 'dockerode';
-import { bridgeIsHere } from './bridge.js';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
+import { interfaceNames } from './host-net.js';
 import { fromLabels, type NetworkRecord, VERSION_LABEL } from './labels.js';
 import type { Log } from './log.js';
 import { removeNetwork } from './network.js';
@@ -45,6 +45,7 @@ export interface Swept {
 export async function sweep(docker: Dockerode, options: SweepOptions = {}): Promise<Swept> {
   const swept = { networks: 0, containers: 0, unknown: 0 };
   const [networks, containers] = await list(docker);
+  const here = new Set(interfaceNames());
   const dead: OwnedNetwork[] = [];
   for (const info of networks) {
     const network = readNetwork(info);
@@ -55,7 +56,7 @@ export async function sweep(docker: Dockerode, options: SweepOptions = {}): Prom
     }
     if (!network) continue;
     // The list is older than the question: what it has was made by somebody who listened before.
-    const liveness = await livenessOf(network.record.owner, bridgeIsHere(network.bridge, network.subnet));
+    const liveness = await livenessOf(network.record.owner, here.has(network.bridge));
     if (liveness === 'unknown') swept.unknown++;
     if (liveness !== 'dead') continue;
     if (network.record.kind === 'run') dead.push(network);
