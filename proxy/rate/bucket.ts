@@ -37,9 +37,4 @@ export class TokenBucket {
   take(bytes: number): void {
     this.#level -= bytes;
   }
-
-  /** Gives back what was taken and not used. */
-  giveBack(bytes: number): void {
-    this.#level = Math.min(this.burst, this.#level + bytes);
-  }
 }

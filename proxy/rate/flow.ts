@@ -8,14 +8,11 @@ export type Lane = 'sparse' | 'bulk';
 export abstract class Flow {
   /** Bytes asked for and not yet granted. */
   want = 0;
-  /** Bytes granted in this pass and not yet handed over. */
-  granting = 0;
   lane: Lane | null = null;
   prev: Flow | null = null;
   next: Flow | null = null;
-  /** Bytes that deficit round robin owes this flow in its present turn. */
+  /** Bytes left of the flow's turn in the bulk lane; above 0 after an early end of its bytes: the turn goes on. */
   deficit = 0;
-  inTurn = false;
   /** Bytes that the flow may still take in the sparse lane, as of `creditAt`. */
   credit = Number.POSITIVE_INFINITY;
   creditAt = 0;
@@ -27,7 +24,7 @@ export abstract class Flow {
     return this.lane !== null;
   }
 
-  /** `bytes` of what was asked for may pass now. */
+  /** `bytes` of what was asked for may pass now. May ask again, and may withdraw this flow or others. */
   abstract granted(bytes: number): void;
 
   /** No grant will ever come: the scheduler was closed. */
@@ -48,6 +45,16 @@ export class FlowList {
     if (this.#tail) this.#tail.next = flow;
     else this.head = flow;
     this.#tail = flow;
+    this.want += flow.want;
+  }
+
+  unshift(flow: Flow, lane: Lane): void {
+    flow.lane = lane;
+    flow.prev = null;
+    flow.next = this.head;
+    if (this.head) this.head.prev = flow;
+    else this.#tail = flow;
+    this.head = flow;
     this.want += flow.want;
   }
 

@@ -43,9 +43,7 @@ export class Scheduler implements Ticked {
   readonly #arrivalBatch: number;
   readonly #sparse = new FlowList();
   readonly #bulk = new FlowList();
-  readonly #granting: Flow[] = [];
   #serving = false;
-  #requested = false;
   #closed = false;
   #waitingSince = Number.NaN;
   #waitedMs = 0;
@@ -93,23 +91,19 @@ export class Scheduler implements Ticked {
     flow.want = bytes;
     const now = this.#clock.now();
     if (now < flow.bulkUntil) {
-      this.#bulk.push(flow, 'bulk');
+      // Its bytes ended before its turn did, and the next ones are here: the turn goes on.
+      if (flow.deficit > 0) this.#bulk.unshift(flow, 'bulk');
+      else this.#bulk.push(flow, 'bulk');
     } else {
       this.#refillCredit(flow, now);
       flow.deficit = 0;
       this.#sparse.push(flow, 'sparse');
     }
-    this.#requested = true;
     if (!this.#serving) this.#serve(now, this.#arrivalBatch);
   }
 
-  /** Takes the flow out: it wants nothing for now. What was granted and not yet handed over goes back. */
+  /** Takes the flow out: it wants nothing for now. */
   withdraw(flow: Flow): void {
-    if (flow.granting > 0) {
-      this.#bucket.giveBack(flow.granting);
-      this.granted -= flow.granting;
-      flow.granting = 0;
-    }
     if (flow.lane === null) return;
     this.#unlink(flow);
     if (!this.#serving) this.#settle(this.#clock.now());
@@ -139,20 +133,21 @@ export class Scheduler implements Ticked {
 
   #serve(now: number, batch: number): void {
     this.#serving = true;
-    do {
-      this.#requested = false;
+    try {
       this.#bucket.refill(now);
-      this.#serveSparse(now);
+      this.#precedence.refill(now);
+      this.#serveSparse();
       this.#serveBulk(now, batch);
-      if (this.#granting.length === 0) break;
-      this.#handOver();
-    } while (this.#requested);
-    this.#serving = false;
-    this.#settle(now);
+      // Handing over to the bulk flows may have woken sparse ones.
+      this.#serveSparse();
+    } finally {
+      // A listener that throws must not stop the job's other connections.
+      this.#serving = false;
+      this.#settle(now);
+    }
   }
 
-  #serveSparse(now: number): void {
-    this.#precedence.refill(now);
+  #serveSparse(): void {
     for (let flow = this.#sparse.head; flow; flow = this.#sparse.head) {
       const share = Math.min(flow.want, Math.floor(flow.credit));
       if (share < flow.want && share < MIN_SLICE) {
@@ -165,8 +160,9 @@ export class Scheduler implements Ticked {
       if (bytes < Math.min(share, MIN_SLICE)) return;
       flow.credit -= bytes;
       if (this.#bulk.head) this.#precedence.take(bytes);
-      this.#grant(flow, this.#sparse, bytes);
+      this.#take(flow, this.#sparse, bytes);
       if (flow.want === 0) this.#unlink(flow);
+      flow.granted(bytes);
     }
   }
 
@@ -177,49 +173,32 @@ export class Scheduler implements Ticked {
   }
 
   #serveBulk(now: number, batch: number): void {
-    let available = Math.floor(this.#bucket.level) - this.#reserve;
-    if (available < Math.min(batch, this.#bulk.want)) return;
-    for (let flow = this.#bulk.head; flow && available > 0; flow = this.#bulk.head) {
-      if (!flow.inTurn) {
-        flow.inTurn = true;
-        // What a flow could not use in its last turn, because its next chunk had not come yet, is still its own.
-        flow.deficit = Math.min(flow.deficit, this.#quantum) + this.#quantum;
-      }
-      const bytes = Math.min(flow.want, flow.deficit, available);
-      flow.deficit -= bytes;
+    if (this.#bulkLevel() < Math.min(batch, this.#bulk.want)) return;
+    for (let flow = this.#bulk.head; flow; flow = this.#bulk.head) {
+      const available = this.#bulkLevel();
+      if (available <= 0) return;
+      if (flow.deficit === 0) flow.deficit = this.#quantum;
+      // One that is alone takes all at once, not turn by turn.
+      const bytes = Math.min(flow.want, available, flow.next ? flow.deficit : available);
+      flow.deficit = Math.max(0, flow.deficit - bytes);
       flow.bulkUntil = now + BULK_MEMORY_MS;
-      available -= bytes;
-      this.#grant(flow, this.#bulk, bytes);
-      if (flow.want === 0) {
-        this.#unlink(flow);
-      } else if (flow.deficit === 0) {
-        flow.inTurn = false;
-        this.#bulk.rotate(flow);
-      }
+      this.#take(flow, this.#bulk, bytes);
+      if (flow.want === 0) this.#unlink(flow);
+      else if (flow.deficit === 0) this.#bulk.rotate(flow);
+      flow.granted(bytes);
     }
   }
 
-  #grant(flow: Flow, list: FlowList, bytes: number): void {
-    if (flow.granting === 0) this.#granting.push(flow);
-    flow.granting += bytes;
+  /** Whole bytes that bulk flows may take now. */
+  #bulkLevel(): number {
+    return Math.floor(this.#bucket.level) - this.#reserve;
+  }
+
+  #take(flow: Flow, list: FlowList, bytes: number): void {
     flow.want -= bytes;
     list.want -= bytes;
     this.#bucket.take(bytes);
     this.granted += bytes;
-  }
-
-  /** One call a flow and pass, however many slices it was granted. */
-  #handOver(): void {
-    const granting = this.#granting;
-    for (let i = 0; i < granting.length; i++) {
-      const flow = granting[i] as Flow;
-      const bytes = flow.granting;
-      // 0 if handing over to another flow has ended this one.
-      if (bytes === 0) continue;
-      flow.granting = 0;
-      flow.granted(bytes);
-    }
-    granting.length = 0;
   }
 
   /** After a pass: when to come back, and whether somebody waits. */
@@ -258,7 +237,6 @@ export class Scheduler implements Ticked {
 
   #unlink(flow: Flow): void {
     if (flow.lane === null) return;
-    flow.inTurn = false;
     this.#list(flow.lane).remove(flow);
   }
 }

@@ -27,6 +27,9 @@ export class ThrottledSocket extends Duplex {
     this.on('error', ignore);
     // The socket must not answer the job's FIN by itself while there is something to send.
     socket.allowHalfOpen = true;
+    // A slice is smaller than a segment now and then: Nagle's algorithm would hold it until the last one is
+    // acknowledged, 40 ms later.
+    socket.setNoDelay(true);
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());
     socket.on('timeout', () => this.#timedOut());

@@ -2,7 +2,7 @@ import type { Clock } from './clock.js';
 
 /** What a ticker wakes. */
 export interface Ticked {
-  /** When it should be woken, on the ticker's clock; Infinity when it waits for nothing any more. */
+  /** When it should be woken, on the ticker's clock. */
   readonly dueAt: number;
   tick(): void;
 }
@@ -28,7 +28,7 @@ export class Ticker {
     this.#clock = clock;
   }
 
-  /** Wakes `ticked` at the first tick at or after its `dueAt`, and goes on until that is Infinity. */
+  /** Wakes `ticked` at the first tick at or after its `dueAt`, and at those that follow, until it is removed. */
   add(ticked: Ticked): void {
     this.#active.add(ticked);
     if (!this.#ticking) this.#arm(ticked.dueAt);
@@ -57,15 +57,23 @@ export class Ticker {
     this.#firesAt = Number.POSITIVE_INFINITY;
     this.#ticking = true;
     const now = this.#clock.now();
-    let next = Number.POSITIVE_INFINITY;
-    for (const ticked of this.#active) {
-      if (ticked.dueAt <= now) ticked.tick();
-      if (ticked.dueAt === Number.POSITIVE_INFINITY) this.#active.delete(ticked);
-      else if (ticked.dueAt < next) next = ticked.dueAt;
+    try {
+      for (const ticked of this.#active) {
+        if (ticked.dueAt <= now) ticked.tick();
+      }
+    } finally {
+      this.#ticking = false;
+      this.#armNext();
     }
-    this.#ticking = false;
-    if (this.#active.size > 0) this.#arm(next);
   };
+
+  #armNext(): void {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { dueAt } of this.#active) {
+      if (dueAt < next) next = dueAt;
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#arm(next);
+  }
 }
 
 const tickers = new WeakMap<Clock, Ticker>();
