@@ -10,24 +10,24 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
 }
 
 /**
- * Runs `work` with a signal that aborts when `signal` does, or after `ms` with what `late` makes as its reason.
- * The work must settle once its signal aborts.
+ * Runs `work` with a signal that aborts when one of `signals` does, or after `ms` with what `late` makes as its reason.
+ * The work must settle once its signal aborts. (`AbortSignal.any` keeps memory as long as the oldest of its signals.)
  */
 export async function withDeadline<T>(
   ms: number,
-  signal: AbortSignal | undefined,
+  signals: readonly (AbortSignal | undefined)[],
   late: () => Error,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  signal?.throwIfAborted();
+  for (const signal of signals) signal?.throwIfAborted();
   const inner = new AbortController();
-  const abort = () => inner.abort(signal?.reason);
-  signal?.addEventListener('abort', abort, { once: true });
+  const abort = (event: Event) => inner.abort((event.target as AbortSignal).reason);
+  for (const signal of signals) signal?.addEventListener('abort', abort);
   const timer = setTimeout(() => inner.abort(late()), ms);
   try {
     return await work(inner.signal);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
+    for (const signal of signals) signal?.removeEventListener('abort', abort);
   }
 }

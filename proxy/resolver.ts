@@ -144,7 +144,7 @@ class CachingResolver implements Resolver {
 
   async #look(host: CanonicalHost, signal: AbortSignal): Promise<readonly ResolvedAddress[]> {
     const late = () => new ResolveError('dns-timeout', host);
-    const { addresses, complete } = await withDeadline(this.settings.timeoutMs, signal, late, (inner) =>
+    const { addresses, complete } = await withDeadline(this.settings.timeoutMs, [signal], late, (inner) =>
       abortable(this.lookup(host, inner), inner),
     );
     if (!this.#closed) this.settings.cache.set(host, addresses, complete ? undefined : INCOMPLETE_TTL);

@@ -1,0 +1,152 @@
+import { connect as netConnect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { DialError } from './dial-error.js';
+import { formatIp, parseIp, unmapped } from './ip.js';
+import { RaceError, race } from './race.js';
+
+/** An address literal; never a name. */
+export interface Address {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** Makes the `onread` of one attempt: attempts share nothing, and a buffer shared by sockets corrupts data. */
+export type OnReadFactory = () => OnReadOpts;
+
+export interface ConnectOptions {
+  /** Ends every attempt; the promise rejects with its reason. */
+  readonly signal: AbortSignal;
+  /** Time between the starts of two attempts, ms. */
+  readonly staggerMs: number;
+  readonly onread?: OnReadFactory | undefined;
+}
+
+/** Attempts per connection at most: a name with a thousand addresses must not become a thousand sockets. */
+const MAX_ATTEMPTS = 16;
+/** Time after which the kernel asks a silent peer whether it is still there, ms. */
+const KEEP_ALIVE_MS = 60_000;
+
+/**
+ * The first connection to one of `addresses`. The socket is checked to be connected to one of them, has an error
+ * listener from its first moment on, and does not read until someone listens. Throws `DialError` with
+ * `connect-failed`, or the signal's reason.
+ */
+export function connect(
+  addresses: readonly Address[],
+  port: number,
+  { signal, staggerMs, onread }: ConnectOptions,
+): Promise<Socket> {
+  const allowed = new Set(addresses.map((one) => canonical(one.address)));
+  const attempt = (one: Address, stop: AbortSignal) => open(one, port, allowed, stop, onread);
+  return raceAddresses(addresses, attempt, { signal, staggerMs });
+}
+
+/**
+ * Races `attempt` over the addresses (RFC 8305 section 5, families alternating). Every socket but the first is
+ * destroyed. Throws what the most telling attempt threw, as a `DialError`, or the signal's reason.
+ */
+export async function raceAddresses<A extends Address>(
+  addresses: readonly A[],
+  attempt: (address: A, signal: AbortSignal) => Promise<Socket>,
+  { signal, staggerMs }: Pick<ConnectOptions, 'signal' | 'staggerMs'>,
+): Promise<Socket> {
+  const candidates = alternate(addresses).slice(0, MAX_ATTEMPTS);
+  try {
+    return await race(candidates, attempt, { staggerMs, signal, discard: (socket) => socket.destroy() });
+  } catch (error) {
+    if (!(error instanceof RaceError)) throw error;
+    throw connectFailed(error);
+  }
+}
+
+function open(
+  { address, family }: Address,
+  port: number,
+  allowed: ReadonlySet<string>,
+  signal: AbortSignal,
+  onread: OnReadFactory | undefined,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const options: TcpNetConnectOpts = {
+      host: address,
+      port,
+      family,
+      autoSelectFamily: false,
+      lookup: refuseLookup,
+      noDelay: true,
+      allowHalfOpen: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+      ...(onread && { onread: onread() }),
+    };
+    const socket = netConnect(options);
+    let failure: Error | undefined;
+    // Stays for the socket's life: an error that nobody listens for ends the process.
+    socket.on('error', (error) => {
+      failure ??= error;
+    });
+    const abort = () => socket.destroy();
+    const closed = () => {
+      signal.removeEventListener('abort', abort);
+      reject(failure ?? new Error('aborted'));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('close', closed);
+    socket.once('connect', () => {
+      failure = wrongPeer(socket, allowed);
+      if (failure) {
+        socket.destroy();
+        return;
+      }
+      signal.removeEventListener('abort', abort);
+      socket.removeListener('close', closed);
+      resolve(socket);
+    });
+  });
+}
+
+/** What was judged and what is connected must be the same, whatever happened in between. */
+function wrongPeer(socket: Socket, allowed: ReadonlySet<string>): Error | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  if (remoteAddress === undefined) return new Error('closed by the peer');
+  if (!allowed.has(canonical(remoteAddress))) return new Error(`connected to ${remoteAddress} instead`);
+  // The kernel may connect a port of this host that nobody listens on to itself.
+  return remoteAddress === localAddress && remotePort === localPort
+    ? Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' })
+    : undefined;
+}
+
+/** `net.connect` looks up what is not an IP address: nothing that comes here may be one. */
+const refuseLookup: NonNullable<TcpNetConnectOpts['lookup']> = (host, _options, callback) => {
+  callback(Object.assign(new Error(`${host} is not an address`), { code: 'ENOTFOUND' }), '', 0);
+};
+
+function canonical(address: string): string {
+  const ip = parseIp(address);
+  return ip === undefined ? address : formatIp(unmapped(ip));
+}
+
+/** One of each family in turn, beginning with the family of the first. */
+function alternate<A extends Address>(addresses: readonly A[]): A[] {
+  const first = addresses.filter((one) => one.family === addresses[0]?.family);
+  const second = addresses.filter((one) => one.family !== addresses[0]?.family);
+  return first
+    .flatMap((one, i) => [one, second[i]])
+    .concat(second.slice(first.length))
+    .filter((one) => one !== undefined);
+}
+
+/** No route is said last: it is what a host without IPv6 says of every other name. */
+const UNTELLING = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT']);
+
+function connectFailed({ errors }: RaceError): DialError {
+  const cause = errors.find((error) => !UNTELLING.has(codeOf(error) ?? '')) ?? errors[0];
+  if (cause instanceof DialError) return cause;
+  // A timeout of the kernel's is one only if nothing else was heard.
+  const timedOut = errors.length > 0 && errors.every((error) => codeOf(error) === 'ETIMEDOUT');
+  const message = cause instanceof Error ? cause.message : 'there is no address to connect to';
+  return new DialError(timedOut ? 'connect-timeout' : 'connect-failed', message, codeOf(cause), { cause });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

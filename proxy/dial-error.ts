@@ -1,0 +1,16 @@
+export type DialReason = 'connect-failed' | 'connect-timeout' | 'upstream-failed';
+
+/** No connection to the host. The message and `code` are for logs: they may name addresses, but never credentials. */
+export class DialError extends Error {
+  override readonly name = 'DialError';
+
+  constructor(
+    readonly reason: DialReason,
+    message: string,
+    /** `ECONNREFUSED`, …; of an upstream that answered, `HTTP_407` or the name of the SOCKS reply. */
+    readonly code?: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,131 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { connect as netConnect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { closedPort } from './silent-listener.js';
+
+/** tinyproxy is an HTTP proxy, microsocks a SOCKS5 proxy; both need nothing but the C library. */
+export type RealProxyKind = 'tinyproxy' | 'microsocks';
+
+export interface RealProxyOptions {
+  readonly kind: RealProxyKind;
+  readonly credentials?: { readonly username: string; readonly password: string };
+  /** Ports that tinyproxy allows CONNECT to; default all. */
+  readonly connectPorts?: readonly number[];
+}
+
+export interface RealProxy extends AsyncDisposable {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Debian's package of each, and where the binary is in it. */
+const PACKAGES: Record<RealProxyKind, { readonly name: string; readonly path: string }> = {
+  tinyproxy: { name: 'tinyproxy-bin', path: 'usr/bin/tinyproxy' },
+  microsocks: { name: 'microsocks', path: 'usr/bin/microsocks' },
+};
+const run = promisify(execFile);
+
+export interface RealProxyBinaries extends AsyncDisposable {
+  /** Undefined where it is not installed and cannot be fetched. */
+  readonly path: Readonly<Record<RealProxyKind, string | undefined>>;
+}
+
+/**
+ * The binaries that are installed, or else those of Debian's packages, unpacked beside nothing: no package is installed and
+ * no service started. Where neither works it says so on stderr, and throws if CI is set.
+ */
+export async function realProxyBinaries(): Promise<RealProxyBinaries> {
+  const directory = await mkdtemp(join(tmpdir(), 'jobgate-proxies-'));
+  const path: Record<RealProxyKind, string | undefined> = { tinyproxy: undefined, microsocks: undefined };
+  for (const kind of Object.keys(path) as RealProxyKind[]) {
+    path[kind] = installed(kind) ?? (await fetched(kind, directory));
+    if (path[kind] !== undefined) continue;
+    const problem = `${kind} is not installed and apt-get cannot fetch it: tests against it are skipped`;
+    if (process.env.CI) throw new Error(problem);
+    console.error(`!!! ${problem}`);
+  }
+  return { path, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
+}
+
+function installed(kind: RealProxyKind): string | undefined {
+  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  return directories.map((directory) => join(directory, kind)).find((file) => existsSync(file));
+}
+
+async function fetched(kind: RealProxyKind, directory: string): Promise<string | undefined> {
+  const { name, path } = PACKAGES[kind];
+  const download = () => run('apt-get', ['download', '-qq', name], { cwd: directory, timeout: 60_000 });
+  try {
+    // Lists may be missing or older than the mirror; updating them needs root.
+    await download().catch(async () => {
+      await run('apt-get', ['update', '-qq'], { timeout: 120_000 });
+      await download();
+    });
+    const file = (await readdir(directory)).find((one) => one.startsWith(`${name}_`)) ?? '';
+    await run('dpkg', ['-x', join(directory, file), directory], { timeout: 30_000 });
+    return join(directory, path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts a proxy on 127.0.0.1 and settles once it accepts connections. */
+export async function startRealProxy(
+  binaries: RealProxyBinaries,
+  { kind, credentials, connectPorts }: RealProxyOptions,
+): Promise<RealProxy> {
+  const binary = binaries.path[kind];
+  if (binary === undefined) throw new Error(`there is no ${kind}`);
+  const port = await closedPort();
+  const directory = await mkdtemp(join(tmpdir(), 'jobgate-proxy-'));
+  const args = kind === 'microsocks' ? microsocksArgs() : await tinyproxyArgs();
+  const child = spawn(binary, args, { stdio: 'ignore' });
+  const close = async () => {
+    await ended(child);
+    await rm(directory, { recursive: true, force: true });
+  };
+  for (let i = 0; i < 100; i++) {
+    if (await accepts(port)) return { port, close, [Symbol.asyncDispose]: close };
+    await sleep(50);
+  }
+  await close();
+  throw new Error(`${kind} did not start`);
+
+  function microsocksArgs(): string[] {
+    const auth = credentials ? ['-u', credentials.username, '-P', credentials.password] : [];
+    return ['-i', '127.0.0.1', '-p', String(port), ...auth];
+  }
+
+  async function tinyproxyArgs(): Promise<string[]> {
+    const lines = ['Listen 127.0.0.1', `Port ${port}`, 'Timeout 60', 'MaxClients 50', 'Allow 127.0.0.1'];
+    if (credentials) lines.push(`BasicAuth ${credentials.username} ${credentials.password}`);
+    for (const one of connectPorts ?? []) lines.push(`ConnectPort ${one}`);
+    const file = join(directory, 'tinyproxy.conf');
+    await writeFile(file, `${lines.join('\n')}\n`);
+    return ['-d', '-c', file];
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = new Promise((done) => child.once('exit', done));
+  child.kill('SIGKILL');
+  await exit;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = netConnect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
