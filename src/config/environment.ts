@@ -1,6 +1,7 @@
 import { nearest } from '../../admission/known-keys.js';
 import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
-import { OTHER_VARIABLES, SETTINGS, type Setting, type SettingName } from './settings.js';
+import type { Setting } from './setting.js';
+import { OTHER_VARIABLES, SETTINGS, type SettingName } from './settings.js';
 
 const PREFIX = 'JOBGATE_';
 

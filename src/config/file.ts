@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap } from 'yaml';
 import { nearest } from '../../admission/known-keys.js';
+import { OLD_SECTION } from './admission-settings.js';
 import { ConfigError } from './config-error.js';
 import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
-import { OLD_SECTION, SETTINGS, type Setting, type SettingName } from './settings.js';
+import type { Setting } from './setting.js';
+import { SETTINGS, type SettingName } from './settings.js';
 
 export interface ConfigFile {
   readonly layer: Layer;

@@ -1,5 +1,6 @@
 import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
-import { SETTINGS, type Setting } from './settings.js';
+import type { Setting } from './setting.js';
+import { SETTINGS } from './settings.js';
 
 /** Reads the options of a command line, as commander gives them; those that are no settings belong to the command. */
 export function readFlags(flags: object): { layer: Layer; problems: readonly string[] } {

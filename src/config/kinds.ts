@@ -96,3 +96,13 @@ export function list<T>(item: Kind<T>): Kind<T[]> {
     list: true,
   };
 }
+
+/** Keeps the text of what a parser accepts: for values that are read again where they are used. */
+export function checked(
+  parse: (value: string) => { readonly ok: true } | { readonly ok: false; readonly problem: string },
+): (value: string) => Parsed<string> {
+  return (value) => {
+    const result = parse(value);
+    return result.ok ? { ok: true, value } : result;
+  };
+}

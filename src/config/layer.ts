@@ -1,4 +1,5 @@
-import { SETTINGS, type Setting, type SettingName } from './settings.js';
+import type { Setting } from './setting.js';
+import { SETTINGS, type SettingName } from './settings.js';
 
 /** A value that somebody set, and where: `node.yaml:3: JobAdmissionControl.Locality`, `JOBGATE_RATE`, `--rate`. */
 export interface Given {

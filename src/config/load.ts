@@ -1,4 +1,5 @@
 import type { AdmissionConfig } from '../../admission/config.js';
+import { SubnetPool, type SubnetPoolOptions } from '../../docker/subnet-pool.js';
 import { Allowlist } from '../../proxy/allowlist.js';
 import { DEFAULT_LIMITS, type Limits, type OperatorPolicy } from '../../proxy/policy.js';
 import {
@@ -26,8 +27,7 @@ export interface Config {
   readonly gateway: {
     readonly placement: 'auto' | 'host' | 'container';
     readonly port: number;
-    /** IPv4 CIDR. */
-    readonly subnetPool?: string;
+    readonly subnetPool?: SubnetPoolOptions;
   };
   /** Directories that job specs may mount from: `PATH`, `PATH:ro` or `PATH:rw`. */
   readonly allowedMounts: readonly string[];
@@ -42,6 +42,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Options as commander gives them. */
   readonly flags?: object;
+  /** Log level where nobody sets one. Default info. */
+  readonly logLevel?: LogLevel;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface ConfigSources {
  *
  * @throws ConfigError with all problems.
  */
-export async function loadConfig({ file: given, env, flags = {} }: ConfigSources): Promise<Config> {
+export async function loadConfig({ file: given, env, flags = {}, logLevel }: ConfigSources): Promise<Config> {
   const fromFlags = (flags as { readonly config?: string }).config;
   const path = given ?? fromFlags ?? (env.JOBGATE_CONFIG || undefined);
   const empty: ConfigFile = { layer: new Map(), problems: [], old: false };
@@ -67,7 +69,9 @@ export async function loadConfig({ file: given, env, flags = {} }: ConfigSources
   ];
   if (problems.length > 0) throw new ConfigError(problems);
 
-  const config = build(settings, file.old, env);
+  const built = build(settings, file.old, env);
+  const config =
+    logLevel && !settings.given('logLevel') ? { ...built, log: { ...built.log, level: logLevel } } : built;
   return path === undefined ? config : { ...config, file: path };
 }
 
@@ -99,7 +103,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
   };
   const allowedMounts = set('allowedMounts');
   const allowPorts = set('allowPorts');
-  const subnetPool = settings.get('subnetPool');
+  const subnetPool = subnets(settings);
   const upstream = upstreamWithCredentials(settings, env);
   return {
     admission: {
@@ -134,7 +138,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
     gateway: {
       placement: set('gatewayPlacement'),
       port: set('gatewayPort'),
-      ...(subnetPool !== undefined && { subnetPool }),
+      ...(subnetPool && { subnetPool }),
     },
     allowedMounts,
     log: { level: set('logLevel'), format: set('logFormat') },
@@ -146,6 +150,20 @@ function domains(settings: Settings): Pick<AdmissionConfig, 'allowedDomains' | '
   const file = settings.given('allowedDomainsFile');
   if (file && (!list || file.layer < list.layer)) return { allowedDomainsFile: file.value as string };
   return list ? { allowedDomains: list.value as string[] } : {};
+}
+
+function subnets(settings: Settings): SubnetPoolOptions | undefined {
+  const pool = settings.get('subnetPool');
+  const prefix = settings.get('subnetPrefix');
+  if (pool === undefined && prefix === undefined) return undefined;
+  const options = { ...(pool !== undefined && { pool }), ...(prefix !== undefined && { prefix }) };
+  try {
+    new SubnetPool(options);
+  } catch (error) {
+    const { where } = settings.given('subnetPool') ?? settings.given('subnetPrefix') ?? {};
+    throw new ConfigError([`${where}: ${(error as Error).message}`]);
+  }
+  return options;
 }
 
 function limits(settings: Settings): Limits {

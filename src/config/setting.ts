@@ -1,0 +1,36 @@
+import type { Kind } from './kinds.js';
+
+/**
+ * One setting: its place in the file, its variable, its flag, what it means.
+ */
+export interface Setting<T = unknown> {
+  readonly kind: Kind<T>;
+  /** Where a file has it. */
+  readonly key: string;
+  /** `JOBGATE_…` */
+  readonly env: string;
+  /** The property that commander makes of the flag; absent where there is none. */
+  readonly flag?: string;
+  /** Other spellings. */
+  readonly aliases?: readonly Alias[];
+  /** Absent: not set unless somebody sets it. */
+  readonly default?: NoInfer<T>;
+  /** Every layer adds to the list, instead of replacing what the layers below say. */
+  readonly adds?: boolean;
+  /** An empty text is a value and not "unset". */
+  readonly emptyIsValue?: boolean;
+  /** In a file, a relative path is one from the file's directory. */
+  readonly path?: boolean;
+  readonly help: string;
+}
+
+/** Another spelling of a setting; with `negated` its opposite. */
+export interface Alias {
+  readonly key?: string;
+  readonly env?: string;
+  readonly flag?: string;
+  readonly negated?: boolean;
+}
+
+/** Infers the type of a setting's value. */
+export const setting = <T>(given: Setting<T>): Setting<T> => given;
