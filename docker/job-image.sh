@@ -100,7 +100,8 @@ fi
 # The inputs' names, sizes and times stand for their contents.
 inputs=$({
   printf '%s\n' "${programs[@]}" "${extras[@]}"
-  find -L "${BASH_SOURCE[0]}" "${binaries[@]}" "${libraries[@]}" "${extras[@]}" -type f -printf '%p %s %T@\n' 2>/dev/null | sort -u
+  cat "${BASH_SOURCE[0]}"
+  find -L "${binaries[@]}" "${libraries[@]}" "${extras[@]}" -type f -not -name '*.pyc' -printf '%p %s %T@\n' 2>/dev/null | sort -u
 } | sha256sum | cut -c1-64)
 label=jobgate.test-image.inputs
 if [ "$force" = no ] &&
