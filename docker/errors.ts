@@ -33,7 +33,10 @@ export function engineMessage(error: unknown): string {
   const body = (error as { json?: { message?: unknown } } | null)?.json;
   const text =
     typeof body?.message === 'string' ? body.message : error instanceof Error ? error.message : String(error);
-  return text.replace(/\s+/g, ' ').trim();
+  return text
+    .replace(/^\(HTTP code \d+\) [^-]* - /, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
 
 /** The gateway cannot be placed on this host; another placement may do. */

@@ -1,0 +1,54 @@
+import { Command, Option } from 'commander';
+import { createAdmission } from '../../admission/admission.js';
+import { loadConfig } from '../config/load.js';
+import { UsageError } from '../errors.js';
+import { EXIT } from '../exit-codes.js';
+import { createLogger } from '../logging.js';
+import { addOptions, type CommonFlags, configOptions } from './common-options.js';
+import { type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
+
+interface CheckFlags extends JobFlags, CommonFlags {
+  readonly explain?: true;
+}
+
+export function checkCommand(): Command {
+  const command = new Command('check')
+    .summary('say whether this node would run a job, and why')
+    .description(
+      'Asks the admission rules of this node about a job and prints {"shouldBid": …, "reason": …}. Nothing is created.\n' +
+        'Exit code 0 if the job may run here, 77 if not.',
+    );
+  addOptions(
+    command,
+    ...jobOptions(),
+    new Option('--explain', 'every rule in order with its answer'),
+    ...configOptions(),
+  );
+  return command.action(async (flags: CheckFlags) => {
+    process.exitCode = await check(flags);
+  });
+}
+
+async function check(flags: CheckFlags): Promise<number> {
+  const config = await loadConfig({ flags, env: process.env });
+  await using admission = createAdmission(config.admission, { logger: createLogger(config.log) });
+  let job: Awaited<ReturnType<typeof jobFromFlags>>;
+  try {
+    job = await jobFromFlags(undefined, [], flags, 'admission');
+  } catch (error) {
+    // An invalid spec and a refusal are the same answer to the node that asks.
+    if (!(error instanceof UsageError)) throw error;
+    print({ shouldBid: false, reason: error.message });
+    return EXIT.refused;
+  }
+  if (flags.explain) {
+    for (const answer of await admission.explain(job)) print(answer);
+  }
+  const verdict = await admission.decide(job);
+  print(verdict);
+  return verdict.shouldBid ? EXIT.ok : EXIT.refused;
+}
+
+function print(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}

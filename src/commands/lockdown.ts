@@ -1,0 +1,32 @@
+import { Command, Option } from 'commander';
+import { Lockdown } from '../../docker/lockdown.js';
+import { loadConfig } from '../config/load.js';
+import { createLogger } from '../logging.js';
+import { addOptions, type CommonFlags, configOptions, gatewayPortOption } from './common-options.js';
+
+export function lockdownCommand(): Command {
+  const command = new Command('lockdown')
+    .summary('install the firewall rules that keep jobs from the host and each other')
+    .description(
+      'Installs the rules for the interfaces of isolated networks (jg-*). They are static and stay when jobgate ends:\n' +
+        'run it at boot, before the engine starts. Installing twice changes nothing; rules of others are not touched.',
+    );
+  addOptions(
+    command,
+    gatewayPortOption(),
+    new Option('--check', 'only say what is missing; exit code 125 if anything is'),
+    ...configOptions(),
+  );
+  return command.action(async (flags: CommonFlags & { check?: true }) => {
+    const config = await loadConfig({ flags, env: process.env });
+    const lockdown = new Lockdown({ port: config.gateway.port, logger: createLogger(config.log) });
+    if (flags.check) {
+      const missing = await lockdown.verify();
+      process.stdout.write(missing.length === 0 ? 'the lock-down stands\n' : `${missing.join('\n')}\n`);
+      process.exitCode = missing.length === 0 ? 0 : 125;
+      return;
+    }
+    const changed = await lockdown.ensure();
+    process.stdout.write(changed ? 'the lock-down is installed\n' : 'the lock-down stands already\n');
+  });
+}

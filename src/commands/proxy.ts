@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
+import { Command, Option } from 'commander';
+import { Allowlist, AllowlistError } from '../../proxy/allowlist.js';
+import { parseCidr } from '../../proxy/cidr-port.js';
+import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
+import { loadConfig } from '../config/load.js';
+import { UsageError } from '../errors.js';
+import { signalExit } from '../exit-codes.js';
+import { createLogger } from '../logging.js';
+import { trapSignals } from '../signals.js';
+import { addOptions, type CommonFlags, configOptions, egressOptions, repeatable } from './common-options.js';
+import { checkJobId } from './job-options.js';
+
+interface ProxyFlags extends CommonFlags {
+  readonly domain: string[];
+  readonly listen: string;
+  readonly allowClient: string[];
+  readonly jobId?: string;
+}
+
+/** Time that open tunnels have after SIGTERM, ms. */
+const DRAIN_MS = 10_000;
+
+export function proxyCommand(): Command {
+  const command = new Command('proxy')
+    .summary('an egress proxy alone: HTTP and CONNECT to the allowed domains')
+    .description(
+      'Listens as an HTTP(S) proxy that reaches the given domains only. Prints "listening http://HOST:PORT" once it\n' +
+        'accepts. SIGTERM lets open connections finish for 10 s; a second signal ends them.',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  jobgate proxy --domain .example.com
+  jobgate proxy --domain example.com --listen 192.0.2.10:3128 --allow-client 192.0.2.0/24
+  curl -x http://127.0.0.1:3128 https://example.com`,
+    );
+  addOptions(
+    command,
+    repeatable('--domain <domain>', 'example.com, .example.com and all below it, or host:port; repeatable'),
+    new Option('--listen <addr:port>', 'address to listen on').default('127.0.0.1:3128'),
+    repeatable('--allow-client <cidr>', 'who may use it; needed beyond loopback; repeatable'),
+    new Option('--job-id <id>', 'id for logs and the job header; a random one if absent'),
+    ...egressOptions(),
+    ...configOptions(),
+  );
+  return command.action(async (flags: ProxyFlags) => {
+    process.exitCode = await proxy(flags);
+  });
+}
+
+async function proxy(flags: ProxyFlags): Promise<number> {
+  const config = await loadConfig({ flags, env: process.env });
+  const { host, port } = listenAddress(flags.listen);
+  const clients = allowedClients(host, flags);
+  if (flags.domain.length === 0)
+    throw new UsageError('no --domain: a proxy that reaches nothing; name the domains it may reach');
+  const job = flags.jobId ?? `proxy-${randomBytes(6).toString('hex')}`;
+  checkJobId(job);
+  const logger = createLogger(config.log);
+  warnAbout(flags.domain, config.operator.allowPorts, (warning) => logger.warn(warning));
+
+  using signals = trapSignals();
+  await using egress = createEgressProxy(
+    { job: { job, allow: flags.domain, rate: config.rate }, operator: config.operator },
+    { logger },
+  );
+  const bound = await listen(egress, { host, port, clients });
+  process.stdout.write(
+    `listening http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}\n`,
+  );
+  await new Promise<void>((resolve) =>
+    signals.stop.addEventListener('abort', () => resolve(), { once: true }),
+  );
+  await Promise.race([
+    egress.drain(DRAIN_MS),
+    new Promise<void>((resolve) => signals.kill.addEventListener('abort', () => resolve(), { once: true })),
+  ]);
+  return signals.received === 'SIGTERM' ? 0 : signalExit(signals.received ?? 'SIGTERM');
+}
+
+function listenAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  if (!match || isIP(host) === 0 || port > 65_535) {
+    throw new UsageError(`--listen ${text}: write an IP address and a port: 127.0.0.1:3128, [::1]:3128`);
+  }
+  return { host, port };
+}
+
+// Whoever reaches an open proxy uses it: beyond loopback somebody must say who may.
+function allowedClients(host: string, flags: ProxyFlags): string[] {
+  for (const cidr of flags.allowClient) {
+    const parsed = parseCidr(cidr);
+    if (!parsed.ok) throw new UsageError(`--allow-client ${cidr}: ${parsed.problem}`);
+  }
+  const loopback = host === '::1' || host.startsWith('127.');
+  if (!loopback && flags.allowClient.length === 0) {
+    throw new UsageError(
+      `--listen ${flags.listen} is not loopback: say who may use the proxy with --allow-client CIDR`,
+    );
+  }
+  return flags.allowClient.length > 0 ? flags.allowClient : ['127.0.0.0/8', '::1/128'];
+}
+
+function warnAbout(
+  domains: readonly string[],
+  allowPorts: readonly number[],
+  say: (warning: string) => void,
+): void {
+  try {
+    for (const warning of Allowlist.parse(domains, { allowPorts }).warnings) say(`--domain ${warning}`);
+  } catch (error) {
+    if (error instanceof AllowlistError) throw new UsageError(`--domain ${error.message}`);
+    throw error;
+  }
+}
+
+async function listen(
+  egress: EgressProxy,
+  at: { host: string; port: number; clients: string[] },
+): Promise<{ host: string; port: number }> {
+  try {
+    return await egress.listen(at);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE')
+      throw new UsageError(
+        `--listen ${at.host}:${at.port}: another program listens there; choose another port, or 0 for any`,
+      );
+    if (code === 'EADDRNOTAVAIL')
+      throw new UsageError(`--listen ${at.host}:${at.port}: not an address of this machine`);
+    if (code === 'EACCES')
+      throw new UsageError(`--listen ${at.host}:${at.port}: ports below 1024 need root; choose another`);
+    throw error;
+  }
+}

@@ -1,0 +1,153 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { createAdmission } from '../../admission/admission.js';
+import type { Mount } from '../../docker/container.js';
+import { openEngine } from '../../docker/engine.js';
+import { hostGateways } from '../../docker/host-gateway.js';
+import { PULL_POLICIES, type PullPolicy } from '../../docker/image.js';
+import { openOwner } from '../../docker/owner.js';
+import { sweep } from '../../docker/sweep.js';
+import { loadConfig } from '../config/load.js';
+import { parseDuration } from '../duration.js';
+import { UsageError } from '../errors.js';
+import { EXIT, signalExit } from '../exit-codes.js';
+import { admit } from '../job/admit.js';
+import { runJob } from '../job/run-job.js';
+import { createLogger } from '../logging.js';
+import { trapSignals } from '../signals.js';
+import {
+  addOptions,
+  type CommonFlags,
+  configOptions,
+  egressOptions,
+  gatewayPortOption,
+  repeatable,
+} from './common-options.js';
+import { type EngineFlags, type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
+
+interface RunFlags extends CommonFlags, JobFlags, EngineFlags {
+  readonly volume: string[];
+  readonly interactive?: true;
+  readonly pull?: PullPolicy;
+  readonly platform?: string;
+  readonly timeout?: string;
+  readonly gateway?: string;
+}
+
+export function runCommand(): Command {
+  const command = new Command('run')
+    .summary('run a job in a container that reaches its allowed domains and nothing else')
+    .description(
+      'Runs IMAGE as docker run does, on the network that the job asks for. With --domain (network http) the job\n' +
+        'gets an isolated network and a proxy of its own: it reaches these domains over HTTP and HTTPS, at 10 Mbit/s\n' +
+        'in each direction, and nothing else. A command line that names no network means none.',
+    )
+    .usage('[options] IMAGE [CMD...]\n       jobgate run [options] --job FILE')
+    .argument('[image]', 'image to run')
+    .argument('[cmd...]', 'command and arguments; all that follows IMAGE belongs to it')
+    .passThroughOptions()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  jobgate run alpine:3.20 echo no network at all
+  jobgate run --domain example.com alpine:3.20 wget -qO- https://example.com
+  jobgate run --domain .example.org --domain example.com:8443 -v $PWD/out:/out --timeout 30m IMAGE CMD
+  jobgate run --job fetch.yaml`,
+    );
+  addOptions(
+    command,
+    ...jobOptions(),
+    repeatable('-e, --env <k=v>', 'environment of the job; K alone takes it from here; repeatable'),
+    new Option('-w, --workdir <dir>', 'working directory'),
+    new Option('-u, --user <user>', 'user, as in docker run'),
+    new Option('--entrypoint <path>', "instead of the image's"),
+    repeatable('-v, --volume <src:dst[:ro]>', 'mount a directory, file or volume; repeatable'),
+    new Option('-i, --interactive', 'give stdin to the job'),
+    new Option('--memory <size>', 'memory limit: 512m, 1g'),
+    new Option('--cpus <n>', 'CPU limit: 0.5, 2'),
+    new Option('--pull <policy>', 'when to pull the image').choices(PULL_POLICIES).default('missing'),
+    new Option('--platform <platform>', 'linux/arm64 and so on, for engines that run several'),
+    new Option('--timeout <time>', 'end the job after 90s, 30m, 1h30m; exit code 124'),
+    ...egressOptions(),
+    new Option('--gateway <placement>', 'where the proxy of an http job runs').choices(['auto', 'host']),
+    gatewayPortOption(),
+    new Option('--subnet-pool <cidr>', 'IPv4 range of the isolated networks (default: 10.213.0.0/16)'),
+    ...configOptions(),
+  );
+  return command.action(async (image: string | undefined, cmd: string[], flags: RunFlags) => {
+    process.exitCode = await run(image, cmd, flags);
+  });
+}
+
+async function run(image: string | undefined, cmd: string[], flags: RunFlags): Promise<number> {
+  const timeoutMs = flags.timeout === undefined ? undefined : duration(flags.timeout);
+  const mounts = flags.volume.map(mount);
+  // stderr is the job's as well: what was refused comes at the end, and only trouble before that.
+  const config = await loadConfig({ flags, env: process.env, logLevel: 'warn' });
+  const logger = createLogger(config.log);
+  const job = await jobFromFlags(image, cmd, flags);
+
+  await using admission = createAdmission(config.admission, { logger });
+  const admitted = await admit(job, admission);
+
+  using signals = trapSignals();
+  const engine = await openEngine();
+  await using owner = await openOwner('run');
+  await sweep(engine.docker, { logger });
+  try {
+    const result = await runJob(admitted, {
+      engine,
+      owner,
+      operator: config.operator,
+      rate: config.rate,
+      openGateway: hostGateways(config.gateway),
+      stdio: {
+        ...(flags.interactive && { stdin: process.stdin }),
+        stdout: process.stdout,
+        stderr: process.stderr,
+      },
+      logger,
+      ...(logger.isLevelEnabled('warn') && { onPull: (line: string) => process.stderr.write(`${line}\n`) }),
+      mounts,
+      ...(flags.pull && { pull: flags.pull }),
+      ...(flags.platform && { platform: flags.platform }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      stop: signals.stop,
+      kill: signals.kill,
+    });
+    if (logger.isLevelEnabled('warn')) process.stderr.write(result.denialText);
+    if (result.ended === 'timeout') logger.warn('the job ran into its time limit and was ended');
+    if (result.ended === 'timeout') return EXIT.timeout;
+    return result.ended === 'stopped'
+      ? signalExit(signals.received ?? 'SIGTERM')
+      : (result.exitCode ?? EXIT.failed);
+  } catch (error) {
+    if (signals.received && signals.stop.aborted && error === signals.stop.reason)
+      return signalExit(signals.received);
+    throw error;
+  } finally {
+    // A terminal that is still read would keep the process.
+    process.stdin.destroy();
+  }
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new UsageError(`--timeout ${text}: not a duration: write 90s, 30m or 1h30m`);
+  return ms;
+}
+
+// As docker run: a path with a slash or a leading dot is bind-mounted, a plain word is a volume.
+function mount(text: string): Mount {
+  const [source = '', target = '', mode, ...rest] = text.split(':');
+  const wrong = (problem: string) =>
+    new UsageError(`--volume ${text}: ${problem}: write SRC:DST or SRC:DST:ro`);
+  if (!source || !target || rest.length > 0) throw wrong('not a mount');
+  if (mode !== undefined && mode !== 'ro' && mode !== 'rw') throw wrong(`unknown mode ${mode}`);
+  if (!target.startsWith('/')) throw wrong('the path in the container must be absolute');
+  const path = source.includes('/') || source.startsWith('.');
+  if (path && !statSync(source, { throwIfNoEntry: false })) throw wrong(`${source} does not exist`);
+  return { source: path ? resolve(source) : source, target, readOnly: mode === 'ro' };
+}

@@ -1,0 +1,59 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { type Finding, fail, ok, warn } from './finding.js';
+
+const CAP_NET_ADMIN = 12n;
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The platform: the host placement needs Linux. */
+export function platform(): Finding {
+  const text = `${process.platform}, Node ${process.versions.node}`;
+  return process.platform === 'linux'
+    ? ok('platform', text)
+    : fail('platform', `${text}: gateways on the host need Linux`);
+}
+
+/** The capability that firewall rules need. */
+export function privileges(status = read('/proc/self/status')): Finding {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
+  if ((effective >> CAP_NET_ADMIN) & 1n) return ok('privileges', 'CAP_NET_ADMIN');
+  return fail(
+    'privileges',
+    'no CAP_NET_ADMIN, which firewall rules need',
+    'run as root, or in systemd with AmbientCapabilities=CAP_NET_ADMIN',
+  );
+}
+
+/** Every connection of a job takes two descriptors. */
+export function openFiles(limits = read('/proc/self/limits')): Finding {
+  const soft = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.NaN);
+  if (Number.isNaN(soft)) return warn('open files', 'the limit cannot be read');
+  const text = `${soft}, for about ${Math.floor((soft - 100) / 2)} connections at once`;
+  return soft >= 4096
+    ? ok('open files', text)
+    : warn('open files', text, 'ulimit -n 20000, or LimitNOFILE=20000 in systemd');
+}
+
+/** Other programs that manage the firewall, and so may rewrite it under us. */
+export function otherFirewalls(): Finding {
+  const found: string[] = [];
+  if (/^ENABLED=yes/m.test(read('/etc/ufw/ufw.conf'))) found.push('ufw');
+  if (existsSync('/run/firewalld') || processRuns('firewalld')) found.push('firewalld');
+  if (found.length === 0) return ok('other firewalls', 'none');
+  const detail = `${found.join(' and ')}: a reload can remove the rules of jobgate; they are verified every few seconds and put back`;
+  // firewalld keeps a table of its own, which sees packets after ours let them in.
+  const fix = found.includes('firewalld')
+    ? "if jobs can't reach their proxy: allow tcp port 13128 on interfaces jg-*"
+    : undefined;
+  return warn('other firewalls', detail, fix);
+}
+
+function processRuns(name: string): boolean {
+  return read(`/run/${name}.pid`) !== '';
+}

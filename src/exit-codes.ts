@@ -1,0 +1,15 @@
+import { constants } from 'node:os';
+
+/** Exit codes of the command line; any other is the job's own. */
+export const EXIT = {
+  ok: 0,
+  usage: 64,
+  refused: 77,
+  timeout: 124,
+  failed: 125,
+} as const;
+
+/** 128 + n, as a shell tells that a signal ended a command. */
+export function signalExit(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}

@@ -1,0 +1,61 @@
+/**
+ * jobgate as a library: what the commands are made of. Importing it has no side effect.
+ *
+ * @packageDocumentation
+ */
+
+// May this job run here?
+export {
+  type Admission,
+  type AllowlistStatus,
+  createAdmission,
+  effectiveNetwork,
+} from '../admission/admission.js';
+export { type AdmissionConfig, AdmissionConfigError } from '../admission/config.js';
+export type { Input, Job, NetworkSpec, NetworkType } from '../admission/job.js';
+export { parseJobFile } from '../admission/job-file.js';
+export { parseJobSpec } from '../admission/job-spec.js';
+export type { Problem } from '../admission/problem.js';
+export type { Rule, RuleAnswer, Verdict } from '../admission/rule.js';
+// Where the job is put.
+export { type ClientEnv, clientEnv } from '../docker/client-env.js';
+export { CommandError, isolatedOptions, type Mount, type Stdio } from '../docker/container.js';
+export { type Engine, type EngineEndpoint, findEngine, openEngine } from '../docker/engine.js';
+export {
+  EngineError,
+  GatewayError,
+  LockdownError,
+  PlacementError,
+  PortTakenError,
+} from '../docker/errors.js';
+export type { Gateway, OpenGateway, OpenGatewayOptions } from '../docker/gateway.js';
+export { type HostGatewayOptions, hostGateways } from '../docker/host-gateway.js';
+export type { PullPolicy } from '../docker/image.js';
+export { Lockdown, type LockdownFigures, type LockdownOptions } from '../docker/lockdown.js';
+export { type Owner, type OwnerKind, openOwner } from '../docker/owner.js';
+export { type SweepOptions, type Swept, sweep } from '../docker/sweep.js';
+// The way out.
+export { Allowlist, AllowlistError } from '../proxy/allowlist.js';
+export { DENIALS, type DenialReason } from '../proxy/denial.js';
+export {
+  createEgressProxy,
+  type EgressProxy,
+  type EgressProxyOptions,
+  type Figures,
+  type ListenOptions,
+} from '../proxy/egress-proxy.js';
+export { type ClosedEvent, type DecisionEvent, EVENT_VERSION, type ProxyEvent } from '../proxy/events.js';
+export {
+  DEFAULT_LIMITS,
+  DEFAULT_OPERATOR_POLICY,
+  DEFAULT_RATE,
+  type EgressPolicy,
+  type JobPolicy,
+  type Limits,
+  type OperatorPolicy,
+} from '../proxy/policy.js';
+export { AdmissionRefused, UsageError } from './errors.js';
+// A job from beginning to end.
+export { type AdmittedJob, admit } from './job/admit.js';
+export type { DenialRow } from './job/denial-summary.js';
+export { type JobResult, type RunJobOptions, runJob } from './job/run-job.js';

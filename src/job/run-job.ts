@@ -1,0 +1,204 @@
+import { clientEnv } from '../../docker/client-env.js';
+import {
+  type Attachment,
+  type ContainerSpec,
+  containerOptions,
+  type Mount,
+  type StartedContainer,
+  type Stdio,
+  startContainer,
+} from '../../docker/container.js';
+import type { Engine } from '../../docker/engine.js';
+import type { Gateway, OpenGateway } from '../../docker/gateway.js';
+import { ensureImage, type PullPolicy } from '../../docker/image.js';
+import { containerName, type Owner } from '../../docker/owner.js';
+import type { ProxyEvent } from '../../proxy/events.js';
+import type { OperatorPolicy } from '../../proxy/policy.js';
+import type { Logger } from '../logging.js';
+import type { AdmittedJob } from './admit.js';
+import { type DenialRow, DenialSummary } from './denial-summary.js';
+
+export interface RunJobOptions {
+  readonly engine: Engine;
+  readonly owner: Owner;
+  readonly operator: OperatorPolicy;
+  /** bit/s in each direction; null is unlimited. */
+  readonly rate: number | null;
+  readonly openGateway: OpenGateway;
+  readonly stdio: Stdio;
+  readonly logger: Logger;
+  /** Told how the pull of the image goes, a line now and then. */
+  readonly onPull?: (line: string) => void;
+  /** Mounts that the operator gives, beside the job's inputs. */
+  readonly mounts?: readonly Mount[];
+  readonly pull?: PullPolicy;
+  readonly platform?: string;
+  /** Time limit of the job, ms; the job's own where absent. */
+  readonly timeoutMs?: number;
+  /** Time between SIGTERM and SIGKILL, ms. Default 10 s, as `docker stop`. */
+  readonly graceMs?: number;
+  /** Aborted to stop the job: SIGTERM, and SIGKILL after the grace period. */
+  readonly stop?: AbortSignal;
+  /** Aborted to end the job at once. */
+  readonly kill?: AbortSignal;
+  readonly onEvent?: (event: ProxyEvent) => void;
+}
+
+export interface JobResult {
+  /** `exited` by itself, or ended by the time limit or by `stop`. */
+  readonly ended: 'exited' | 'timeout' | 'stopped';
+  /** The job's exit code; of a job that did not exit by itself the one it ended with, if any. */
+  readonly exitCode: number | undefined;
+  /** What its proxy refused. */
+  readonly denials: readonly DenialRow[];
+  /** The same for a person; empty where nothing was refused. */
+  readonly denialText: string;
+}
+
+/** Time for the rest of a job's output after it was made to end, ms: whoever reads it may not read any more. */
+const OUTPUT_GRACE_MS = 2000;
+
+/**
+ * Runs an admitted job to its end: image, gateway, container. Whatever happens, the container and the gateway are
+ * gone when this settles.
+ *
+ * @throws GatewayError where the engine, the network or the lock-down fails.
+ */
+export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<JobResult> {
+  const { engine, logger, stop } = options;
+  const summary = new DenialSummary();
+
+  await ensureImage(engine.docker, job.engine.image, {
+    ...(options.pull && { pull: options.pull }),
+    ...(options.platform && { platform: options.platform }),
+    ...(stop && { signal: stop }),
+    ...(options.onPull && { onProgress: options.onPull }),
+  });
+  stop?.throwIfAborted();
+
+  await using gateway = job.network.type === 'HTTP' ? await openGateway(job, options, summary) : undefined;
+  stop?.throwIfAborted();
+
+  const env = gateway ? proxied(job, gateway, logger) : job.engine.env;
+  const create = containerOptions(containerSpec(job, env, options), attachment(job, gateway));
+  await using container = await startContainer(engine.docker, create, options.stdio);
+  if (gateway) {
+    const address = await container.addressOn(gateway.network.name);
+    if (address) gateway.setContainer(address);
+  }
+  const ended = await end(container, gateway, { ...options, timeoutMs: options.timeoutMs ?? job.timeoutMs });
+  return { ...ended, denials: summary.rows(), denialText: summary.text() };
+}
+
+function openGateway(job: AdmittedJob, options: RunJobOptions, summary: DenialSummary): Promise<Gateway> {
+  return options.openGateway({
+    engine: options.engine,
+    owner: options.owner,
+    policy: {
+      job: {
+        job: job.id,
+        ...(job.executionId && { execution: job.executionId }),
+        allow: job.network.domains,
+        rate: options.rate,
+      },
+      operator: options.operator,
+    },
+    logger: options.logger,
+    onEvent: (event) => {
+      summary.add(event);
+      options.onEvent?.(event);
+    },
+  });
+}
+
+function proxied(job: AdmittedJob, gateway: Gateway, logger: Logger): Readonly<Record<string, string>> {
+  const { env, overridden } = clientEnv(gateway.proxy.url, job.engine.env);
+  if (overridden.length > 0) {
+    logger.warn({ variables: overridden }, 'the job sets proxy variables itself; overridden by its gateway');
+  }
+  return env;
+}
+
+function attachment(job: AdmittedJob, gateway: Gateway | undefined): Attachment {
+  switch (job.network.type) {
+    case 'HTTP':
+      // Never anything weaker: without a gateway there is no network.
+      return gateway ? { kind: 'isolated', network: gateway.network.name } : { kind: 'none' };
+    case 'Host':
+      return { kind: 'host' };
+    case 'Bridge':
+      return { kind: 'bridge' };
+    case 'None':
+      return { kind: 'none' };
+  }
+}
+
+function containerSpec(
+  job: AdmittedJob,
+  env: Readonly<Record<string, string>>,
+  options: RunJobOptions,
+): ContainerSpec {
+  const inputs = job.inputs.map((input) => ({
+    source: input.source as string,
+    target: input.target,
+    readOnly: input.readOnly,
+  }));
+  return {
+    ...job.engine,
+    ...job.resources,
+    name: containerName(options.owner),
+    env,
+    mounts: [...inputs, ...(options.mounts ?? [])],
+    stdin: options.stdio.stdin !== undefined,
+    ...(options.platform && { platform: options.platform }),
+  };
+}
+
+interface EndOptions extends Pick<RunJobOptions, 'stop' | 'kill' | 'graceMs'> {
+  readonly timeoutMs: number | undefined;
+}
+
+async function end(
+  container: StartedContainer,
+  gateway: Gateway | undefined,
+  { stop, kill, timeoutMs, graceMs = 10_000 }: EndOptions,
+): Promise<Pick<JobResult, 'ended' | 'exitCode'>> {
+  const settled = new AbortController();
+  try {
+    const first = await Promise.race([
+      container.exited.then((exitCode) => ({ ended: 'exited' as const, exitCode })),
+      after(timeoutMs, settled.signal).then(() => 'timeout' as const),
+      aborted(stop, settled.signal).then(() => 'stopped' as const),
+      // A gateway without its lock-down is closed and its job is cut off: the run has failed.
+      gateway?.failed.then((error) => Promise.reject(error)) ?? new Promise<never>(() => {}),
+    ]);
+    if (typeof first === 'object') return first;
+    await Promise.race([
+      container.stop(graceMs),
+      aborted(kill, settled.signal).then(() => container.remove()),
+    ]);
+    const exitCode = await Promise.race([
+      container.exited.catch(() => undefined),
+      after(OUTPUT_GRACE_MS, settled.signal).then(() => undefined),
+    ]);
+    return { ended: first, exitCode };
+  } finally {
+    settled.abort();
+  }
+}
+
+/** Settles after `ms`; never where that is undefined. The timer goes with `done`. */
+function after(ms: number | undefined, done: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (ms === undefined) return;
+    const timer = setTimeout(resolve, ms);
+    done.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  });
+}
+
+function aborted(signal: AbortSignal | undefined, done: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    signal?.addEventListener('abort', () => resolve(), { once: true, signal: done });
+  });
+}

@@ -1,0 +1,35 @@
+/** The first signal asks for an orderly end, the second for an end at once. Disposing gives the signals back. */
+export interface Signals extends Disposable {
+  readonly stop: AbortSignal;
+  readonly kill: AbortSignal;
+  /** The signal that came first. */
+  readonly received: NodeJS.Signals | undefined;
+}
+
+const TRAPPED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Traps SIGINT, SIGTERM and SIGHUP; a closed stdout counts as SIGPIPE, which Node itself ignores. */
+export function trapSignals(): Signals {
+  const stop = new AbortController();
+  const kill = new AbortController();
+  let received: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (received) return kill.abort();
+    received = signal;
+    stop.abort();
+  };
+  const onOutputError = () => onSignal('SIGPIPE');
+  for (const signal of TRAPPED) process.on(signal, onSignal);
+  process.stdout.on('error', onOutputError);
+  return {
+    stop: stop.signal,
+    kill: kill.signal,
+    get received() {
+      return received;
+    },
+    [Symbol.dispose]() {
+      for (const signal of TRAPPED) process.off(signal, onSignal);
+      process.stdout.off('error', onOutputError);
+    },
+  };
+}

@@ -1,0 +1,193 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cli, startCli } from '../support/cli.js';
+
+let dir: string;
+const file = (name: string, content: string) => {
+  writeFileSync(join(dir, name), content);
+  return join(dir, name);
+};
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'jobgate-cli-'));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+// An engine that isn't there: what gets that far would end with 125.
+const env = { DOCKER_HOST: 'unix:///nowhere/docker.sock' };
+
+describe('bad input is one clear line with what to do', () => {
+  const cases: readonly (readonly [name: string, args: string[], code: number, says: RegExp])[] = [
+    ['no image', ['run'], 64, /no IMAGE/],
+    ['an unknown option', ['run', '--nope', 'x'], 64, /unknown option '--nope'/],
+    ['an unknown command', ['nope'], 64, /unknown command 'nope'/],
+    ['an invalid domain', ['run', '--domain', '*.example.com', 'x'], 64, /--domain.*\.example\.com/],
+    ['a URL as domain', ['run', '--domain', 'https://example.com/', 'x'], 64, /--domain.*example\.com/],
+    ['a domain with one label', ['run', '--domain', 'localhost', 'x'], 64, /--domain/],
+    ['http without a domain', ['run', '--network', 'http', 'x'], 64, /--domain/],
+    [
+      'domains without http',
+      ['run', '--network', 'bridge', '--domain', 'example.com', 'x'],
+      64,
+      /--domain|--network/,
+    ],
+    ['an unknown network type', ['run', '--network', 'mesh', 'x'], 64, /--network.*mesh/],
+    ['an invalid rate', ['run', '--rate', 'fast', '--domain', 'example.com', 'x'], 64, /--rate.*10mbit/],
+    ['a rate of zero', ['run', '--rate', '0', '--domain', 'example.com', 'x'], 64, /--rate/],
+    [
+      'an invalid CIDR',
+      ['run', '--allow-address', '10.0.0.0/33', '--domain', 'example.com', 'x'],
+      64,
+      /--allow-address.*10\.0\.0\.0\/33/,
+    ],
+    ['an invalid deny', ['run', '--deny', 'http://x', '--domain', 'example.com', 'x'], 64, /--deny/],
+    [
+      'an invalid host',
+      ['run', '--add-host', 'example.com', '--domain', 'example.com', 'x'],
+      64,
+      /--add-host/,
+    ],
+    ['an invalid DNS server', ['run', '--dns', 'dns.example', '--domain', 'example.com', 'x'], 64, /--dns/],
+    [
+      'an invalid upstream',
+      ['run', '--upstream', 'ftp://x', '--domain', 'example.com', 'x'],
+      64,
+      /--upstream/,
+    ],
+    ['an invalid id', ['run', '--job-id', 'a/b', 'x'], 64, /--job-id/],
+    ['an invalid timeout', ['run', '--timeout', '1d', 'x'], 64, /--timeout 1d.*30m/],
+    ['an invalid memory limit', ['run', '--memory', 'much', 'x'], 64, /--memory/],
+    ['an invalid CPU limit', ['run', '--cpus', 'all', 'x'], 64, /--cpus/],
+    ['a mount that is none', ['run', '-v', '/a', 'x'], 64, /--volume \/a.*SRC:DST/],
+    ['a mount of what is not there', ['run', '-v', '/does/not/exist:/a', 'x'], 64, /does not exist/],
+    ['a job file that is not there', ['run', '--job', '/does/not/exist'], 64, /--job \/does\/not\/exist/],
+    [
+      'a config file that is not there',
+      ['run', '--config', '/does/not/exist', 'x'],
+      64,
+      /\/does\/not\/exist/,
+    ],
+    ['an unknown log level', ['run', '--log-level', 'loud', 'x'], 64, /--log-level.*info/],
+    ['an engine that is not there', ['run', 'x'], 125, /no Docker engine answers.*DOCKER_HOST/],
+    [
+      'a proxy beyond loopback for everyone',
+      ['proxy', '--domain', 'example.com', '--listen', '0.0.0.0:0'],
+      64,
+      /--allow-client/,
+    ],
+    ['a proxy that reaches nothing', ['proxy'], 64, /--domain/],
+    [
+      'an address that is none',
+      ['proxy', '--domain', 'example.com', '--listen', 'localhost'],
+      64,
+      /--listen localhost/,
+    ],
+  ];
+
+  it.each(cases)('%s', async (_name, args, code, says) => {
+    const result = await cli(args, { env });
+    expect(result.stderr).toMatch(says);
+    expect(result.stderr).toMatch(/^jobgate: [^\n]+\n$/);
+    expect(result.code).toBe(code);
+    expect(result.stdout).toBe('');
+  });
+
+  it('all problems of a job file, each with its line', async () => {
+    const job = file(
+      'job.yaml',
+      'Tasks:\n  - Name: main\n    Engine: {Type: wasm}\n    Network: {Type: HTTP, Domains: ["*.x.com"]}\n',
+    );
+    const result = await cli(['run', '--job', job], { env });
+    expect(result.code).toBe(64);
+    expect(result.stderr).toMatch(/job\.yaml:3:.*wasm/);
+    expect(result.stderr).toMatch(/job\.yaml:4:.*\.x\.com/);
+    expect(result.stderr).not.toMatch(/ at .*\.js/);
+  });
+
+  it('a broken job file with its line', async () => {
+    const result = await cli(['run', '--job', file('broken.yaml', 'Tasks:\n  - [1\n')], { env });
+    expect(result.code).toBe(64);
+    expect(result.stderr).toMatch(/^jobgate: .*broken\.yaml:\d+/);
+  });
+
+  it('an unknown config key with its line', async () => {
+    const config = file('config.yaml', 'JobAdmissionControl:\n  RejectNetworkdJobs: true\n');
+    const result = await cli(['run', '--config', config, 'x'], { env });
+    expect(result.code).toBe(64);
+    expect(result.stderr).toMatch(/config\.yaml:2.*RejectNetworkdJobs/);
+  });
+
+  it('a port that is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const result = await cli(['proxy', '--domain', 'example.com', '--listen', `127.0.0.1:${port}`]);
+    server.close();
+    expect(result.code).toBe(64);
+    expect(result.stderr).toMatch(/another program listens/);
+  });
+});
+
+describe('--help teaches', () => {
+  it.each([[], ['run'], ['proxy'], ['check'], ['doctor'], ['lockdown'], ['clean']])(
+    'jobgate %s --help',
+    async (...command) => {
+      const result = await cli([...command, '--help']);
+      expect(result.code).toBe(0);
+      expect(result.stdout).toMatch(/^Usage: jobgate/);
+    },
+  );
+});
+
+describe('jobgate check', () => {
+  it('accepts, with the reason', async () => {
+    const result = await cli(['check', '--domain', 'example.com']);
+    expect(result.code).toBe(0);
+    expect(JSON.parse(result.stdout)).toEqual({
+      shouldBid: true,
+      reason: expect.stringMatching(/does accept/),
+    });
+  });
+
+  it('refuses, with the reason and 77, in both spellings of the configuration', async () => {
+    const current = file('new.yaml', 'JobAdmissionControl:\n  RejectNetworkedJobs: true\n');
+    const old = file('old.yaml', 'Node:\n  Compute:\n    JobSelection:\n      AcceptNetworkedJobs: false\n');
+    for (const config of [current, old]) {
+      const result = await cli(['check', '--config', config, '--domain', 'example.com']);
+      expect(result.code).toBe(77);
+      expect(JSON.parse(result.stdout)).toEqual({
+        shouldBid: false,
+        reason: expect.stringMatching(/does not accept/),
+      });
+      expect((await cli(['check', '--config', config, '--network', 'none'])).code).toBe(0);
+    }
+  });
+
+  it('answers an invalid spec as a refusal', async () => {
+    const result = await cli(['check', '--job', '-'], { stdin: 'Tasks: 7' });
+    expect(result.code).toBe(77);
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      shouldBid: false,
+      reason: expect.stringContaining('Tasks'),
+    });
+  });
+
+  it('--explain shows every rule', async () => {
+    const result = await cli(['check', '--explain', '--network', 'none']);
+    expect(result.stdout.trim().split('\n').length).toBeGreaterThan(2);
+  });
+});
+
+describe('jobgate proxy', () => {
+  it('says where it listens, and SIGTERM ends it', async () => {
+    const proxy = startCli(['proxy', '--domain', 'example.com', '--listen', '127.0.0.1:0']);
+    await proxy.printed('\n');
+    proxy.child.kill('SIGTERM');
+    const result = await proxy.done;
+    expect(result.stdout).toMatch(/^listening http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(result.code).toBe(0);
+  });
+});
