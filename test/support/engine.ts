@@ -37,10 +37,11 @@ function script(name: string, args: string[]): string {
 
 /**
  * An engine that answers: the one that the docker CLI would find, else one of our own (docker/engine.sh).
- * Sets DOCKER_HOST in this process's environment. An engine of our own is stopped when the process ends in any way that
- * Node lets us see, also by Ctrl-C.
+ * Sets DOCKER_HOST in this process's environment. An engine of our own is stopped when the process ends.
+ * @param onSignal what a Ctrl-C or a SIGTERM does: `stop` the engine and end the process (default), or `nothing`, where the
+ *   caller has something to end first
  */
-export function ensureEngine(): TestEngine {
+export function ensureEngine({ onSignal = 'stop' }: { onSignal?: 'stop' | 'nothing' } = {}): TestEngine {
   const answer = script('engine.sh', ['start']);
   const host = /^DOCKER_HOST=(.+)$/m.exec(answer)?.[1];
   if (!host) throw new SetupError(`docker/engine.sh said: ${answer.trim()}`);
@@ -56,8 +57,8 @@ export function ensureEngine(): TestEngine {
     else process.env.DOCKER_HOST = before;
     if (started) script('engine.sh', ['stop']);
   };
-  if (started) {
-    process.on('exit', stop);
+  if (started) process.on('exit', stop);
+  if (started && onSignal === 'stop') {
     for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
       process.once(signal, () => {
         stop();
