@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { createAdmission } from '../../admission/admission.js';
+import type { Rule, Verdict } from '../../admission/rule.js';
+import { jobOn, parse, spec } from './jobs.js';
+
+function rule(
+  name: string,
+  verdict: () => Verdict | Promise<Verdict>,
+  probe = false,
+): Rule & { asked: number } {
+  return {
+    name,
+    probe,
+    asked: 0,
+    decide() {
+      this.asked++;
+      return verdict();
+    },
+  };
+}
+
+const yes = () => ({ shouldBid: true, reason: 'yes' });
+const no = () => ({ shouldBid: false, reason: 'no' });
+const job = jobOn('HTTP', 'example.com');
+
+describe('the chain', () => {
+  it('stops at the first refusal', async () => {
+    const rules = [rule('a', yes), rule('b', no), rule('c', yes)];
+    await using admission = createAdmission({ rules });
+    expect(await admission.decide(job)).toEqual({ shouldBid: false, reason: 'no' });
+    expect(rules.map(({ asked }) => asked)).toEqual([1, 1, 0]);
+  });
+
+  it('joins all reasons of an acceptance, those of own rules included', async () => {
+    await using admission = createAdmission({ rules: [rule('a', yes), rule('b', async () => yes())] });
+    expect((await admission.decide(job)).reason).toMatch(/^this node does accept jobs .*; yes; yes$/);
+  });
+
+  it('asks own rules after the built-in ones and before the probes', async () => {
+    await using admission = createAdmission({
+      allowedDomains: ['example.com'],
+      probeExec: 'exit 0',
+      probeHttp: 'http://127.0.0.1:1/',
+      rules: [rule('own', no)],
+    });
+    expect(admission.rules).toEqual([
+      'requested-network',
+      'networked',
+      'stateless',
+      'allowed-domains',
+      'mounts',
+      'locality',
+      'own',
+      'exec probe',
+      'HTTP probe',
+    ]);
+    expect(await admission.decide(job)).toEqual({ shouldBid: false, reason: 'no' });
+  });
+
+  it.each([
+    ['throws', () => Promise.reject(new Error('boom'))],
+    ['answers nothing', () => undefined as unknown as Verdict],
+    ['answers something like yes', () => ({ shouldBid: 'yes', reason: '' }) as unknown as Verdict],
+  ])('refuses where an own rule %s', async (_, verdict) => {
+    await using admission = createAdmission({ rules: [rule('odd', verdict)] });
+    const { shouldBid, reason } = await admission.decide(job);
+    expect(shouldBid).toBe(false);
+    expect(reason).toContain('odd');
+  });
+
+  it('closes its rules', async () => {
+    let closed = 0;
+    const own = { ...rule('a', yes), close: () => void closed++ };
+    {
+      await using admission = createAdmission({ rules: [own] });
+      await admission.decide(job);
+    }
+    expect(closed).toBe(1);
+  });
+});
+
+describe('an explanation', () => {
+  it('has every rule in order with its answer, but spares probes once one has refused', async () => {
+    const probe = rule('probe', yes, true);
+    const later = rule('later', yes);
+    await using admission = createAdmission({ rejectNetworkedJobs: true, rules: [probe, later] });
+    const answers = await admission.explain(job);
+    expect(answers.map(({ rule: name, shouldBid }) => [name, shouldBid])).toEqual([
+      ['requested-network', true],
+      ['networked', false],
+      ['stateless', true],
+      ['mounts', true],
+      ['locality', true],
+      ['probe', undefined],
+      ['later', true],
+    ]);
+    expect(probe.asked).toBe(0);
+    expect((await admission.explain(jobOn('None'))).at(-2)).toMatchObject({ rule: 'probe', shouldBid: true });
+  });
+});
+
+it('decides, parsing included, a thousand jobs in less than a second', async () => {
+  await using admission = createAdmission({
+    allowedDomains: Array.from({ length: 1000 }, (_, index) => `.d${index}.example.com`),
+  });
+  const given = spec({ Network: { Type: 'HTTP', Domains: ['a.d7.example.com', '.d999.example.com'] } });
+  for (let warm = 0; warm < 100; warm++) await admission.decide(parse(given));
+  const start = performance.now();
+  for (let count = 0; count < 1000; count++) {
+    if (!(await admission.decide(parse(given))).shouldBid) throw new Error('refused');
+  }
+  expect(performance.now() - start).toBeLessThan(1000);
+});
