@@ -1,0 +1,254 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { hardenBridge } from '../../docker/bridge.js';
+import { Iptables } from '../../docker/firewall.js';
+import { hasIpv6, hostAddresses } from '../../docker/host-net.js';
+import { DEFAULT_GATEWAY_PORT, Lockdown } from '../../docker/lockdown.js';
+import { createIsolatedNetwork, type IsolatedNetwork, removeNetwork } from '../../docker/network.js';
+import { type Owner, openOwner } from '../../docker/owner.js';
+import { SubnetPool } from '../../docker/subnet-pool.js';
+import { Cleanup } from '../support/cleanup.js';
+import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
+import { type Internet, startInternet } from '../support/internet.js';
+import { canSendFrames, sendIpv6Frames } from '../support/ipv6-frames.js';
+import {
+  type ControlNetwork,
+  type Engine,
+  listen,
+  openEngine,
+  startControlNetwork,
+  startIsolated,
+  startPlain,
+} from '../support/isolated-job.js';
+import { type Probed, probe, tcp, udp } from '../support/probe.js';
+
+const PORT = DEFAULT_GATEWAY_PORT;
+const AT_ONCE_MS = 500;
+
+describeE2e('a job behind the lock-down', () => {
+  const cleanup = new Cleanup();
+  const lockdown = new Lockdown({ port: PORT });
+  let engine: Engine;
+  let owner: Owner;
+  /** The job's network, another job's, and one without the lock-down. */
+  let network: IsolatedNetwork;
+  let other: IsolatedNetwork;
+  let control: ControlNetwork;
+  /** Containers on them: hardened as jobs are, and one with Docker's defaults on the ordinary bridge. */
+  let job: string;
+  let controlJob: string;
+  let plain: string;
+  let addresses: string[];
+  let hostPort: number;
+  let hostPort6: number;
+  let udpPort: number;
+  let publishedPort: number;
+  let internet: Internet;
+
+  async function isolated(): Promise<IsolatedNetwork> {
+    const made = await createIsolatedNetwork(engine.docker, new SubnetPool(), {
+      owner: owner.ref,
+      kind: 'run',
+      job: 'lockdown-test',
+      allow: [],
+      rate: null,
+      port: PORT,
+      created: new Date(),
+    });
+    cleanup.add(() => removeNetwork(engine.docker, made));
+    hardenBridge(made.bridge);
+    return made;
+  }
+
+  beforeAll(async () => {
+    engine = await openEngine();
+    owner = cleanup.use(await openOwner('run'));
+    internet = cleanup.use(
+      await startInternet({ hosts: { 'origin.test': { services: { 80: 'http', 53: 'udp' } } } }),
+    );
+    network = await isolated();
+    other = await isolated();
+    control = await startControlNetwork(cleanup);
+    await lockdown.ensure({ exclusive: true });
+
+    hostPort = await listen(cleanup, '0.0.0.0');
+    hostPort6 = await listen(cleanup, '::');
+    const datagrams = createSocket('udp4');
+    datagrams.on('message', (_, from) => datagrams.send('hello', from.port, from.address));
+    datagrams.bind(0);
+    await once(datagrams, 'listening');
+    cleanup.add(() => datagrams.close());
+    udpPort = (datagrams.address() as AddressInfo).port;
+
+    const serve = "require('net').createServer((s) => s.end('hello')).listen(8080)";
+    const publisher = await startPlain(cleanup, '-p', '8080', JOB_IMAGE, 'node', '-e', serve);
+    publishedPort = Number((await docker('port', publisher, '8080')).split('\n')[0]?.split(':').at(-1));
+
+    job = await startIsolated(engine, network.name, owner, cleanup);
+    controlJob = await startIsolated(engine, control.name, owner, cleanup);
+    plain = await startPlain(cleanup, JOB_IMAGE, 'sleep', '600');
+    addresses = hostAddresses().filter((address) => !address.startsWith('127.'));
+  });
+
+  afterAll(() => cleanup[Symbol.asyncDispose]());
+
+  /** Refused, each, at once. */
+  function expectRefused(probed: Probed[]): void {
+    expect(probed.filter(({ result, ms }) => result !== 'ECONNREFUSED' || ms > AT_ONCE_MS)).toEqual([]);
+    expect(probed.length).toBeGreaterThan(0);
+  }
+
+  const results = (probed: Probed[]) => [...new Set(probed.map(({ result }) => result))];
+
+  it('reaches the gateway port of its own bridge', async () => {
+    await using own = new Cleanup();
+    await listen(own, network.gateway, PORT);
+    expect(results(await probe(job, [tcp(network.gateway, PORT)]))).toEqual(['open']);
+  });
+
+  it('reaches no service of the host, by any address, and is told so at once', async () => {
+    expect(addresses).toEqual(expect.arrayContaining([network.gateway, other.gateway, control.gateway]));
+    const targets = addresses.map((address) => tcp(address, hostPort));
+    expectRefused(await probe(job, targets));
+    // The same without the rules: isolation alone is not enough.
+    expect(results(await probe(controlJob, [tcp(control.gateway, hostPort)]))).toEqual(['open']);
+    expect(results(await probe(plain, targets))).toContain('open');
+  });
+
+  it("reaches no port that another container publishes, by any of the host's addresses", async () => {
+    const targets = addresses.map((address) => tcp(address, publishedPort));
+    expectRefused(await probe(job, targets));
+    expect(results(await probe(plain, targets))).toContain('open');
+  });
+
+  it("does not reach another job's gateway", async () => {
+    await using own = new Cleanup();
+    await listen(own, other.gateway, PORT);
+    const neighbour = await startIsolated(engine, other.name, owner, own);
+    expect(results(await probe(neighbour, [tcp(other.gateway, PORT)]))).toEqual(['open']);
+    expectRefused(await probe(job, [tcp(other.gateway, PORT)]));
+  });
+
+  it("does not reach the gateway port of the host's other addresses", async () => {
+    await using own = new Cleanup();
+    await listen(own, control.gateway, PORT);
+    expect(results(await probe(controlJob, [tcp(control.gateway, PORT)]))).toEqual(['open']);
+    expectRefused(await probe(job, [tcp(control.gateway, PORT)]));
+  });
+
+  it('does not reach a program that listens on the gateway port of all addresses', async () => {
+    await using own = new Cleanup();
+    await listen(own, '0.0.0.0', PORT);
+    expect(results(await probe(controlJob, [tcp(control.gateway, PORT)]))).toEqual(['open']);
+    expectRefused(await probe(job, [tcp(network.gateway, PORT)]));
+  });
+
+  it('gets no answer to UDP from the host', async () => {
+    const probed = await probe(job, [udp(network.gateway, udpPort), udp(network.gateway, PORT)]);
+    expect(results(probed)).not.toContain('open');
+    expect(results(await probe(controlJob, [udp(control.gateway, udpPort)]))).toEqual(['open']);
+  });
+
+  it('reaches nothing outside, by TCP or UDP', async () => {
+    const address = internet.addresses['origin.test'] ?? '';
+    internet.forget();
+    const targets = [tcp(address, 80), udp(address, 53)];
+    expect(results(await probe(job, targets))).not.toContain('open');
+    expect(await internet.seen()).toEqual([]);
+    await probe(plain, targets);
+    expect((await internet.seen()).map(({ kind }) => kind).sort()).toEqual(['connection', 'datagram']);
+  });
+
+  it('looks up no name, and fails fast at it', async () => {
+    const look = `const start = Date.now(); require('dns').lookup('origin.test', (error) =>
+      console.log(JSON.stringify([error && error.code, Date.now() - start])))`;
+    const [code, ms] = JSON.parse(await docker('exec', job, 'node', '-e', look));
+    expect(code).toMatch(/^(EAI_AGAIN|ENOTFOUND)$/);
+    expect(ms).toBeLessThan(1_500);
+    const [embedded] = await probe(job, [udp('127.0.0.11', 53)]);
+    expect(embedded?.result).not.toBe('open');
+  });
+
+  it('gets no answer to a ping of the bridge', async (context) => {
+    if (!(await canSendFrames(JOB_IMAGE))) context.skip('the job image has no python3');
+    const ping = (container: string, address: string) =>
+      docker('exec', container, 'python3', '-c', PING, address);
+    expect(await ping(controlJob, control.gateway)).toBe('answered');
+    expect(await ping(job, network.gateway)).toBe('silent');
+  });
+
+  it('does not reach the host by hand-made IPv6 frames', async (context) => {
+    if (!hasIpv6()) context.skip('the kernel has no IPv6');
+    if (!(await canSendFrames(JOB_IMAGE))) context.skip('the job image has no python3');
+    await using own = new Cleanup();
+    // With NET_RAW, which jobs don't have.
+    const [withRules, without] = [
+      await startPlain(own, '--network', other.name, JOB_IMAGE, 'sleep', '60'),
+      await startPlain(own, '--network', control.name, JOB_IMAGE, 'sleep', '60'),
+    ];
+    const mac = (bridge: string) => readFileSync(`/sys/class/net/${bridge}/address`, 'utf8').trim();
+    expect(await sendIpv6Frames(without, mac(control.bridge), hostPort6)).toContain('syn-ack');
+    expect(await sendIpv6Frames(withRules, mac(other.bridge), hostPort6)).toEqual([]);
+    expect(readFileSync(`/proc/sys/net/ipv6/conf/${other.bridge}/disable_ipv6`, 'utf8').trim()).toBe('1');
+  });
+
+  it('reaches no IPv6 address of the host', async () => {
+    const own = Object.values(networkInterfaces()).flat();
+    const hosts = own.filter((a) => a?.family === 'IPv6' && !a.internal).map((a) => a?.address ?? '');
+    const probed = await probe(job, [tcp('::1', hostPort6), ...hosts.map((host) => tcp(host, hostPort6))]);
+    expect(results(probed)).not.toContain('open');
+    expect(results(probed)).not.toContain('timeout');
+  });
+
+  it('is held while the rules are flushed, and refused at once again when they are mended', async () => {
+    const watching = new Lockdown({ port: PORT });
+    using _ = watching.watch((error) => {
+      throw error;
+    });
+    const stop = new AbortController();
+    const during: Probed[] = [];
+    const probing = (async () => {
+      while (!stop.signal.aborted) {
+        during.push(...(await probe(job, [tcp(network.gateway, hostPort)], 300)));
+      }
+    })();
+    // What `iptables -F` does to ours. All of it would take the engine's rules as well.
+    const iptables = new Iptables();
+    for (const family of [4, 6] as const) {
+      const hooks = ['INPUT', 'FORWARD', 'DOCKER-USER', 'JOBGATE-INPUT', 'JOBGATE-FORWARD'];
+      const lines = (await iptables.save(family))
+        .split('*filter\n')[1]
+        ?.split('\nCOMMIT')[0]
+        ?.split('\n')
+        .filter(
+          (line) => hooks.some((hook) => line.startsWith(`-A ${hook} `)) && /JOBGATE-|^-A JOB/.test(line),
+        )
+        .map((line) => line.replace('-A', '-D'));
+      await iptables.restore(family, `*filter\n${lines?.join('\n')}\nCOMMIT\n`);
+    }
+    expect(await lockdown.verify()).not.toEqual([]);
+    await expect.poll(() => lockdown.verify(), { timeout: 5_000 }).toEqual([]);
+    stop.abort();
+    await probing;
+    expect(watching.figures().repairs).toBe(1);
+    expect(during.length).toBeGreaterThan(0);
+    expect(results(during)).not.toContain('open');
+    expectRefused(await probe(job, [tcp(network.gateway, hostPort)]));
+  });
+});
+
+const PING = `
+import os, socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+s.settimeout(1)
+packet = struct.pack('!BBHHH', 8, 0, 0, 1, 1)
+try:
+    s.sendto(packet, (sys.argv[1], 0))
+    print('answered' if s.recv(64)[0] == 0 else 'refused')
+except OSError:
+    print('silent')
+`;
