@@ -84,7 +84,7 @@ interface Run {
 }
 
 async function tryAll(net: Internet, list: readonly Attempt[], network: readonly string[]): Promise<Run> {
-  net.forget();
+  await net.forget();
   const resolve = Object.entries(net.addresses)
     .flatMap(([name, address]) => [443, 80].map((port) => `--resolve ${name}:${port}:${address}`))
     .join(' ');

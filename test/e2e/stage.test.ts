@@ -70,7 +70,7 @@ describeE2e('the small internet of the tests', () => {
   }
 
   it('answers over HTTP and HTTPS, with certificates of its CA, by names of its DNS, and tells what it saw', async () => {
-    net.forget();
+    await net.forget();
     expect(await get('http://example.com/')).toEqual({ status: 200, body: 'hello from example.com\n' });
     expect(await get('https://example.com/')).toEqual({ status: 200, body: 'hello from example.com\n' });
     expect(await get('https://www.example.com/')).toEqual({
@@ -108,7 +108,7 @@ describeE2e('the small internet of the tests', () => {
   });
 
   it('is reached from a container on an ordinary bridge, so that a refusal elsewhere means something', async () => {
-    net.forget();
+    await net.forget();
     const address = net.addresses['example.com'];
     const script = `curl -sS --max-time 5 http://${address}/ && echo x >/dev/udp/${address}/53`;
     expect(await docker('run', '--rm', JOB_IMAGE, 'bash', '-c', script)).toContain('hello from');

@@ -41,7 +41,8 @@ export interface Internet extends AsyncDisposable {
   seen(): Promise<readonly OriginEvent[]>;
   /** Of what was seen, the requests only. */
   requests(): Promise<readonly OriginEvent[]>;
-  forget(): void;
+  /** Empties what was seen so far. */
+  forget(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -117,7 +118,10 @@ export async function startInternet({ hosts, ca: given }: InternetOptions): Prom
     device: plan.device,
     seen,
     requests: async () => (await seen()).filter(({ kind }) => kind === 'request'),
-    forget: () => void events.splice(0),
+    async forget() {
+      await origins.flush();
+      events.splice(0);
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
