@@ -68,7 +68,7 @@ export interface Dialler {
 export interface DiallerOptions extends Pick<ResolverOptions, 'dns' | 'addHosts'> {
   /** `http://`, `socks5://` or `socks5h://` URL. Default: connect directly. */
   readonly upstream?: string | undefined;
-  /** For the upstream's own name. Default one of its own made of `dns` and `addHosts`, so that no job can exhaust it. */
+  /** For the upstream's own name; closed with the dialler. Default one made of `dns` and `addHosts`: no job can exhaust it. */
   readonly resolver?: Resolver;
   /** Time between the starts of two attempts, ms. Default 250 (RFC 8305 section 5). */
   readonly staggerMs?: number;
