@@ -2,6 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { LockdownError } from './errors.js';
 import { hasIpv6, interfaceNames, routes } from './host-net.js';
 
+/** Flags of a bridge without IFF_UP (1): IFF_BROADCAST and IFF_MULTICAST. */
+const FLAGS_DOWN = '0x1002';
+
 /** Whether the bridge of a network is in this network namespace, with a route of its subnet: the engine is here. */
 export function bridgeIsHere(bridge: string, subnet: string): boolean {
   return (
@@ -20,6 +23,15 @@ export function bridgeIsHere(bridge: string, subnet: string): boolean {
 export function hardenBridge(bridge: string): void {
   if (hasIpv6()) set(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, '1');
   set(`/proc/sys/net/ipv4/conf/${bridge}/forwarding`, '0');
+}
+
+/** Takes a bridge down, as far as this process may. Never throws. */
+export function lowerBridge(bridge: string): void {
+  try {
+    writeFileSync(`/sys/class/net/${bridge}/flags`, FLAGS_DOWN);
+  } catch {
+    // gone already, or /sys is read-only: whoever calls this disconnects the containers as well
+  }
 }
 
 function set(path: string, value: string): void {

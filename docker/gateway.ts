@@ -1,5 +1,5 @@
-import type { Figures } from '../proxy/egress-proxy.js';
 import type { ProxyEvent } from '../proxy/events.js';
+import type { Figures } from '../proxy/figures.js';
 import type { EgressPolicy } from '../proxy/policy.js';
 import type { Engine } from './engine.js';
 import type { Log } from './log.js';

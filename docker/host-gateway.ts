@@ -1,7 +1,8 @@
 import { createEgressProxy, type EgressProxy } from '../proxy/egress-proxy.js';
-import { hardenBridge } from './bridge.js';
+import { hardenBridge, lowerBridge } from './bridge.js';
 import { GatewayError, PlacementError, PortTakenError } from './errors.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
+import { Guard } from './guard.js';
 import { Lockdown } from './lockdown.js';
 import {
   assertLocal,
@@ -27,13 +28,22 @@ export interface HostGatewayOptions {
 export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
   const pool = new SubnetPool(options.subnetPool);
   let lockdown = options.lockdown;
+  let guard: Guard | undefined;
   return (open) => {
     lockdown ??= new Lockdown({
       ...(options.port !== undefined && { port: options.port }),
       ...(open.logger && { logger: open.logger }),
     });
-    return openHostGateway(open, pool, lockdown);
+    guard ??= new Guard(open.logger);
+    return openHostGateway(open, { pool, lockdown, guard });
   };
+}
+
+/** What the gateways of one process share. */
+export interface HostResources {
+  readonly pool: SubnetPool;
+  readonly lockdown: Lockdown;
+  readonly guard: Guard;
 }
 
 /**
@@ -44,8 +54,7 @@ export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
  */
 export async function openHostGateway(
   options: OpenGatewayOptions,
-  pool: SubnetPool,
-  lockdown: Lockdown,
+  { pool, lockdown, guard }: HostResources,
 ): Promise<Gateway> {
   if (process.platform !== 'linux') {
     throw new PlacementError('the gateway can be placed on a Linux host only: use --gateway container');
@@ -71,7 +80,7 @@ export async function openHostGateway(
     // Making a network makes the engine change the firewall, and somebody may have removed the rules before there was one.
     await lockdown.ensure({ exclusive: true });
     await listen(proxy, network, lockdown.port);
-    return new HostGateway(options, network, proxy, lockdown);
+    return new HostGateway(options, network, proxy, lockdown, guard);
   } catch (error) {
     await proxy.close().catch(() => {});
     if (network) await removeNetwork(docker, network).catch(() => {});
@@ -114,6 +123,7 @@ class HostGateway implements Gateway {
   readonly #egress: EgressProxy;
   readonly #options: OpenGatewayOptions;
   readonly #watch: Disposable;
+  readonly #guarded: Disposable;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -121,6 +131,7 @@ class HostGateway implements Gateway {
     network: IsolatedNetwork,
     egress: EgressProxy,
     lockdown: Lockdown,
+    guard: Guard,
   ) {
     this.id = network.name.replace(/^jobgate-/, '');
     this.network = {
@@ -141,8 +152,12 @@ class HostGateway implements Gateway {
     });
     this.#watch = lockdown.watch(
       (error) => this.#cutOff().then(() => fail(error)),
-      () => hardenBridge(network.bridge),
+      () => {
+        hardenBridge(network.bridge);
+        guard.check();
+      },
     );
+    this.#guarded = guard.protect(network.bridge);
   }
 
   setContainer(address: string): void {
@@ -172,12 +187,19 @@ class HostGateway implements Gateway {
 
   async #close(): Promise<void> {
     this.#watch[Symbol.dispose]();
-    await this.#egress.close();
-    await removeNetwork(this.#options.engine.docker, this.#network);
+    try {
+      await this.#egress.close();
+    } finally {
+      // Guarded until it is gone: what fails here is the next sweep's, once this process has ended.
+      await removeNetwork(this.#options.engine.docker, this.#network);
+      this.#guarded[Symbol.dispose]();
+    }
   }
 
   // The network itself stays until close(), whose caller still has a container to remove.
   async #cutOff(): Promise<void> {
+    // First, and whatever the engine says: nothing passes a bridge that is down.
+    lowerBridge(this.#network.bridge);
     await Promise.all([
       disconnectAll(this.#options.engine.docker, this.#network),
       this.#egress.close().catch(() => {}),
