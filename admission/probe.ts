@@ -22,8 +22,8 @@ export interface ProbeRequest {
 }
 
 /**
- * A rule that asks a probe. Whatever keeps it from answering refuses the job: `question` throws with what went wrong,
- * worded to follow "its probe …".
+ * A rule that asks a probe. Whatever keeps it from answering refuses the job. `question` throws with what went wrong,
+ * worded to follow "its exec probe …".
  */
 export function probeRule(
   name: string,
@@ -31,57 +31,55 @@ export function probeRule(
   question: (request: ProbeRequest) => Promise<Verdict>,
 ): Rule & { close(): Promise<void> } {
   const turns = new Turns(limits.concurrency);
-  const closing = new AbortController();
-  const open = new Set<Promise<unknown>>();
+  const asking = new Map<AbortController, Promise<Verdict>>();
   return {
     name,
     probe: true,
     async decide(job) {
-      if (!(await turns.take(limits.timeoutMs, closing.signal))) {
-        return refuse(
-          closing.signal.aborted ? 'any more: it is closing' : `now: its ${name} is busy; try again later`,
-        );
+      if (!(await turns.take(limits.timeoutMs))) {
+        return refuse(turns.closed ? CLOSING : `now: its ${name} is busy; try again later`);
       }
-      const asked = ask(job);
-      open.add(asked);
+      const control = new AbortController();
+      const answer = ask(job, control);
+      asking.set(control, answer);
       try {
-        return await asked;
+        return await answer;
       } finally {
-        open.delete(asked);
+        asking.delete(control);
         turns.release();
       }
     },
     async close() {
-      closing.abort();
-      await Promise.allSettled(open);
+      turns.close();
+      for (const control of asking.keys()) control.abort();
+      await Promise.allSettled(asking.values());
     },
   };
 
-  async function ask(job: Job): Promise<Verdict> {
-    const timeout = AbortSignal.timeout(limits.timeoutMs);
-    const signal = AbortSignal.any([timeout, closing.signal]);
+  async function ask(job: Job, control: AbortController): Promise<Verdict> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      control.abort();
+    }, limits.timeoutMs);
+    const body = JSON.stringify({ Job: job.spec });
     try {
-      return await question({
-        body: JSON.stringify({ Job: job.spec }),
-        signal,
-        outputBytes: limits.outputBytes,
-      });
+      return await question({ body, signal: control.signal, outputBytes: limits.outputBytes });
     } catch (error) {
-      if (timeout.aborted)
-        return refuse(`while its ${name} does not answer within ${limits.timeoutMs / 1000} s`);
-      if (closing.signal.aborted) return refuse('any more: it is closing');
+      if (late) return refuse(`while its ${name} does not answer within ${limits.timeoutMs / 1000} s`);
+      if (turns.closed) return refuse(CLOSING);
       return refuse(`while its ${name} ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
 
+const CLOSING = 'any more: it is closing';
 const MAX_REASON = 1000;
 
-/** A probe's own words, made fit for a reason: one line, without control characters, cut. */
+/** A probe's own words, made fit for a reason: one line, nothing invisible, cut. */
 export function spokenReason(text: string): string {
-  const line = text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
-    .trim();
+  const line = text.replaceAll(/[\p{C}\s]+/gu, ' ').trim();
   return line.length > MAX_REASON ? `${line.slice(0, MAX_REASON)}…` : line;
 }

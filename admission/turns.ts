@@ -1,15 +1,20 @@
 /** Lets a number of tasks run at once; others wait for their turn, for a time. */
 export class Turns {
   #free: number;
-  readonly #waiting: Set<() => void> = new Set();
+  #closed = false;
+  readonly #waiting = new Set<(got: boolean) => void>();
 
   constructor(atOnce: number) {
     this.#free = atOnce;
   }
 
-  /** Waits for a turn; false where none came in `ms`, or the signal was aborted. Who got one gives it back with {@link release}. */
-  take(ms: number, signal: AbortSignal): Promise<boolean> {
-    if (signal.aborted) return Promise.resolve(false);
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Waits for a turn; false where none came in `ms`, or there are none any more. Who got one gives it back by {@link release}. */
+  take(ms: number): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false);
     if (this.#free > 0) {
       this.#free--;
       return Promise.resolve(true);
@@ -17,21 +22,22 @@ export class Turns {
     return new Promise((resolve) => {
       const settle = (got: boolean) => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', giveUp);
-        this.#waiting.delete(go);
+        this.#waiting.delete(settle);
         resolve(got);
       };
-      const go = () => settle(true);
-      const giveUp = () => settle(false);
-      const timer = setTimeout(giveUp, ms);
-      signal.addEventListener('abort', giveUp, { once: true });
-      this.#waiting.add(go);
+      const timer = setTimeout(settle, ms, false);
+      this.#waiting.add(settle);
     });
   }
 
   release(): void {
     const [next] = this.#waiting;
-    if (next) next();
+    if (next) next(true);
     else this.#free++;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const settle of this.#waiting) settle(false);
   }
 }

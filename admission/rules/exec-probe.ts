@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { type ProbeLimits, type ProbeRequest, probeRule, spokenReason } from '../probe.js';
+import { openProbeStdio } from '../probe-stdio.js';
 import { accept, type Rule, refuse, type Verdict } from '../rule.js';
 
 /** Linux' limit for one string of the environment, name and final NUL included (MAX_ARG_STRLEN), bytes. */
@@ -23,24 +25,31 @@ async function run(command: string, { body, signal, outputBytes }: ProbeRequest)
   if (Buffer.byteLength(body) + DATA.length + 2 > MAX_ENV_BYTES) {
     return refuse(`with specs that its exec probe cannot be given: larger than ${MAX_ENV_BYTES / 1024} KiB`);
   }
-  const child = spawn('bash', ['-c', command], {
-    env: { PATH: process.env.PATH ?? PATH, [DATA]: body },
-    stdio: ['pipe', 'ignore', 'pipe'],
-    // A process group of its own, which ends as a whole.
-    detached: true,
+  const stdio = await openProbeStdio(body).catch((error: Error) => {
+    throw new Error(`cannot be started: ${error.message}`);
   });
-  const stderr = collect(child, outputBytes);
-  // A probe need not read what it is told.
-  child.stdin.on('error', () => {});
-  child.stdin.end(body);
-
-  const { code, killedBy } = await ended(child, signal, stderr.overflow);
-  await stderr.complete();
-  if (code === 0) {
-    return spoken(stderr.text(), true) ?? accept('that its exec probe accepts');
+  let child: ChildProcess;
+  try {
+    signal.throwIfAborted();
+    child = spawn('bash', ['-c', command], {
+      env: { PATH: process.env.PATH ?? PATH, [DATA]: body },
+      stdio: [stdio.stdin, 'ignore', stdio.stderr],
+      // A process group of its own, which ends as a whole.
+      detached: true,
+    });
+  } finally {
+    stdio.closeOurs();
   }
-  if (code === null) throw new Error(`was ended by ${killedBy}`);
-  return spoken(stderr.text(), false) ?? refuse(`that its exec probe refuses (exit code ${code})`);
+  const stderr = new Output(stdio.reader, outputBytes);
+  try {
+    const { code, killedBy } = await ended(child, signal, stderr.overflow);
+    await stderr.complete();
+    if (code === null) throw new Error(`was ended by ${killedBy}`);
+    if (code === 0) return spoken(stderr.text, true) ?? accept('that its exec probe accepts');
+    return spoken(stderr.text, false) ?? refuse(`that its exec probe refuses (exit code ${code})`);
+  } finally {
+    stdio.reader.destroy();
+  }
 }
 
 function spoken(text: string, shouldBid: boolean): Verdict | undefined {
@@ -50,40 +59,39 @@ function spoken(text: string, shouldBid: boolean): Verdict | undefined {
     : (shouldBid ? accept : refuse)(`that its exec probe ${shouldBid ? 'accepts' : 'refuses'}: ${said}`);
 }
 
-interface Collected {
+/** What a probe writes to its stderr, up to a limit. */
+class Output {
   /** Rejects when the probe has written more than it may. */
   readonly overflow: Promise<never>;
-  readonly text: () => string;
-  /** Waits for what is still in the pipe, but not for processes that keep it open. */
-  readonly complete: () => Promise<void>;
-}
+  readonly #chunks: Buffer[] = [];
+  readonly #reader: Readable;
+  readonly #end: Promise<void>;
 
-function collect(child: ChildProcess, outputBytes: number): Collected {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const { stderr } = child;
-  const overflow = new Promise<never>((_, reject) => {
-    stderr?.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > outputBytes) reject(new Error(`writes more than ${outputBytes} bytes`));
-      else chunks.push(chunk);
+  constructor(reader: Readable, limit: number) {
+    this.#reader = reader;
+    this.#end = new Promise((resolve) => reader.once('close', resolve));
+    this.overflow = new Promise((_, reject) => {
+      let size = 0;
+      reader.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > limit) reject(new Error(`writes more than ${limit} bytes`));
+        else this.#chunks.push(chunk);
+      });
     });
-  });
-  overflow.catch(() => {});
-  const end = new Promise<void>((resolve) => {
-    stderr?.once('close', resolve);
-    stderr?.once('error', () => resolve());
-  });
-  return {
-    overflow,
-    text: () => Buffer.concat(chunks).toString('utf8'),
-    async complete() {
-      const timer = setTimeout(() => stderr?.destroy(), PIPE_GRACE_MS);
-      await end;
-      clearTimeout(timer);
-      await Promise.race([overflow, Promise.resolve()]);
-    },
-  };
+    this.overflow.catch(() => {});
+    // An error closes it.
+    reader.on('error', () => {});
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
+  }
+
+  /** Waits for what is still in the pipe, but not for a process that keeps it open. */
+  async complete(): Promise<void> {
+    const timer = setTimeout(() => this.#reader.destroy(), PIPE_GRACE_MS);
+    await Promise.race([this.overflow, this.#end]).finally(() => clearTimeout(timer));
+  }
 }
 
 /** Waits for the probe; then, or when it has to end, nothing of its group is left. */
@@ -104,13 +112,9 @@ async function ended(
   });
   try {
     return await Promise.race([exit, overflow, aborted]);
-  } catch (error) {
-    child.stderr?.destroy();
-    throw error;
   } finally {
     signal.removeEventListener('abort', giveUp);
     killGroup(child);
-    child.stdin?.destroy();
   }
 }
 

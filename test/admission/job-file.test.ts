@@ -43,7 +43,7 @@ describe('a job file', () => {
       '    Resuorces: {CPU: 1}',
       '',
     ].join('\n');
-    expect(read(text).sort()).toEqual([
+    expect([...read(text)].sort()).toEqual([
       expect.stringMatching(/^job\.yaml:11:11: Tasks\[0\]\.Network\.Domains\[1\]: .*\.example\.com/),
       expect.stringMatching(
         /^job\.yaml:12:\d+: Tasks\[0\]\.Resuorces: unknown field: did you mean Resources\?$/,

@@ -25,7 +25,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 async function decide(source: string, params: Record<string, unknown> = {}, allowed = allowedMounts) {
   await using admission = createAdmission({ allowedMounts: allowed });
-  return admission.decide(parse(spec({ InputSources: [localInput(source, params)] })));
+  return await admission.decide(parse(spec({ InputSources: [localInput(source, params)] })));
 }
 
 describe('local inputs', () => {

@@ -6,7 +6,7 @@ import { jobOn, localInput, parse, spec } from './jobs.js';
 
 async function decide(job: Job, config: AdmissionConfig) {
   await using admission = createAdmission(config);
-  return admission.decide(job);
+  return await admission.decide(job);
 }
 
 const NONE = jobOn('None');
@@ -35,7 +35,7 @@ describe('RejectNetworkedJobs', () => {
     [jobOn('Host'), false],
     [jobOn('Full'), false],
     [jobOn('Bridge'), false],
-  ])('$network.type: %s', async (job, shouldBid) => {
+  ])('%#', async (job, shouldBid) => {
     expect(await decide(job, { rejectNetworkedJobs: true })).toEqual({
       shouldBid,
       reason: expect.stringMatching(
