@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type Dockerode from 'dockerode';
 import { demux } from './demux.js';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
@@ -34,12 +35,20 @@ export type Attachment =
   | { readonly kind: 'none' | 'bridge' | 'host' };
 
 const PIDS = 4096;
+/** A resolver that is refused at once, where the engine sees the files of this process; see `isolatedOptions`. */
+const DEAD_RESOLVER: Dockerode.MountSettings = {
+  Type: 'bind',
+  Source: fileURLToPath(new URL('./resolv.conf', import.meta.url)),
+  Target: '/etc/resolv.conf',
+  ReadOnly: true,
+};
 const LOG_BYTES = '10m';
 
 /**
  * Create options that a container on an isolated network must have, whoever starts it: no raw sockets (hand-made
  * frames reach IPv6 services of the host otherwise), no network administration, no way to regain them, no IPv6, and
- * a resolver that fails fast (one attempt of one second at the container's own loopback, no search list).
+ * a resolver that fails fast: a file that names the container's own loopback, where nothing answers. The engine's
+ * embedded resolver, which a job can still ask, is told the same; alone it takes a second per question.
  */
 export function isolatedOptions(
   network: string,
@@ -54,6 +63,7 @@ export function isolatedOptions(
       Dns: ['127.0.0.1'],
       DnsOptions: ['timeout:1', 'attempts:1'],
       DnsSearch: ['.'],
+      Mounts: [DEAD_RESOLVER],
       ...bounded(),
     },
   };
@@ -93,15 +103,19 @@ export function containerOptions(
     StdinOnce: spec.stdin,
     HostConfig: {
       ...network,
-      Mounts: spec.mounts.map((mount) => ({
-        Type: mount.source.startsWith('/') ? 'bind' : 'volume',
-        Source: mount.source,
-        Target: mount.target,
-        ReadOnly: mount.readOnly,
-      })),
+      Mounts: [...(network.Mounts ?? []), ...spec.mounts.map(mountSettings)],
       ...(spec.memoryBytes && { Memory: spec.memoryBytes }),
       ...(spec.cpus && { NanoCpus: Math.round(spec.cpus * 1e9) }),
     },
+  };
+}
+
+function mountSettings(mount: Mount): Dockerode.MountSettings {
+  return {
+    Type: mount.source.startsWith('/') ? 'bind' : 'volume',
+    Source: mount.source,
+    Target: mount.target,
+    ReadOnly: mount.readOnly,
   };
 }
 
@@ -143,9 +157,7 @@ export async function startContainer(
   options: Dockerode.ContainerCreateOptions,
   stdio: Stdio,
 ): Promise<StartedContainer> {
-  const container = await docker.createContainer(options).catch((error: unknown) => {
-    throw new EngineError(`the engine refused the container: ${engineMessage(error)}`, { cause: error });
-  });
+  const container = await createContainer(docker, options);
   try {
     const stream = await container.attach({
       stream: true,
@@ -174,6 +186,25 @@ export async function startContainer(
   } catch (error) {
     await removeContainer(container);
     throw startError(options, error);
+  }
+}
+
+async function createContainer(
+  docker: Dockerode,
+  options: Dockerode.ContainerCreateOptions,
+): Promise<Dockerode.Container> {
+  try {
+    return await docker.createContainer(options);
+  } catch (error) {
+    const message = engineMessage(error);
+    const { HostConfig } = options;
+    const mounts = HostConfig?.Mounts ?? [];
+    // jobgate in a container of its own: its files are not the engine's. Slower failures then, no other difference.
+    if (mounts.includes(DEAD_RESOLVER) && message.includes(DEAD_RESOLVER.Source)) {
+      const others = mounts.filter((mount) => mount !== DEAD_RESOLVER);
+      return createContainer(docker, { ...options, HostConfig: { ...HostConfig, Mounts: others } });
+    }
+    throw new EngineError(`the engine refused the container: ${message}`, { cause: error });
   }
 }
 

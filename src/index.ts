@@ -41,9 +41,9 @@ export {
   createEgressProxy,
   type EgressProxy,
   type EgressProxyOptions,
-  type Figures,
   type ListenOptions,
 } from '../proxy/egress-proxy.js';
+export type { Figures } from '../proxy/figures.js';
 export { type ClosedEvent, type DecisionEvent, EVENT_VERSION, type ProxyEvent } from '../proxy/events.js';
 export {
   DEFAULT_LIMITS,

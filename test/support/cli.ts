@@ -22,6 +22,8 @@ export interface CliOptions {
 export interface Cli {
   readonly child: ChildProcess;
   readonly done: Promise<CliResult>;
+  /** What it has printed by now. */
+  readonly stdout: string;
   /** Resolves once stdout contains the text. */
   printed(text: string): Promise<void>;
 }
@@ -50,6 +52,9 @@ export function startCli(args: readonly string[], { env = {}, stdin, cwd }: CliO
   return {
     child,
     done,
+    get stdout() {
+      return stdout;
+    },
     printed: (text) =>
       new Promise((resolve, reject) => {
         const look = () => {

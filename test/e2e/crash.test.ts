@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import Dockerode from 'dockerode';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Cli, cli, JOB_IMAGE, runJob, startCli } from '../support/cli.js';
+import { describeE2e } from '../support/e2e.js';
+import { type Stage, startStage } from '../support/stage.js';
+
+const ours = { filters: { label: ['io.jobgate.version'] } };
+
+describeE2e('kill -9 of jobgate run', () => {
+  const docker = () => new Dockerode();
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await startStage({ 'example.com': {} });
+  });
+  afterAll(() => stage[Symbol.asyncDispose]());
+
+  // A job that tries its proxy whenever it is told to, for as long as it lives.
+  const script =
+    'echo "up $http_proxy"; trap "curl -sS -m 5 -o /dev/null -w \'%{http_code}\' http://example.com/ >/tmp/result; echo >>/tmp/result" USR1; while :; do sleep 0.1; done';
+  const start = () =>
+    startCli([
+      'run',
+      '--pull',
+      'never',
+      ...stage.options,
+      '--domain',
+      'example.com',
+      JOB_IMAGE,
+      'bash',
+      '-c',
+      script,
+    ]);
+
+  async function proxyOf(run: Cli): Promise<{ host: string; port: number }> {
+    await run.printed('\n');
+    const url = new URL(/up (\S+)/.exec(run.stdout)?.[1] ?? '');
+    return { host: url.hostname, port: Number(url.port) };
+  }
+
+  async function containerAt(gateway: string): Promise<Dockerode.Container> {
+    const networks = await docker().listNetworks(ours);
+    const network = networks.find(({ IPAM }) => IPAM?.Config?.[0]?.Gateway === gateway);
+    const all = await docker().listContainers({ all: true });
+    const found = all.find(({ HostConfig }) => HostConfig.NetworkMode === network?.Name);
+    return docker().getContainer(found?.Id ?? 'none');
+  }
+
+  /** What the job gets of its proxy now: a status, or 000. */
+  async function ask(container: Dockerode.Container): Promise<string> {
+    const exec = await container.exec({
+      Cmd: ['bash', '-c', "curl -sS -m 5 -o /dev/null -w '%{http_code}' http://example.com/"],
+      AttachStdout: true,
+    });
+    const stream = await exec.start({ hijack: true });
+    let out = '';
+    for await (const chunk of stream) out += (chunk as Buffer).subarray(8).toString();
+    return out;
+  }
+
+  it('the job has no network that works; the next start removes its left-overs and leaves a live sibling alone', async () => {
+    const [victim, sibling] = [start(), start()];
+    const [gone, stays] = [await proxyOf(victim), await proxyOf(sibling)];
+    const [orphan, other] = [await containerAt(gone.host), await containerAt(stays.host)];
+    expect(await ask(orphan)).toBe('200');
+
+    victim.child.kill('SIGKILL');
+    await victim.done;
+    expect(await ask(orphan)).toBe('000');
+
+    expect(await ask(other)).toBe('200');
+    expect((await runJob([], 'true')).code).toBe(0); // any next start sweeps
+    await expect(orphan.inspect()).rejects.toMatchObject({ statusCode: 404 });
+    const left = (await docker().listNetworks(ours)).map(({ IPAM }) => IPAM?.Config?.[0]?.Gateway);
+    expect(left).toEqual([stays.host]);
+    expect(await ask(other)).toBe('200');
+
+    sibling.child.kill('SIGTERM');
+    expect((await sibling.done).code).toBe(143);
+    expect(await docker().listNetworks(ours)).toEqual([]);
+  });
+
+  it('another program that takes the port on all addresses does not become the proxy of the job', async () => {
+    const run = start();
+    const { host, port } = await proxyOf(run);
+    const orphan = await containerAt(host);
+    expect(await ask(orphan)).toBe('200');
+    run.child.kill('SIGKILL');
+    await run.done;
+    const other = createServer((_request, response) => response.end('stolen')).listen(port, '0.0.0.0');
+    await once(other, 'listening');
+    try {
+      expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('stolen');
+      expect(await ask(orphan)).toBe('000');
+    } finally {
+      other.closeAllConnections();
+      other.close();
+    }
+    expect((await cli(['clean'])).code).toBe(0);
+    await expect(orphan.inspect()).rejects.toMatchObject({ statusCode: 404 });
+  });
+
+  it('what a run without a gateway left is removed as well', async () => {
+    const run = startCli(['run', '--pull', 'never', JOB_IMAGE, 'bash', '-c', 'echo up; sleep 60']);
+    await run.printed('up');
+    const before = (await docker().listContainers()).map(({ Id }) => Id);
+    run.child.kill('SIGKILL');
+    await run.done;
+    expect((await runJob([], 'true')).code).toBe(0);
+    const after = (await docker().listContainers({ all: true })).map(({ Id }) => Id);
+    expect(before.filter((id) => !after.includes(id))).toHaveLength(1);
+  });
+});
