@@ -6,7 +6,7 @@ export const DENIALS = {
   // The request itself.
   'malformed-target': {
     status: 400,
-    help: 'the request target is not a host name or IP address with a port: write it as host:port for CONNECT, http://host/path otherwise',
+    help: 'the request target has no well-formed host: this is a proxy, send CONNECT host:port or GET http://host/path',
   },
   'malformed-request': { status: 400, help: 'the request is not well-formed HTTP/1.1' },
   'unsupported-scheme': {
@@ -23,7 +23,7 @@ export const DENIALS = {
   'operator-denied': { status: 403, help: 'the operator of this node does not let jobs reach this host' },
   'domain-not-allowed': {
     status: 403,
-    help: 'add the host to Network.Domains of the job (on the command line: --domain HOST)',
+    help: 'add HOST to Network.Domains of the job (on the command line: --domain HOST)',
   },
   'port-not-allowed': {
     status: 403,
@@ -46,9 +46,12 @@ export const DENIALS = {
   'connect-failed': { status: 502, help: 'the host refused the connection or could not be reached' },
   'connect-timeout': { status: 504, help: 'the host did not accept the connection in time' },
   'upstream-failed': { status: 502, help: "the node's upstream proxy refused or failed" },
-  'origin-broken': { status: 502, help: 'the host sent an answer that is not HTTP/1.1' },
+  'origin-broken': {
+    status: 502,
+    help: 'the host closed the connection or sent an answer that is not HTTP/1.1',
+  },
   // Inside a tunnel.
-  'tunnel-not-web': { status: 0, help: 'a tunnel carries TLS or HTTP only' },
+  'tunnel-not-web': { status: 0, help: 'a tunnel carries TLS or HTTP/1.1 only' },
   'tls-malformed': { status: 0, help: 'the tunnel does not begin with a well-formed TLS ClientHello' },
   'tls-no-name': { status: 0, help: 'the TLS ClientHello names no host (SNI)' },
   'tls-other-name': { status: 0, help: 'the TLS ClientHello names another host than CONNECT did' },

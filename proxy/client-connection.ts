@@ -1,0 +1,109 @@
+import type net from 'node:net';
+import type { DialTarget } from './dial.js';
+import type { ThrottledSocket } from './rate/throttled-socket.js';
+
+/** A job's connection behind its limiter; the accepted socket itself where there is no limit. */
+export type ClientStream = net.Socket | ThrottledSocket;
+
+/** How long a connection may stay open between two requests, ms. */
+const KEEP_ALIVE_MS = 60_000;
+
+export interface ClientConnectionOptions {
+  readonly id: number;
+  readonly raw: net.Socket;
+  readonly stream: ClientStream;
+  readonly client: string;
+  /** Time for a request head, ms. */
+  readonly headerTimeoutMs: number;
+  /** A head began and did not end in time. */
+  readonly onHeaderTimeout: (connection: ClientConnection) => void;
+}
+
+/** One accepted connection of the job. */
+export class ClientConnection {
+  readonly id: number;
+  readonly raw: net.Socket;
+  readonly stream: ClientStream;
+  /** Address of the client. */
+  readonly client: string;
+  /** Requests that were read and not yet answered. */
+  inFlight = 0;
+  /** After a refusal that ends the connection: what still arrives is not read as a request. */
+  refused = false;
+  /** Set once the connection is a tunnel that carries HTTP. */
+  tunnel: DialTarget | undefined;
+  readonly #options: ClientConnectionOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #mark = 0;
+  #waited = 0;
+  #begun = false;
+  #awaiting = false;
+  #toldUp = 0;
+  #toldDown = 0;
+
+  constructor(options: ClientConnectionOptions) {
+    this.#options = options;
+    ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client } = options);
+    this.raw.once('close', () => clearTimeout(this.#timer));
+  }
+
+  /** From now on a request head is due, once its first byte is there. */
+  awaitHead(): void {
+    clearTimeout(this.#timer);
+    if (this.raw.destroyed) return;
+    this.#mark = this.raw.bytesRead;
+    this.#waited = 0;
+    this.#begun = false;
+    this.#awaiting = true;
+    this.#timer = setTimeout(() => this.#check(), this.#options.headerTimeoutMs);
+  }
+
+  /** A request head is complete, or the connection is no longer for requests. */
+  headArrived(): void {
+    this.#awaiting = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Whether it waits for its next request, and nothing of one is there. */
+  get isIdle(): boolean {
+    return this.#awaiting && this.raw.bytesRead === this.#mark;
+  }
+
+  requestBegan(): void {
+    this.inFlight++;
+    this.headArrived();
+  }
+
+  requestEnded(): void {
+    this.inFlight--;
+    if (this.inFlight === 0) this.awaitHead();
+  }
+
+  /** Bytes of this connection in each direction since this was last asked; together they are all its bytes. */
+  takeBytes(): { up: number; down: number } {
+    const { bytesRead, bytesWritten } = this.raw;
+    const taken = { up: bytesRead - this.#toldUp, down: bytesWritten - this.#toldDown };
+    this.#toldUp = bytesRead;
+    this.#toldDown = bytesWritten;
+    return taken;
+  }
+
+  /** A head gets between one and two periods: the first may end just after its first byte. */
+  #check(): void {
+    const waitsForTokens = 'waiting' in this.stream && this.stream.waiting;
+    if (this.raw.bytesRead === this.#mark) {
+      this.#waited += this.#options.headerTimeoutMs;
+      if (this.#waited >= KEEP_ALIVE_MS) {
+        this.stream.destroy();
+        return;
+      }
+    } else if (!waitsForTokens) {
+      if (this.#begun) {
+        this.#options.onHeaderTimeout(this);
+        return;
+      }
+      this.#begun = true;
+    }
+    this.#timer = setTimeout(() => this.#check(), this.#options.headerTimeoutMs);
+  }
+}

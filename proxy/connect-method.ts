@@ -1,0 +1,82 @@
+import type http from 'node:http';
+import { closeWith, denialText } from './answer.js';
+import { type Authority, parseConnectTarget } from './authority.js';
+import type { ClientConnection } from './client-connection.js';
+import type { Core } from './core.js';
+import { DENIALS } from './denial.js';
+import { printable, type Subject } from './recorder.js';
+import { asRefusal, Refusal } from './refusal.js';
+import { Tunnel } from './tunnel.js';
+
+const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n';
+
+/** Answers CONNECT: a tunnel to a judged address, or a refusal after which the connection is closed. */
+export async function serveConnect(
+  core: Core,
+  connection: ClientConnection,
+  request: http.IncomingMessage,
+  head: Buffer,
+): Promise<void> {
+  const { stream } = connection;
+  connection.headArrived();
+  const parsed = parseConnectTarget(request.url ?? '');
+  const subject: Subject = {
+    connection: connection.id,
+    client: connection.client,
+    method: 'CONNECT',
+    host: parsed.ok ? parsed.value.host : printable(request.url ?? ''),
+    port: parsed.ok ? parsed.value.port : 0,
+    since: performance.now(),
+  };
+  const gone = new AbortController();
+  const abort = () => gone.abort();
+  stream.once('close', abort);
+  let leave: (() => void) | undefined;
+  try {
+    if (!parsed.ok) throw new Refusal('malformed-target', { detail: parsed.problem });
+    checkForm(request);
+    const authority: Authority = parsed.value;
+    if (core.closing) throw new Refusal('closing');
+    leave = core.gates.tunnels.enter();
+    if (leave === undefined) throw new Refusal(core.gates.tunnels.reason);
+    const target = await core.decider.route(authority, 'tunnel', gone.signal);
+    const origin = await core.decider.dial(target, gone.signal);
+    stream.off('close', abort);
+    if (stream.destroyed) {
+      origin.destroy();
+      leave();
+      return;
+    }
+    core.recorder.allowed(subject, origin.remoteAddress);
+    stream.write(ESTABLISHED);
+    new Tunnel(core, connection, { target, origin, subject }, leave).start(head);
+  } catch (error) {
+    leave?.();
+    if (gone.signal.aborted || stream.destroyed) return;
+    refuseConnect(core, connection, subject, asRefusal(core, error));
+  }
+}
+
+/** Refuses a CONNECT. Bytes behind it are dropped: they are never the next request. */
+export function refuseConnect(
+  core: Core,
+  connection: ClientConnection,
+  subject: Subject,
+  { reason, detail, address }: Refusal,
+): void {
+  connection.refused = true;
+  connection.headArrived();
+  core.recorder.denied(subject, reason, DENIALS[reason].status, address);
+  const { host, port } = subject;
+  closeWith(connection.stream, denialText({ reason, host, port, job: core.policy.job.job, detail }));
+}
+
+/** A CONNECT has no content (RFC 9110 section 9.3.6): what would be read as it belongs to the tunnel. */
+function checkForm({ rawHeaders }: http.IncomingMessage): void {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase();
+    if (name === 'content-length' || name === 'transfer-encoding') {
+      throw new Refusal('malformed-request', { detail: 'CONNECT has a body' });
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import type { ClientConnection } from './client-connection.js';
+import type { Decider } from './decision.js';
+import type { DialTarget } from './dial.js';
+import type { IdleWatch } from './idle.js';
+import type { Gates } from './limits.js';
+import type { EgressPolicy } from './policy.js';
+import type { Recorder } from './recorder.js';
+
+/** An allowed tunnel or request that is under way. */
+export interface Flow {
+  readonly target: DialTarget;
+  /** Cuts it; `reason` is for its `closed` event. */
+  end(reason: string): void;
+}
+
+/** What the parts of one proxy share. */
+export interface Core {
+  readonly policy: EgressPolicy;
+  readonly decider: Decider;
+  readonly gates: Gates;
+  readonly recorder: Recorder;
+  readonly idle: IdleWatch;
+  readonly flows: Set<Flow>;
+  /** True while the proxy drains: nothing new is begun. */
+  readonly closing: boolean;
+  /** Hands a tunnel's stream to the HTTP server for what is inside tunnels. */
+  serveInside(connection: ClientConnection): void;
+  /** What should not happen: for the log. */
+  fault(error: unknown): void;
+}

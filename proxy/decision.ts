@@ -1,0 +1,120 @@
+import type { Socket } from 'node:net';
+import type { AddressRule, JudgedAddress } from './addresses.js';
+import { type Allowlist, isConnectPort, isPlainHttpPort } from './allowlist.js';
+import type { Authority } from './authority.js';
+import type { Denied } from './denied.js';
+import { DialError, type Dialler, type DialTarget, type OnReadFactory } from './dial.js';
+import type { Gate } from './limits.js';
+import { Refusal } from './refusal.js';
+import { ResolveError, type Resolver } from './resolver.js';
+
+export interface DeciderOptions {
+  readonly denied: Denied;
+  readonly allowlist: Allowlist;
+  readonly resolver: Resolver;
+  readonly rule: AddressRule;
+  readonly dialler: Dialler;
+  /** Dials at once. */
+  readonly dials: Gate;
+  readonly connectTimeoutMs: number;
+}
+
+/** Inside a tunnel the rule for the tunnel's port goes on to apply. */
+export type TargetKind = 'tunnel' | 'request';
+
+/** The one line from what a job asks for to a connection. Whatever stops it is thrown as a `Refusal`. */
+export class Decider {
+  readonly #with: DeciderOptions;
+
+  constructor(options: DeciderOptions) {
+    this.#with = options;
+  }
+
+  /**
+   * Deny list, allowlist, port, look-up, every address: in this order, so that a denied name is never looked up.
+   * Rejects with a `Refusal`, or with the signal's reason.
+   */
+  async route(authority: Authority, kind: TargetKind, signal: AbortSignal): Promise<DialTarget> {
+    const { denied, allowlist, dialler } = this.#with;
+    const { host, port } = authority;
+    if (denied.match(host, port)) throw new Refusal('operator-denied');
+    if (dialler.ownTargets().some((own) => own.host === host && own.port === port)) {
+      throw new Refusal('proxy-loop');
+    }
+    const listed = allowlist.match(host, port, kind === 'tunnel' ? isConnectPort : isPlainHttpPort);
+    if (listed !== 'allowed') throw new Refusal(listed);
+    if (denied.ready() !== undefined) await denied.ready();
+    const answer = await this.#addresses(authority, signal);
+    return { authority, addresses: answer.map((address) => this.#judge(address, port)) };
+  }
+
+  /** Connects to a judged address. Rejects with a `Refusal`, or with the signal's reason. */
+  async dial(target: DialTarget, signal: AbortSignal, onread?: OnReadFactory): Promise<Socket> {
+    const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
+    return this.#dialling(target, signal, () =>
+      dialler.dial(target, { signal, timeoutMs, ...(onread && { onread }) }),
+    );
+  }
+
+  /** A connection for plain requests: to the host, or to an upstream that takes them in absolute form. */
+  async dialForRequests(target: DialTarget, signal: AbortSignal): Promise<Socket> {
+    const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
+    if (!dialler.forwardsRequests) return this.dial(target, signal);
+    return this.#dialling(
+      target,
+      signal,
+      async () => (await dialler.dialForward({ signal, timeoutMs })).socket,
+    );
+  }
+
+  async #dialling(target: DialTarget, signal: AbortSignal, dial: () => Promise<Socket>): Promise<Socket> {
+    const { dials } = this.#with;
+    const leave = dials.enter();
+    if (leave === undefined) throw new Refusal(dials.reason);
+    let socket: Socket;
+    try {
+      socket = await dial();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof DialError) throw new Refusal(error.reason, { ...firstOf(target), cause: error });
+      throw error;
+    } finally {
+      leave();
+    }
+    // A host that came to be denied while it was dialled.
+    if (this.isDenied(target)) {
+      socket.destroy();
+      throw new Refusal('operator-denied', firstOf(target));
+    }
+    return socket;
+  }
+
+  /** Whether the deny list as it is now forbids what was allowed before. */
+  isDenied({ authority: { host, port }, addresses }: DialTarget): boolean {
+    const { denied } = this.#with;
+    return denied.match(host, port) || addresses.some(({ address }) => denied.matchAddress(address, port));
+  }
+
+  async #addresses({ host, kind }: Authority, signal: AbortSignal): Promise<readonly string[]> {
+    if (kind !== 'name') return [host];
+    if (this.#with.dialler.resolvesNames) return [];
+    try {
+      return (await this.#with.resolver.resolve(host, signal)).map(({ address }) => address);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ResolveError) throw new Refusal(error.reason, { cause: error });
+      throw error;
+    }
+  }
+
+  /** One address that may not be reached refuses the whole answer: a mixed one is an attack or a mistake. */
+  #judge(address: string, port: number): JudgedAddress {
+    const judged = this.#with.rule.judge(address, port);
+    if (!judged.ok) throw new Refusal(judged.reason, { address });
+    return judged.address;
+  }
+}
+
+function firstOf({ addresses }: DialTarget): { address?: string } {
+  return addresses[0] === undefined ? {} : { address: addresses[0].address };
+}

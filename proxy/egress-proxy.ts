@@ -1,0 +1,316 @@
+import net from 'node:net';
+import { AddressRule } from './addresses.js';
+import { Allowlist } from './allowlist.js';
+import { closeWith, denialText } from './answer.js';
+import { ClientConnection } from './client-connection.js';
+import { Clients } from './clients.js';
+import type { Core, Flow } from './core.js';
+import { Decider } from './decision.js';
+import { DENIALS, type DenialReason } from './denial.js';
+import { Denied } from './denied.js';
+import { createDialler, type Dialler } from './dial.js';
+import type { ProxyEvent } from './events.js';
+import type { Figures } from './figures.js';
+import { IdleWatch } from './idle.js';
+import { Gates } from './limits.js';
+import { openListeners, registerListener } from './listeners.js';
+import { type Logger, silentLogger } from './log.js';
+import { OwnAddresses } from './own-addresses.js';
+import type { EgressPolicy } from './policy.js';
+import { JobLimiter } from './rate/job-limiter.js';
+import { Recorder } from './recorder.js';
+import { createResolver, type Resolver } from './resolver.js';
+import { Service } from './service.js';
+
+export interface EgressProxyOptions {
+  /** Default: no log. */
+  readonly logger?: Logger;
+  /** Every decision, and the end of everything that was allowed. */
+  readonly onEvent?: (event: ProxyEvent) => void;
+}
+
+export interface ListenOptions {
+  /** An IP address of this machine. */
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** CIDRs that clients must come from; empty: nobody. */
+  readonly clients: readonly string[];
+}
+
+/** The HTTP(S) proxy of one job. */
+export interface EgressProxy extends AsyncDisposable {
+  /** Begins to accept, and gives where. Rejects with what the system says (`EADDRINUSE`, …). Once only. */
+  listen(options: ListenOptions): Promise<{ host: string; port: number }>;
+  /** Replaces the ranges of clients; connections of others end. Throws TypeError on a range that is not valid. */
+  setClients(cidrs: readonly string[]): void;
+  /** Replaces the operator's deny list; what it forbids ends at once. Throws `DenyListError`, changing nothing. */
+  setDenied(entries: readonly string[]): void;
+  figures(): Figures;
+  /** Takes nothing new, lets what is under way finish for at most `ms`, and closes. */
+  drain(ms: number): Promise<void>;
+  /** Ends everything at once; settles when all is gone. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the proxy of a job. Throws, before anything is opened, where the policy is not valid: `AllowlistError`,
+ * `DenyListError`, RangeError or TypeError, each with a message of one line.
+ */
+export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOptions = {}): EgressProxy {
+  return new JobProxy(policy, options);
+}
+
+/** Refused connections that may still be read from at once; a flood beyond it is reset unanswered. */
+const MAX_REFUSING = 128;
+
+class JobProxy implements EgressProxy, Core {
+  readonly policy: EgressPolicy;
+  readonly decider: Decider;
+  readonly gates: Gates;
+  readonly recorder: Recorder;
+  readonly idle: IdleWatch;
+  readonly flows = new Set<Flow>();
+  closing = false;
+  readonly #logger: Logger;
+  readonly #server: net.Server;
+  readonly #service: Service;
+  readonly #limiter: JobLimiter;
+  readonly #resolver: Resolver;
+  readonly #dialler: Dialler;
+  readonly #denied: Denied;
+  readonly #connections = new Map<net.Socket, ClientConnection>();
+  readonly #refusing = new Set<net.Socket>();
+  #clients = new Clients([]);
+  #unregister: (() => void) | undefined;
+  #nextId = 1;
+  #pastUp = 0;
+  #pastDown = 0;
+  #closed: Promise<void> | undefined;
+  #wakeDrain: (() => void) | undefined;
+
+  constructor(policy: EgressPolicy, { logger = silentLogger, onEvent }: EgressProxyOptions) {
+    const { job, operator } = policy;
+    const { limits } = operator;
+    this.policy = policy;
+    this.#logger = logger;
+    this.gates = new Gates(limits);
+    this.recorder = new Recorder({ job: job.job, execution: job.execution, logger, onEvent });
+    this.idle = new IdleWatch(limits.tunnelIdleMs);
+    this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst });
+    const dns = { dns: operator.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
+    const allowlist = Allowlist.parse(job.allow, { allowPorts: operator.allowPorts });
+    const rule = new AddressRule({
+      exceptions: operator.allowAddresses,
+      own: new OwnAddresses({ nodeAddresses: operator.nodeAddresses }),
+      listeners: () => [...openListeners(), ...this.#dialler.ownTargets().filter(isAddress)],
+      deniedAddresses: (address, port) => this.#denied.matchAddress(address, port),
+    });
+    this.#resolver = createResolver({ ...dns, maxLookups: limits.lookups });
+    this.#dialler = createDialler({ ...dns, upstream: operator.upstream });
+    this.#denied = new Denied({
+      // Where the upstream resolves, this node may have no name servers to ask.
+      resolver: this.#dialler.resolvesNames
+        ? null
+        : createResolver({ ...dns, maxLookups: Number.POSITIVE_INFINITY }),
+      onChange: () => this.#endDenied(),
+      logger,
+    });
+    this.#denied.set(operator.deny);
+    this.decider = new Decider({
+      denied: this.#denied,
+      allowlist,
+      resolver: this.#resolver,
+      rule,
+      dialler: this.#dialler,
+      dials: this.gates.dials,
+      connectTimeoutMs: limits.connectTimeoutMs,
+    });
+    this.#service = new Service(this, operator.upstream);
+    this.#server = net.createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 },
+      (socket) => this.#accept(socket),
+    );
+    // EMFILE in accept, say: those that are open go on.
+    this.#server.on('error', (error) => logger.error({ error: String(error) }, 'the listener failed'));
+  }
+
+  async listen({ host, port, clients }: ListenOptions): Promise<{ host: string; port: number }> {
+    if (this.closing) throw new Error('the proxy is closed');
+    this.setClients(clients);
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, exclusive: true }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    const bound = this.#server.address() as net.AddressInfo;
+    this.#unregister = registerListener(bound.address, bound.port);
+    return { host: bound.address, port: bound.port };
+  }
+
+  setClients(cidrs: readonly string[]): void {
+    this.#clients = new Clients(cidrs);
+    for (const { raw, client } of this.#connections.values()) {
+      if (!this.#clients.includes(client)) raw.destroy();
+    }
+  }
+
+  setDenied(entries: readonly string[]): void {
+    this.#denied.set(entries);
+  }
+
+  figures(): Figures {
+    const { connections, tunnels, requests } = this.gates;
+    let up = this.#pastUp;
+    let down = this.#pastDown;
+    for (const { raw } of this.#connections.values()) {
+      up += raw.bytesRead;
+      down += raw.bytesWritten;
+    }
+    const { allowed, denied } = this.recorder.hosts;
+    return {
+      up,
+      down,
+      connections: connections.open,
+      tunnels: tunnels.open,
+      requests: requests.open,
+      allowed,
+      denied,
+      throttledMs: this.#limiter.throttledMs,
+      hosts: this.recorder.hosts.list(),
+    };
+  }
+
+  async drain(ms: number): Promise<void> {
+    if (!this.closing) {
+      this.closing = true;
+      this.#server.close();
+      this.#closeIdle();
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#wakeDrain = resolve;
+        timer = setTimeout(resolve, ms);
+        if (this.#connections.size === 0) resolve();
+      });
+      clearTimeout(timer);
+    }
+    await this.close();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  serveInside(connection: ClientConnection): void {
+    this.#service.serveInside(connection);
+  }
+
+  fault(error: unknown): void {
+    const { stack } = error instanceof Error ? error : { stack: String(error) };
+    this.#logger.error({ error: stack }, 'unexpected: refused');
+  }
+
+  async #close(): Promise<void> {
+    this.closing = true;
+    this.#wakeDrain?.();
+    const gone = [...this.#connections.keys(), ...this.#refusing].map(whenClosed);
+    if (this.#server.listening) {
+      gone.push(new Promise((resolve) => this.#server.once('close', resolve)));
+      this.#server.close();
+    }
+    for (const flow of this.flows) flow.end('closed');
+    for (const socket of [...this.#connections.keys(), ...this.#refusing]) socket.destroy();
+    this.#limiter.close();
+    this.#dialler.close();
+    this.#resolver.close();
+    this.#denied.close();
+    this.#service.close();
+    await Promise.all(gone);
+    // What ends with a socket says so in the ticks after it.
+    while (this.flows.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    this.#unregister?.();
+    this.recorder.flush();
+  }
+
+  #accept(raw: net.Socket): void {
+    raw.on('error', ignore);
+    const client = raw.remoteAddress ?? '';
+    const id = this.#nextId++;
+    const leave = this.#admit(client);
+    if (typeof leave === 'string') {
+      this.#refuse(raw, id, leave);
+      return;
+    }
+    const stream = this.#limiter.throttle(raw);
+    const connection = new ClientConnection({
+      id,
+      raw,
+      stream,
+      client,
+      headerTimeoutMs: this.policy.operator.limits.headerTimeoutMs,
+      onHeaderTimeout: (late) => this.#service.headerTimeout(late),
+    });
+    this.#connections.set(raw, connection);
+    raw.once('close', () => {
+      this.#connections.delete(raw);
+      this.#pastUp += raw.bytesRead;
+      this.#pastDown += raw.bytesWritten;
+      leave();
+      if (this.#connections.size === 0) this.#wakeDrain?.();
+    });
+    this.#service.serve(connection);
+  }
+
+  /** What leaves again, or the reason why not. */
+  #admit(client: string): (() => void) | DenialReason {
+    const { connections, connectionRate } = this.gates;
+    if (!this.#clients.includes(client)) return 'client-not-allowed';
+    if (this.closing) return 'closing';
+    if (!connectionRate.admit()) return 'connection-rate';
+    return connections.enter() ?? connections.reason;
+  }
+
+  /** Refuses a connection before anything is read from it. */
+  #refuse(raw: net.Socket, connection: number, reason: DenialReason): void {
+    const subject = { connection, client: raw.remoteAddress ?? '', method: '-', host: '', port: 0 };
+    this.recorder.denied({ ...subject, since: performance.now() }, reason, DENIALS[reason].status);
+    if (this.#refusing.size >= MAX_REFUSING) {
+      raw.resetAndDestroy();
+      return;
+    }
+    this.#refusing.add(raw);
+    raw.once('close', () => this.#refusing.delete(raw));
+    closeWith(raw, denialText({ reason, host: '', port: 0, job: this.policy.job.job }));
+  }
+
+  /** A deny list that changed, or a denied name that resolves to more. */
+  #endDenied(): void {
+    for (const flow of this.flows) {
+      if (this.decider.isDenied(flow.target)) flow.end('operator-denied');
+    }
+  }
+
+  /** Connections that wait for their next request have nothing to finish. */
+  #closeIdle(): void {
+    for (const connection of this.#connections.values()) {
+      if (connection.isIdle) connection.stream.destroy();
+    }
+  }
+}
+
+function isAddress({ host }: { host: string }): boolean {
+  return net.isIP(host) !== 0;
+}
+
+function whenClosed(socket: net.Socket): Promise<void> {
+  return socket.closed ? Promise.resolve() : new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+function ignore(): void {}

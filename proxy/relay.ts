@@ -1,0 +1,84 @@
+import type net from 'node:net';
+import type { ClientStream } from './client-connection.js';
+
+/** `end`, or what cut it: `client-reset`, `origin-reset`, or the reason given to `end()`. */
+export type RelayReason = string;
+
+/**
+ * Passes bytes between a job and an origin, both ways, until both are gone: with backpressure, each side's FIN by
+ * itself, and resets as resets, so that a cut answer never looks like a complete one. By hand, because
+ * `stream.pipeline` costs twice the memory.
+ */
+export class Relay {
+  /** Bytes from the job to the origin. */
+  up = 0;
+  /** Bytes from the origin to the job. */
+  down = 0;
+  readonly #client: ClientStream;
+  readonly #origin: net.Socket;
+  readonly #done: (reason: RelayReason) => void;
+  #reason: RelayReason | undefined;
+  #open = 2;
+
+  constructor(client: ClientStream, origin: net.Socket, done: (reason: RelayReason) => void) {
+    this.#client = client;
+    this.#origin = origin;
+    this.#done = done;
+  }
+
+  /** `first`: what the client sent already. */
+  start(first: Buffer): void {
+    const client = this.#client;
+    const origin = this.#origin;
+    client.on('data', (chunk: Buffer) => {
+      this.up += chunk.length;
+      if (!origin.write(chunk)) client.pause();
+    });
+    origin.on('data', (chunk: Buffer) => {
+      this.down += chunk.length;
+      if (!client.write(chunk)) origin.pause();
+    });
+    client.on('drain', () => origin.resume());
+    origin.on('drain', () => client.resume());
+    client.on('end', () => origin.end());
+    origin.on('end', () => client.end());
+    client.on('error', () => this.#cut('client-reset'));
+    origin.on('error', () => this.#cut('origin-reset'));
+    client.on('close', () => this.#closed('client-reset'));
+    origin.on('close', () => this.#closed('origin-reset'));
+    // One that closed before there were listeners tells nobody any more.
+    if (client.closed) this.#closed('client-reset');
+    if (origin.closed) this.#closed('origin-reset');
+    if (client.destroyed || origin.destroyed) return;
+    if (first.length > 0) {
+      this.up += first.length;
+      origin.write(first);
+    }
+    if (!origin.writableNeedDrain) client.resume();
+    origin.resume();
+  }
+
+  /** Cuts both sides. */
+  end(reason: RelayReason): void {
+    this.#reason ??= reason;
+    this.#client.destroy();
+    this.#origin.destroy();
+  }
+
+  #cut(reason: RelayReason): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    reset(reason === 'client-reset' ? this.#origin : this.#client);
+  }
+
+  #closed(reason: RelayReason): void {
+    this.#open--;
+    const { readableEnded, writableFinished } = reason === 'client-reset' ? this.#client : this.#origin;
+    if (!readableEnded || !writableFinished) this.#cut(reason);
+    if (this.#open === 0) this.#done(this.#reason ?? 'end');
+  }
+}
+
+function reset(socket: ClientStream): void {
+  if (!socket.destroyed) socket.resetAndDestroy();
+}
