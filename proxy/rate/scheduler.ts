@@ -102,6 +102,10 @@ export class Scheduler implements Ticked {
     if (!this.#serving) this.#serve(now, this.#arrivalBatch);
   }
 
+  get urgent(): boolean {
+    return this.#sparse.head !== null;
+  }
+
   /** Takes the flow out: it wants nothing for now. */
   withdraw(flow: Flow): void {
     if (flow.lane === null) return;

@@ -4,14 +4,22 @@ import type { Clock } from './clock.js';
 export interface Ticked {
   /** When it should be woken, on the ticker's clock. */
   readonly dueAt: number;
+  /** Whether somebody waits who should not have to. */
+  readonly urgent: boolean;
   tick(): void;
 }
 
 /**
- * Ms between two ticks. Each tick is a write per saturated direction, so a longer one is cheaper; but a bucket of
- * 48 KiB with a quarter held back overflows after 29 ms at 10 Mbit/s, and what overflows is lost to the job.
+ * Ms between two ticks while all is quiet. Each tick is a wake-up and a write per saturated direction, so a longer
+ * one is cheaper; but a bucket of 48 KiB with a quarter held back overflows after 29 ms at 10 Mbit/s, and what
+ * overflows is lost to the job.
  */
+export const RELAXED_TICK_MS = 20;
+/** Ms between two ticks while somebody urgent waits, or while ticks come late and the buckets need the margin. */
 export const TICK_MS = 10;
+/** A tick this late (ms) shortens the next ones, for as long as the second figure says. */
+const LATE_MS = 4;
+const WARY_MS = 10_000;
 
 /**
  * One timer for everything that waits for tokens in this process. Ticks lie on a common grid, so that all who are
@@ -23,6 +31,7 @@ export class Ticker {
   #timer: unknown;
   #firesAt = Number.POSITIVE_INFINITY;
   #ticking = false;
+  #waryUntil = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -31,19 +40,21 @@ export class Ticker {
   /** Wakes `ticked` at the first tick at or after its `dueAt`, and at those that follow, until it is removed. */
   add(ticked: Ticked): void {
     this.#active.add(ticked);
-    if (!this.#ticking) this.#arm(ticked.dueAt);
+    if (!this.#ticking) this.#arm(ticked);
   }
 
   remove(ticked: Ticked): void {
     if (this.#active.delete(ticked) && this.#active.size === 0) this.#disarm();
   }
 
-  #arm(dueAt: number): void {
-    const at = Math.ceil(dueAt / TICK_MS) * TICK_MS;
+  #arm({ dueAt, urgent }: Ticked): void {
+    const now = this.#clock.now();
+    const grid = urgent || now < this.#waryUntil ? TICK_MS : RELAXED_TICK_MS;
+    const at = Math.ceil(dueAt / grid) * grid;
     if (at >= this.#firesAt) return;
     this.#disarm();
     this.#firesAt = at;
-    this.#timer = this.#clock.setTimeout(this.#tick, Math.max(1, Math.ceil(at - this.#clock.now())));
+    this.#timer = this.#clock.setTimeout(this.#tick, Math.max(1, Math.ceil(at - now)));
   }
 
   #disarm(): void {
@@ -53,27 +64,20 @@ export class Ticker {
   }
 
   readonly #tick = (): void => {
+    const now = this.#clock.now();
+    if (now - this.#firesAt > LATE_MS) this.#waryUntil = now + WARY_MS;
     this.#timer = undefined;
     this.#firesAt = Number.POSITIVE_INFINITY;
     this.#ticking = true;
-    const now = this.#clock.now();
     try {
       for (const ticked of this.#active) {
         if (ticked.dueAt <= now) ticked.tick();
       }
     } finally {
       this.#ticking = false;
-      this.#armNext();
+      for (const ticked of this.#active) this.#arm(ticked);
     }
   };
-
-  #armNext(): void {
-    let next = Number.POSITIVE_INFINITY;
-    for (const { dueAt } of this.#active) {
-      if (dueAt < next) next = dueAt;
-    }
-    if (next !== Number.POSITIVE_INFINITY) this.#arm(next);
-  }
 }
 
 const tickers = new WeakMap<Clock, Ticker>();
