@@ -150,9 +150,11 @@ FILE
 printf 'root:x:0:\njob:x:1000:\nnogroup:x:65534:\n' >"$root/etc/group"
 : >"$root/etc/ld.so.conf"
 
+old=$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null || true)
 # The same inputs give the same bytes.
 tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . |
   docker import --change 'ENV PATH=/usr/bin:/bin' --change 'CMD ["bash"]' --change "LABEL $label=$inputs" \
     --message 'made by docker/job-image.sh' - "$name" >/dev/null || die "the engine did not take the image $name"
+if [ -n "$old" ]; then docker rmi "$old" >/dev/null 2>&1 || true; fi
 say "made $name ($(du -sm "$root" | cut -f1) MB)"
 printf '%s\n' "$name"

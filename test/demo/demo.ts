@@ -2,11 +2,10 @@
  * The main job of jobgate, shown: a job in a container with one allowed domain, what it tries, and what happened.
  * Everything is on this machine: the engine, the image, the origins. Ends with 1 if anything isn't as it should be.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { networkInterfaces } from 'node:os';
-import { buildJobImage, ensureEngine, JOB_IMAGE, projectRoot, SetupError } from '../support/engine.js';
+import { buildJobImage, ensureEngine, projectRoot, SetupError } from '../support/engine.js';
 import { type Internet, startInternet } from '../support/internet.js';
 import {
   type Attempt,
@@ -18,6 +17,7 @@ import {
 } from './attempts.js';
 import { printTable, type Row } from './table.js';
 
+const image = 'jobgate-demo:local';
 const cli = `${projectRoot}dist/src/cli.js`;
 const children = new Set<ChildProcess>();
 let interrupted: NodeJS.Signals | undefined;
@@ -62,11 +62,11 @@ function jobgate(args: readonly string[], env: Record<string, string> = {}): Pro
 async function startHostService(): Promise<HostService & AsyncDisposable> {
   const server = createServer((_, response) => response.end('a service of this machine\n'));
   await new Promise<void>((done, fail) => server.once('error', fail).listen(0, done));
-  const addresses = Object.entries(networkInterfaces())
-    .filter(([name]) => !name.startsWith('jgt-'))
-    .flatMap(([, list]) => list ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address);
+  // Also of interfaces that are down, as docker0 is without containers.
+  const addresses = execFileSync('ip', ['-4', '-o', 'addr'], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => /^\d+: (\S+) +inet ([\d.]+)/.exec(line))
+    .flatMap((found) => (found?.[1]?.match(/^(?!lo$|jgt-|jg-)/) && found[2] ? [found[2]] : []));
   return {
     addresses,
     port: (server.address() as AddressInfo).port,
@@ -95,19 +95,8 @@ async function tryAll(net: Internet, list: readonly Attempt[], network: readonly
   ].join('\n');
   // The names are known to curl beforehand, so that an attempt around the proxy is not stopped by the missing DNS alone.
   const env = { CA_PEM: net.caPem, RESOLVE: resolve };
-  const args = [
-    'run',
-    ...network,
-    '--pull',
-    'never',
-    '-e',
-    'CA_PEM',
-    '-e',
-    'RESOLVE',
-    '--timeout',
-    '2m',
-    JOB_IMAGE,
-  ];
+  const quiet = ['--pull', 'never', '--log-format', 'json', '--timeout', '2m'];
+  const args = ['run', ...network, ...quiet, '-e', 'CA_PEM', '-e', 'RESOLVE', image];
   const { code, stdout, stderr } = await jobgate([...args, 'bash', '-c', script], env);
   if (code !== 0) throw new Error(`jobgate run ended with ${code}:\n${stderr}`);
   const datagrams = new Set(
@@ -149,7 +138,7 @@ async function demo(): Promise<boolean> {
   const engine = ensureEngine({ onSignal: 'nothing' });
   const hadRules = hasRules();
   try {
-    buildJobImage([], JOB_IMAGE);
+    buildJobImage([], image);
     await using net = await startInternet({
       hosts: {
         'example.com': { services: { 80: 'http', 443: 'https', 53: 'udp' } },
@@ -161,7 +150,7 @@ async function demo(): Promise<boolean> {
     await using service = await startHostService();
     const list = attempts(net, service);
     const network = ['--domain', '.example.com', '--dns', net.dns];
-    console.log(`\njobgate run ${network.join(' ')} ${JOB_IMAGE} …`);
+    console.log(`\njobgate run ${network.join(' ')} ${image} …`);
     console.log(
       'The job is hostile and tries, beside the proxy that it was given, every other way it knows.',
     );
@@ -175,8 +164,9 @@ async function demo(): Promise<boolean> {
     const job = await tryAll(net, list, network);
     const rows = list.map((attempt, i) => judge(attempt, `${i}`, job, control));
     printTable(rows);
-    if (job.stderr.trim())
-      console.log(`\nWhat jobgate said at the end:\n\n${job.stderr.trim().replace(/^/gm, '  ')}`);
+    // The log is left out: a line of JSON for each decision.
+    const summary = job.stderr.split('\n').filter((line) => line && !line.startsWith('{'));
+    console.log(`\nWhat jobgate run said at the end:\n\n${summary.map((line) => `  ${line}`).join('\n')}`);
     const wrong = rows.filter(({ right }) => !right);
     console.log(
       wrong.length === 0
@@ -186,6 +176,7 @@ async function demo(): Promise<boolean> {
     return wrong.length === 0;
   } finally {
     if (!hadRules) await jobgate(['clean']).catch(() => {});
+    if (!engine.started) spawnSync('docker', ['rmi', '--force', image], { stdio: 'ignore' });
     engine.stop();
   }
 }
