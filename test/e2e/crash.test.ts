@@ -6,7 +6,10 @@ import { type Cli, cli, JOB_IMAGE, runJob, startCli } from '../support/cli.js';
 import { describeE2e } from '../support/e2e.js';
 import { type Stage, startStage } from '../support/stage.js';
 
-const ours = { filters: { label: ['io.jobgate.version'] } };
+// Of these tests: others may use the same engine.
+const ID = `crash-${process.pid}`;
+const MARK = `left-by-${ID}`;
+const ours = { filters: { label: [`io.jobgate.job=${ID}`] } };
 
 describeE2e('kill -9 of jobgate run', () => {
   const docker = () => new Dockerode();
@@ -16,21 +19,11 @@ describeE2e('kill -9 of jobgate run', () => {
   });
   afterAll(() => stage[Symbol.asyncDispose]());
 
-  // A job that tries its proxy whenever it is told to, for as long as it lives.
-  const script =
-    'echo "up $http_proxy"; trap "curl -sS -m 5 -o /dev/null -w \'%{http_code}\' http://example.com/ >/tmp/result; echo >>/tmp/result" USR1; while :; do sleep 0.1; done';
+  // A job that says where its proxy is, and stays.
   const start = () =>
     startCli([
-      'run',
-      '--pull',
-      'never',
-      ...stage.options,
-      '--domain',
-      'example.com',
-      JOB_IMAGE,
-      'bash',
-      '-c',
-      script,
+      ...['run', '--pull', 'never', '--job-id', ID, ...stage.options, '--domain', 'example.com'],
+      ...[JOB_IMAGE, 'bash', '-c', 'echo "up $http_proxy"; sleep 600 & wait'],
     ]);
 
   async function proxyOf(run: Cli): Promise<{ host: string; port: number }> {
@@ -102,13 +95,15 @@ describeE2e('kill -9 of jobgate run', () => {
   });
 
   it('what a run without a gateway left is removed as well', async () => {
-    const run = startCli(['run', '--pull', 'never', JOB_IMAGE, 'bash', '-c', 'echo up; sleep 60']);
+    const run = startCli(['run', '--pull', 'never', JOB_IMAGE, 'bash', '-c', `echo up; sleep 60; : ${MARK}`]);
     await run.printed('up');
-    const before = (await docker().listContainers()).map(({ Id }) => Id);
+    const left = async () =>
+      (await docker().listContainers({ all: true })).filter(({ Command }) => Command.includes(MARK));
+    expect(await left()).toHaveLength(1);
     run.child.kill('SIGKILL');
     await run.done;
+    expect(await left()).toHaveLength(1);
     expect((await runJob([], 'true')).code).toBe(0);
-    const after = (await docker().listContainers({ all: true })).map(({ Id }) => Id);
-    expect(before.filter((id) => !after.includes(id))).toHaveLength(1);
+    expect(await left()).toEqual([]);
   });
 });

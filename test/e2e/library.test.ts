@@ -66,6 +66,7 @@ describeE2e('the library, from its tarball, in an empty TypeScript project', () 
           lib: ['es2022', 'esnext.disposable'],
           module: 'nodenext',
           types: ['node'],
+          rootDir: 'src',
           outDir: 'dist',
         },
         include: ['src'],
