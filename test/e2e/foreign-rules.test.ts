@@ -1,14 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Iptables } from '../../docker/firewall.js';
+import type { Iptables } from '../../docker/firewall.js';
 import { Lockdown } from '../../docker/lockdown.js';
 import { Cleanup } from '../support/cleanup.js';
-import { describeE2e, run } from '../support/e2e.js';
+import { describeE2e } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';
+import { createNamespace, type Namespace } from '../support/namespace.js';
 
 /** Rules as a host has them: of Docker, of fail2ban, of an operator; in each hook that the lock-down uses. */
 const FOREIGN = `*filter
@@ -61,25 +57,13 @@ const withoutSecurity = (text: string) =>
 
 describeE2e('in a firewall with rules of others', () => {
   const cleanup = new Cleanup();
+  let host: Namespace;
   let iptables: Iptables;
-  let inside: string[];
 
   // A network namespace of its own has a firewall of its own.
   beforeAll(async () => {
-    const holder = spawn('unshare', ['--net', 'sh', '-c', 'echo ready; exec sleep 300'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    cleanup.add(() => holder.kill('SIGKILL'));
-    await once(holder.stdout, 'data');
-    inside = ['nsenter', '--target', String(holder.pid), '--net', '--'];
-    const folder = mkdtempSync(join(tmpdir(), 'jobgate-firewall-'));
-    cleanup.add(() => rmSync(folder, { recursive: true }));
-    for (const name of ['iptables', 'ip6tables'].flatMap((n) => [`${n}-save`, `${n}-restore`])) {
-      const real = (await run('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${name}`])).stdout.trim();
-      writeFileSync(join(folder, name), `#!/bin/sh\nexec ${inside.join(' ')} ${real} "$@"\n`);
-      chmodSync(join(folder, name), 0o755);
-    }
-    iptables = new Iptables({ ...process.env, PATH: `${folder}:${process.env.PATH}` });
+    host = cleanup.use(await createNamespace());
+    iptables = host.iptables;
     await iptables.restore(4, FOREIGN);
     await iptables.restore(6, FOREIGN_6);
   });
@@ -116,8 +100,8 @@ describeE2e('in a firewall with rules of others', () => {
   it('comes back after `iptables -F`, which others do', async () => {
     const one = lockdown();
     await one.ensure();
-    await run(inside[0] ?? '', [...inside.slice(1), 'iptables', '-F']);
-    await run(inside[0] ?? '', [...inside.slice(1), 'iptables', '-t', 'nat', '-F']);
+    await host.run('iptables', '-F');
+    await host.run('iptables', '-t', 'nat', '-F');
     // What the table behind filter is for.
     expect(await iptables.save(4)).toContain('-A JOBGATE-INPUT -j DROP');
     expect(await one.ensure()).toBe(true);
@@ -132,9 +116,7 @@ describeE2e('in a firewall with rules of others', () => {
       await one.ensure({ exclusive: true });
       console.log(JSON.stringify(await one.verify()));`;
     const args = ['--import', 'tsx', '--input-type=module', '-e', script];
-    const all = await Promise.all(
-      Array.from({ length: 8 }, () => run(inside[0] ?? '', [...inside.slice(1), process.execPath, ...args])),
-    );
+    const all = await Promise.all(Array.from({ length: 8 }, () => host.run(process.execPath, ...args)));
     expect(all.map(({ stdout, stderr }) => stdout.trim() || stderr)).toEqual(all.map(() => '[]'));
     const rules = await iptables.save(4);
     expect(rules.match(/^-A INPUT -i jg-\+ -j JOBGATE-INPUT$/gm)).toHaveLength(2); // filter, security
