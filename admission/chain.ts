@@ -12,6 +12,14 @@ export async function decideByRules(rules: readonly Rule[], job: Job): Promise<V
   return { shouldBid: true, reason: reasons.join('; ') };
 }
 
+/** The verdict that an explanation amounts to. */
+export function verdictOf(answers: readonly RuleAnswer[]): Verdict {
+  const refusal = answers.find(({ shouldBid }) => shouldBid === false);
+  if (refusal) return { shouldBid: false, reason: refusal.reason };
+  const reasons = answers.map(({ reason }) => reason).filter((reason) => reason !== '');
+  return { shouldBid: true, reason: reasons.join('; ') };
+}
+
 /** Asks every rule, for a person who wants to see them all. Probes are spared once a rule has refused. */
 export async function explainByRules(rules: readonly Rule[], job: Job): Promise<RuleAnswer[]> {
   const answers: RuleAnswer[] = [];

@@ -83,16 +83,23 @@ export function nearest(written: string, known: readonly string[]): string | und
   return best;
 }
 
+// Two letters that changed places count once: the most usual of slips.
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit || a.length > 100) return limit + 1;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  let [before, row]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)];
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      const change = at(row, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swap =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(before, j - 2) + 1 : change;
+      next.push(Math.min(change, swap, at(row, j) + 1, at(next, j - 1) + 1));
     }
-    row = next;
+    [before, row] = [row, next];
   }
-  return row[b.length] as number;
+  return at(row, b.length);
+}
+
+function at(row: readonly number[] | undefined, index: number): number {
+  return row?.[index] as number;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { AdmissionConfigError } from '../admission/config.js';
 import { CommandError } from '../docker/container.js';
 import { GatewayError } from '../docker/errors.js';
 import { checkCommand } from './commands/check.js';
@@ -69,7 +70,8 @@ function report(error: unknown): number {
     if (error.exitCode === 0) return EXIT.ok;
     return say(`${error.message.replace(/^error: /, '')}; see jobgate --help`, EXIT.usage);
   }
-  if (error instanceof UsageError) return say(error.message, EXIT.usage);
+  if (error instanceof UsageError || error instanceof AdmissionConfigError)
+    return say(error.message, EXIT.usage);
   if (error instanceof AdmissionRefused) return say(error.message, EXIT.refused);
   if (error instanceof CommandError) return say(error.message, error.exitCode);
   if (error instanceof GatewayError) return say(error.message, EXIT.failed);

@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load.js';
 import { examine } from '../doctor/examine.js';
 import type { Finding } from '../doctor/finding.js';
 import { EXIT } from '../exit-codes.js';
+import { admissionOptions } from './admission-options.js';
 import { addOptions, type CommonFlags, configOptions, gatewayPortOption } from './common-options.js';
 
 export function doctorCommand(): Command {
@@ -16,6 +17,7 @@ export function doctorCommand(): Command {
     command,
     new Option('--json', 'a JSON array of findings'),
     gatewayPortOption(),
+    ...admissionOptions(),
     ...configOptions(),
   );
   return command.action(async (flags: CommonFlags & { json?: true }) => {

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { Option } from 'commander';
 import { ID_PATTERN, type Job } from '../../admission/job.js';
 import { parseJobFile } from '../../admission/job-file.js';
-import { parseJobSpec } from '../../admission/job-spec.js';
+import { type JobSpecOptions, parseJobSpec } from '../../admission/job-spec.js';
 import { UsageError } from '../errors.js';
 
 /** Options that `run` and `check` share: what the job asks for. */
@@ -65,12 +65,12 @@ export async function jobFromFlags(
   image: string | undefined,
   cmd: readonly string[],
   flags: JobFlags & Partial<EngineFlags>,
-  purpose: 'run' | 'admission' = 'run',
+  options: JobSpecOptions,
 ): Promise<Job & { readonly id: string }> {
   const job =
     flags.job === undefined
-      ? fromCommandLine(image, cmd, flags, purpose)
-      : await fromFile(image, flags, purpose);
+      ? fromCommandLine(image, cmd, flags, options)
+      : await fromFile(image, flags, options);
   const id = flags.jobId ?? job.id ?? `job-${randomBytes(6).toString('hex')}`;
   checkJobId(id);
   return { ...job, id };
@@ -79,7 +79,7 @@ export async function jobFromFlags(
 async function fromFile(
   image: string | undefined,
   flags: JobFlags & Partial<EngineFlags>,
-  purpose: 'run' | 'admission',
+  options: JobSpecOptions,
 ): Promise<Job> {
   const given = [
     image !== undefined && 'IMAGE',
@@ -93,7 +93,7 @@ async function fromFile(
   if (given.length > 0)
     throw new UsageError(`--job with ${given.join(', ')}: the job file says that; leave one of them out`);
   const { name, content } = await readJobFile(flags.job as string);
-  const parsed = parseJobFile(content, name, { purpose });
+  const parsed = parseJobFile(content, name, options);
   if (!parsed.ok) throw new UsageError(parsed.problems.join('\n'));
   return parsed.value;
 }
@@ -102,9 +102,9 @@ function fromCommandLine(
   image: string | undefined,
   cmd: readonly string[],
   flags: JobFlags & Partial<EngineFlags>,
-  purpose: 'run' | 'admission',
+  options: JobSpecOptions,
 ): Job {
-  if (image === undefined && purpose === 'run')
+  if (image === undefined && options.purpose === 'run')
     throw new UsageError('no IMAGE: jobgate run [options] IMAGE [CMD...], or --job FILE');
   const type = flags.network ?? (flags.domain.length > 0 ? 'http' : 'none');
   const spec = {
@@ -132,7 +132,7 @@ function fromCommandLine(
       },
     ],
   };
-  const parsed = parseJobSpec(spec, { purpose });
+  const parsed = parseJobSpec(spec, options);
   if (!parsed.ok) {
     throw new UsageError(
       parsed.problems.map(({ path, problem }) => `${flagOf(path)}: ${problem}`).join('\n'),

@@ -16,6 +16,7 @@ import { admit } from '../job/admit.js';
 import { runJob } from '../job/run-job.js';
 import { createLogger } from '../logging.js';
 import { trapSignals } from '../signals.js';
+import { admissionOptions } from './admission-options.js';
 import {
   addOptions,
   type CommonFlags,
@@ -74,6 +75,7 @@ Examples:
     new Option('--gateway <placement>', 'where the proxy of an http job runs').choices(['auto', 'host']),
     gatewayPortOption(),
     new Option('--subnet-pool <cidr>', 'IPv4 range of the isolated networks (default: 10.213.0.0/16)'),
+    ...admissionOptions(),
     ...configOptions(),
   );
   return command.action(async (image: string | undefined, cmd: string[], flags: RunFlags) => {
@@ -87,7 +89,12 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
   // stderr is the job's as well: what was refused comes at the end, and only trouble before that.
   const config = await loadConfig({ flags, env: process.env, logLevel: 'warn' });
   const logger = createLogger(config.log);
-  const job = await jobFromFlags(image, cmd, flags);
+  const job = await jobFromFlags(image, cmd, flags, {
+    purpose: 'run',
+    allowPorts: config.operator.allowPorts,
+  });
+  if (job.ignored.length > 0)
+    logger.warn(`a run has no use for these fields of the job: ${job.ignored.join(', ')}`);
 
   await using admission = createAdmission(config.admission, { logger });
   const admitted = await admit(job, admission);

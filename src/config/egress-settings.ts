@@ -90,6 +90,7 @@ export const EGRESS_SETTINGS = {
     key: 'Egress.Upstream',
     env: 'JOBGATE_UPSTREAM',
     flag: 'upstream',
+    secret: true,
     help: 'proxy that all traffic of jobs leaves through',
   }),
   upstreamCredentialsFile: setting({

@@ -1,3 +1,4 @@
+import { quote } from '../../admission/problem.js';
 import type { Setting } from './setting.js';
 import { SETTINGS, type SettingName } from './settings.js';
 
@@ -21,12 +22,14 @@ export class LayerBuilder {
     written: unknown,
     { where, negated = false }: { where: string; negated?: boolean },
   ): void {
-    const { kind } = SETTINGS[name] as Setting;
+    const { kind, secret } = SETTINGS[name] as Setting;
     const checked = kind.schema.safeParse(written);
     if (!checked.success) {
       for (const { path, message } of checked.error.issues) {
-        const item = path.length > 0 ? `[${path.join('][')}]` : '';
-        this.problems.push(`${where}${item}: ${message}`);
+        const [index] = path;
+        const item = index === undefined ? written : (written as Record<PropertyKey, unknown>)[index];
+        const shown = secret || typeof item !== 'string' || message.includes(quote(item)) ? '' : `${quote(item)}: `;
+        this.problems.push(`${where}${index === undefined ? '' : `[${String(index)}]`}: ${shown}${message}`);
       }
       return;
     }

@@ -21,6 +21,8 @@ export interface Setting<T = unknown> {
   readonly emptyIsValue?: boolean;
   /** In a file, a relative path is one from the file's directory. */
   readonly path?: boolean;
+  /** Never repeated in messages. */
+  readonly secret?: boolean;
   readonly help: string;
 }
 

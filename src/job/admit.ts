@@ -1,5 +1,6 @@
 import { type Admission, effectiveNetwork } from '../../admission/admission.js';
-import type { Job, NetworkType } from '../../admission/job.js';
+import { parseAllowedMounts, resolveMount } from '../../admission/allowed-mounts.js';
+import { type Input, isLocalType, type Job, type NetworkType } from '../../admission/job.js';
 import { AdmissionRefused } from '../errors.js';
 
 declare const admitted: unique symbol;
@@ -20,5 +21,19 @@ export async function admit(job: Job & { readonly id: string }, admission: Admis
   const verdict = await admission.decide(job);
   if (!verdict.shouldBid) throw new AdmissionRefused(verdict.reason);
   const type = effectiveNetwork(job, admission);
-  return { ...job, network: { ...job.network, type } } as AdmittedJob;
+  const inputs = await realInputs(job, admission);
+  return { ...job, network: { ...job.network, type }, inputs } as Job as AdmittedJob;
+}
+
+/** What is mounted is the real path that was judged: a link in the given one may lead elsewhere by now. */
+async function realInputs(job: Job, admission: Admission): Promise<Input[]> {
+  const allowed = parseAllowedMounts(admission.config.allowedMounts ?? []);
+  return Promise.all(
+    job.inputs.map(async (input) => {
+      if (!isLocalType(input.type)) return input;
+      const mount = await resolveMount(input, allowed);
+      if (!mount.ok) throw new AdmissionRefused(`this node does not accept jobs that mount ${mount.problem}`);
+      return { ...input, source: mount.source, readOnly: mount.readOnly };
+    }),
+  );
 }
