@@ -180,12 +180,13 @@ describe('bulk flows', () => {
     scheduler.close();
   });
 
-  test('a flow alone gets the whole rate', () => {
+  test('a flow alone gets the whole rate, in one slice a tick', () => {
     const clock = new VirtualClock();
     const scheduler = createScheduler(clock);
-    const flow = new BulkFlow(clock, scheduler);
+    const flow = new BulkFlow(clock, scheduler, { chunk: 100_000_000 });
     clock.advance(10_000);
     expect(flow.total / (10 * RATE)).toBeGreaterThan(0.99);
+    expect(flow.grants.length).toBeLessThan(10 * 51);
     scheduler.close();
   });
 });

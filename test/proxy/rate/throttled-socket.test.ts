@@ -150,6 +150,26 @@ describe('backpressure', () => {
     await run(clock, () => written > sent + 1_000_000);
   });
 
+  test('of a large write to a client that does not read, one slice more than the kernel takes is paid', async () => {
+    const { clock, limiter } = still(80_000_000);
+    await using front = await listen(limiter);
+    const { accepted, client, throttled } = await front.connect();
+    client.pause();
+    throttled.write(Buffer.alloc(40_000_000));
+    await run(clock, () => accepted.writableLength > 0);
+    const paid = limiter.bytes.down;
+    for (let i = 0; i < 100; i++) {
+      await settle(1);
+      clock.advance(5);
+    }
+    expect(limiter.bytes.down).toBe(paid);
+    // The bucket's 390,000 bytes at most.
+    expect(accepted.writableLength).toBeLessThanOrEqual(limiter.burst);
+    expect(clock.pending).toBe(0);
+    client.resume();
+    await run(clock, () => limiter.bytes.down > paid + 1_000_000);
+  });
+
   test('an upload that nobody takes stays in the kernel but for one read', async () => {
     const { clock, limiter } = still(80_000_000);
     await using front = await listen(limiter);
@@ -232,8 +252,11 @@ describe('the end', () => {
     gone.throttled.write(Buffer.alloc(10_000_000), (error) => {
       failed = error;
     });
-    await run(clock, () => state.bytes > 100_000);
+    gone.client.write(Buffer.alloc(10_000_000));
+    const sent = counter(gone.throttled);
+    await run(clock, () => state.bytes > 100_000 && sent.bytes > 100_000);
     gone.throttled.destroy();
+    expect((gone.throttled as ThrottledSocket).waiting).toBe(false);
     await run(clock, () => gone.client.closed || state.ended);
     expect(gone.accepted.destroyed).toBe(true);
     expect(gone.throttled.closed).toBe(true);
