@@ -54,6 +54,12 @@ describeE2e('the rules of the lock-down', () => {
     await job.serve(22, 'job');
     await outside.serve(80, 'outside');
     lockdown = new Lockdown({ port: PORT, firewall: host.iptables, bridges: () => [] });
+    // Neighbours find each other in a second or two.
+    const targets: [string, number][] = [
+      ['2001:db8:1::1', 22],
+      ['2001:db8:2::2', 80],
+    ];
+    await expect.poll(() => fromJob(...targets), { timeout: 15_000 }).toEqual(['host', 'outside']);
   }, 30_000);
   afterAll(() => cleanup[Symbol.asyncDispose]());
 
