@@ -52,6 +52,8 @@ export class Service {
   serveInside(connection: ClientConnection): void {
     connection.awaitHead();
     this.#inner.serve(connection.stream);
+    // It was paused when its first bytes were judged.
+    connection.stream.resume();
   }
 
   headerTimeout(connection: ClientConnection): void {
