@@ -13,7 +13,10 @@ import {
   TABLES,
   type TableName,
 } from './lockdown-rules.js';
+import { type LockdownFigures, LockdownWatch } from './lockdown-watch.js';
 import type { Log } from './log.js';
+
+export type { LockdownFigures } from './lockdown-watch.js';
 
 /** The gateway port. Nothing registers it, so no other program's proxy takes it after a crash. */
 export const DEFAULT_GATEWAY_PORT = 13128;
@@ -32,20 +35,6 @@ export interface LockdownOptions {
   readonly ipv6?: () => boolean;
 }
 
-/** What a lock-down went through since it was made. */
-export interface LockdownFigures {
-  readonly checks: number;
-  /** Times that rules were missing or changed while a gateway was open, and were put back. */
-  readonly repairs: number;
-  /** Times that they could not be put back. */
-  readonly failures: number;
-}
-
-interface Watch {
-  check?: () => void | Promise<void>;
-  onLost: (error: Error) => void;
-}
-
 interface Reading {
   readonly family: Family;
   readonly text: string;
@@ -61,22 +50,24 @@ interface Reading {
 export class Lockdown {
   #shape: Shape;
   readonly #logger: Log | undefined;
-  readonly #intervalMs: number;
   readonly #firewall: Firewall;
   readonly #bridges: () => readonly string[];
   readonly #ipv6: () => boolean;
-  readonly #watches = new Set<Watch>();
-  readonly #figures = { checks: 0, repairs: 0, failures: 0 };
+  readonly #watch: LockdownWatch;
+  #checks = 0;
   /** Second-line tables that this kernel lacks. */
   readonly #lacking = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
   #running: Promise<boolean> | undefined;
   #next: Promise<boolean> | undefined;
 
   constructor(options: LockdownOptions = {}) {
     this.#shape = { port: options.port ?? DEFAULT_GATEWAY_PORT, socketMatch: true };
     this.#logger = options.logger;
-    this.#intervalMs = options.intervalMs ?? 2_000;
+    this.#watch = new LockdownWatch({
+      ensure: () => this.ensure(),
+      intervalMs: options.intervalMs ?? 2_000,
+      logger: options.logger,
+    });
     this.#firewall = options.firewall ?? new Iptables();
     this.#bridges = options.bridges ?? jobBridges;
     this.#ipv6 = options.ipv6 ?? hasIpv6;
@@ -140,59 +131,12 @@ export class Lockdown {
    * @param onLost called once, when rules are missing and cannot be put back, or `check` throws.
    * @param check more to be verified each time.
    */
-  watch(onLost: Watch['onLost'], check?: Watch['check']): Disposable {
-    const watch: Watch = check ? { onLost, check } : { onLost };
-    this.#watches.add(watch);
-    this.#schedule();
-    return {
-      [Symbol.dispose]: () => {
-        this.#watches.delete(watch);
-        if (this.#watches.size === 0) {
-          clearTimeout(this.#timer);
-          this.#timer = undefined;
-        }
-      },
-    };
+  watch(onLost: (error: Error) => void, check?: () => void): Disposable {
+    return this.#watch.add(onLost, check);
   }
 
   figures(): LockdownFigures {
-    return { ...this.#figures };
-  }
-
-  #schedule(): void {
-    if (this.#timer || this.#watches.size === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#tick().finally(() => {
-        this.#timer = undefined;
-        this.#schedule();
-      });
-    }, this.#intervalMs);
-    this.#timer.unref();
-  }
-
-  async #tick(): Promise<void> {
-    try {
-      if (await this.ensure()) this.#figures.repairs++;
-    } catch (error) {
-      this.#figures.failures++;
-      this.#logger?.error({ err: error }, 'the lock-down is lost: closing the gateways');
-      this.#lose([...this.#watches], error);
-      return;
-    }
-    for (const watch of [...this.#watches]) {
-      try {
-        await watch.check?.();
-      } catch (error) {
-        this.#lose([watch], error);
-      }
-    }
-  }
-
-  #lose(watches: readonly Watch[], error: unknown): void {
-    for (const watch of watches) {
-      this.#watches.delete(watch);
-      watch.onLost(error as Error);
-    }
+    return { checks: this.#checks, ...this.#watch.figures };
   }
 
   #begin(): Promise<boolean> {
@@ -205,7 +149,7 @@ export class Lockdown {
   }
 
   async #check(): Promise<boolean> {
-    this.#figures.checks++;
+    this.#checks++;
     const readings = await this.#retrying(() => this.#read());
     return wrong(readings).length > 0 && this.#install();
   }
@@ -213,10 +157,10 @@ export class Lockdown {
   // One process at a time, so that two do not both insert their jumps. Who waited finds the work done.
   #install(): Promise<boolean> {
     return withHostLock('lockdown', () =>
-      this.#retrying(async () => {
+      this.#retrying(async (attempt) => {
         const broken = wrong(await this.#read());
         if (broken.length === 0) return false;
-        for (const reading of broken) await this.#mend(reading);
+        for (const reading of broken) await this.#mend(reading, attempt);
         const left = wrong(await this.#read());
         if (left.length) {
           throw new FirewallError(
@@ -231,13 +175,14 @@ export class Lockdown {
     );
   }
 
-  async #mend({ family, table, text }: Reading): Promise<void> {
+  async #mend({ family, table, text }: Reading, attempt: number): Promise<void> {
     const tables = parseSave(text);
-    const apply = () => this.#firewall.restore(family, repair(family, table, tables, this.#shape));
+    const apply = (shape: Shape) => this.#firewall.restore(family, repair(family, table, tables, shape));
     try {
-      await apply();
+      await apply(this.#shape);
     } catch (error) {
-      if (!(error instanceof FirewallError) || error.kind !== 'failed') throw error;
+      // Another program may have changed the rules just now; what the kernel lacks, it lacks each time.
+      if (!(error instanceof FirewallError) || error.kind !== 'failed' || attempt < 3) throw error;
       if (table === 'security') {
         this.#lacking.add(`${family} ${table}`);
         this.#logger?.warn(
@@ -245,11 +190,9 @@ export class Lockdown {
           'this kernel has no security table: the lock-down has no second line',
         );
       } else if (family === 4 && table === 'filter' && this.#shape.socketMatch) {
-        this.#shape = { ...this.#shape, socketMatch: false };
-        await apply().catch((other) => {
-          this.#shape = { ...this.#shape, socketMatch: true };
-          throw other;
-        });
+        const without = { ...this.#shape, socketMatch: false };
+        await apply(without);
+        this.#shape = without;
         this.#logger?.warn(
           { err: error },
           `this kernel has no socket match: let no other program listen on port ${this.port} of all addresses`,
@@ -294,10 +237,10 @@ export class Lockdown {
   }
 
   // Another program may change the rules between our reading and our writing: read again, then.
-  async #retrying<T>(work: () => Promise<T>): Promise<T> {
+  async #retrying<T>(work: (attempt: number) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await work();
+        return await work(attempt);
       } catch (error) {
         const worth = error instanceof FirewallError && (error.kind === 'busy' || error.kind === 'failed');
         if (!worth || attempt >= 5) throw error;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { Lockdown } from '../../docker/lockdown.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e } from '../support/e2e.js';
@@ -59,7 +59,9 @@ describeE2e('the rules of the lock-down', () => {
       ['2001:db8:1::1', 22],
       ['2001:db8:2::2', 80],
     ];
-    await expect.poll(() => fromJob(...targets), { timeout: 15_000 }).toEqual(['host', 'outside']);
+    await vi.waitFor(async () => expect(await fromJob(...targets)).toEqual(['host', 'outside']), {
+      timeout: 15_000,
+    });
   }, 30_000);
   afterAll(() => cleanup[Symbol.asyncDispose]());
 

@@ -1,0 +1,85 @@
+import type { Log } from './log.js';
+
+/** What a lock-down went through since it was made. */
+export interface LockdownFigures {
+  readonly checks: number;
+  /** Times that rules were missing or changed while a gateway was open, and were put back. */
+  readonly repairs: number;
+  /** Times that they could not be put back. */
+  readonly failures: number;
+}
+
+interface Watch {
+  readonly onLost: (error: Error) => void;
+  readonly check: (() => void) | undefined;
+}
+
+interface LockdownWatchOptions {
+  /** Verifies and mends; tells whether it had to. */
+  readonly ensure: () => Promise<boolean>;
+  readonly intervalMs: number;
+  readonly logger: Log | undefined;
+}
+
+/** One timer for all who want the lock-down kept, as long as there are any. It does not keep the process alive. */
+export class LockdownWatch {
+  readonly figures = { repairs: 0, failures: 0 };
+  readonly #options: LockdownWatchOptions;
+  readonly #watches = new Set<Watch>();
+  #timer: NodeJS.Timeout | undefined;
+  #busy = false;
+
+  constructor(options: LockdownWatchOptions) {
+    this.#options = options;
+  }
+
+  add(onLost: Watch['onLost'], check: Watch['check']): Disposable {
+    const watch = { onLost, check };
+    this.#watches.add(watch);
+    this.#schedule();
+    return {
+      [Symbol.dispose]: () => {
+        this.#watches.delete(watch);
+        if (this.#watches.size > 0) return;
+        clearTimeout(this.#timer);
+        this.#timer = undefined;
+      },
+    };
+  }
+
+  #schedule(): void {
+    if (this.#timer || this.#busy || this.#watches.size === 0) return;
+    this.#timer = setTimeout(() => void this.#tick(), this.#options.intervalMs);
+    this.#timer.unref();
+  }
+
+  async #tick(): Promise<void> {
+    this.#timer = undefined;
+    this.#busy = true;
+    try {
+      if (await this.#options.ensure()) this.figures.repairs++;
+      for (const watch of [...this.#watches]) this.#check(watch);
+    } catch (error) {
+      this.figures.failures++;
+      this.#options.logger?.error({ err: error }, 'the lock-down is lost: closing the gateways');
+      for (const watch of [...this.#watches]) this.#lose(watch, error);
+    } finally {
+      this.#busy = false;
+      this.#schedule();
+    }
+  }
+
+  #check(watch: Watch): void {
+    try {
+      watch.check?.();
+    } catch (error) {
+      this.#options.logger?.error({ err: error }, 'a gateway cannot be kept safe: closing it');
+      this.#lose(watch, error);
+    }
+  }
+
+  #lose(watch: Watch, error: unknown): void {
+    this.#watches.delete(watch);
+    watch.onLost(error as Error);
+  }
+}
