@@ -43,8 +43,8 @@ export {
   type EgressProxyOptions,
   type ListenOptions,
 } from '../proxy/egress-proxy.js';
-export type { Figures } from '../proxy/figures.js';
 export { type ClosedEvent, type DecisionEvent, EVENT_VERSION, type ProxyEvent } from '../proxy/events.js';
+export type { Figures } from '../proxy/figures.js';
 export {
   DEFAULT_LIMITS,
   DEFAULT_OPERATOR_POLICY,

@@ -7,8 +7,7 @@ import { loadConfig } from '../config/load.js';
 import { UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
-import { admissionOptions } from './admission-options.js';
-import { addOptions, type CommonFlags, configOptions } from './common-options.js';
+import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
 import { type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
 
 interface CheckFlags extends JobFlags, CommonFlags {

@@ -5,7 +5,8 @@ import { Lockdown } from '../../docker/lockdown.js';
 import { sweep } from '../../docker/sweep.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging.js';
-import { addOptions, type CommonFlags, configOptions, gatewayPortOption } from './common-options.js';
+import { addOptions, type CommonFlags, configOptions } from './common-options.js';
+import { settingOptions } from './setting-options.js';
 
 export function cleanCommand(): Command {
   const command = new Command('clean')
@@ -14,7 +15,7 @@ export function cleanCommand(): Command {
       'Removes containers and networks of jobgate processes that are gone. Then, when no isolated network is left,\n' +
         'removes the rules that lockdown installed. What belongs to a live process is left alone.',
     );
-  addOptions(command, gatewayPortOption(), ...configOptions());
+  addOptions(command, ...settingOptions('gatewayPort'), ...configOptions());
   return command.action(async (flags: CommonFlags) => {
     const config = await loadConfig({ flags, env: process.env });
     const logger = createLogger(config.log);

@@ -3,8 +3,8 @@ import { loadConfig } from '../config/load.js';
 import { examine } from '../doctor/examine.js';
 import type { Finding } from '../doctor/finding.js';
 import { EXIT } from '../exit-codes.js';
-import { admissionOptions } from './admission-options.js';
-import { addOptions, type CommonFlags, configOptions, gatewayPortOption } from './common-options.js';
+import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
+import { settingOptions } from './setting-options.js';
 
 export function doctorCommand(): Command {
   const command = new Command('doctor')
@@ -16,7 +16,7 @@ export function doctorCommand(): Command {
   addOptions(
     command,
     new Option('--json', 'a JSON array of findings'),
-    gatewayPortOption(),
+    ...settingOptions('gatewayPort'),
     ...admissionOptions(),
     ...configOptions(),
   );

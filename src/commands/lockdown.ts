@@ -2,7 +2,8 @@ import { Command, Option } from 'commander';
 import { Lockdown } from '../../docker/lockdown.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging.js';
-import { addOptions, type CommonFlags, configOptions, gatewayPortOption } from './common-options.js';
+import { addOptions, type CommonFlags, configOptions } from './common-options.js';
+import { settingOptions } from './setting-options.js';
 
 export function lockdownCommand(): Command {
   const command = new Command('lockdown')
@@ -13,7 +14,7 @@ export function lockdownCommand(): Command {
     );
   addOptions(
     command,
-    gatewayPortOption(),
+    ...settingOptions('gatewayPort'),
     new Option('--check', 'only say what is missing; exit code 125 if anything is'),
     ...configOptions(),
   );

@@ -16,16 +16,16 @@ import { admit } from '../job/admit.js';
 import { runJob } from '../job/run-job.js';
 import { createLogger } from '../logging.js';
 import { trapSignals } from '../signals.js';
-import { admissionOptions } from './admission-options.js';
 import {
   addOptions,
+  admissionOptions,
   type CommonFlags,
   configOptions,
   egressOptions,
-  gatewayPortOption,
   repeatable,
 } from './common-options.js';
 import { type EngineFlags, type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
+import { settingOptions } from './setting-options.js';
 
 interface RunFlags extends CommonFlags, JobFlags, EngineFlags {
   readonly volume: string[];
@@ -73,8 +73,7 @@ Examples:
     new Option('--timeout <time>', 'end the job after 90s, 30m, 1h30m; exit code 124'),
     ...egressOptions(),
     new Option('--gateway <placement>', 'where the proxy of an http job runs').choices(['auto', 'host']),
-    gatewayPortOption(),
-    new Option('--subnet-pool <cidr>', 'IPv4 range of the isolated networks (default: 10.213.0.0/16)'),
+    ...settingOptions('gatewayPort', 'subnetPool'),
     ...admissionOptions(),
     ...configOptions(),
   );

@@ -1,0 +1,68 @@
+/**
+ * The tables of the README that are made from the code's own: settings and denial reasons. `npm run docs` writes
+ * them; a test holds them against the code.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { DENIALS } from '../../proxy/denial.js';
+import { formatRate } from '../../proxy/rate/parse.js';
+import { flagName } from '../../src/commands/setting-options.js';
+import type { Setting } from '../../src/config/setting.js';
+import { SETTINGS } from '../../src/config/settings.js';
+
+const README = fileURLToPath(new URL('../../README.md', import.meta.url));
+
+/** The README as it is. */
+export function readme(): string {
+  return readFileSync(README, 'utf8');
+}
+
+/** The README with its tables as the code has them. */
+export function refreshed(text: string): string {
+  return Object.entries({ settings: settings(), denials: denials() }).reduce((all, [name, table]) => {
+    const section = new RegExp(`(<!-- ${name}: npm run docs -->\n)[^]*?(<!-- end -->)`);
+    if (!section.test(all)) throw new Error(`the README has no section ${name}`);
+    return all.replace(section, (_, begin: string, end: string) => `${begin}\n${table}\n${end}`);
+  }, text);
+}
+
+function settings(): string {
+  const rows = Object.entries(SETTINGS as Record<string, Setting>).map(([name, setting]) => {
+    const flags = [setting, ...(setting.aliases ?? [])].flatMap(({ flag }) =>
+      flag ? [code(flagName(flag))] : [],
+    );
+    const keys = [setting, ...(setting.aliases ?? [])].flatMap(({ key }) => (key ? [code(key)] : []));
+    return [
+      keys.join(', '),
+      [code(setting.env), ...flags].join(', '),
+      byDefault(name, setting),
+      `${setting.help}: ${setting.kind.syntax}`,
+    ];
+  });
+  return table(['key', 'environment, flags', 'default', ''], rows);
+}
+
+function byDefault(name: string, { default: value }: Setting): string {
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return '';
+  if (name === 'rate') return code(formatRate(value as number));
+  return code(name.endsWith('Ms') ? `${Number(value) / 1000}s` : String(value));
+}
+
+function denials(): string {
+  const rows = Object.entries(DENIALS).map(([reason, { status, help }]) => [
+    code(reason),
+    status ? String(status) : 'closed',
+    help,
+  ]);
+  return table(['reason', 'status', ''], rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n');
+}
+
+const code = (text: string) => `\`${text}\``;
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(README, refreshed(readme()));
