@@ -28,7 +28,8 @@ export class LayerBuilder {
       for (const { path, message } of checked.error.issues) {
         const [index] = path;
         const item = index === undefined ? written : (written as Record<PropertyKey, unknown>)[index];
-        const shown = secret || typeof item !== 'string' || message.includes(quote(item)) ? '' : `${quote(item)}: `;
+        const shown =
+          secret || typeof item !== 'string' || message.includes(quote(item)) ? '' : `${quote(item)}: `;
         this.problems.push(`${where}${index === undefined ? '' : `[${String(index)}]`}: ${shown}${message}`);
       }
       return;
