@@ -7,7 +7,7 @@ import { startDnsServer } from '../support/dns-server.js';
 import { startTcpOrigin } from '../support/origin.js';
 import { startProxy } from '../support/proxy.js';
 import { denialOf, RawClient, statusOf } from '../support/raw-client.js';
-import { unusedPort } from '../support/unused-port.js';
+import { closedPort } from '../support/silent-listener.js';
 
 /** An origin that sends back what it gets. */
 const startMirror = (host?: string) => startTcpOrigin((socket) => void socket.pipe(socket), host);
@@ -229,7 +229,7 @@ describe('CONNECT to what is not allowed', () => {
 
 describe('a host that cannot be reached', () => {
   test('connect-failed is 502, before any 200', async () => {
-    const port = await unusedPort();
+    const port = await closedPort();
     await using proxy = await startProxy({ allow: [`allowed.test:${port}`] });
     const answer = await RawClient.exchange(proxy.port, `CONNECT allowed.test:${port} HTTP/1.1\r\n\r\n`);
     expect([statusOf(answer), denialOf(answer)]).toEqual([502, 'connect-failed']);
