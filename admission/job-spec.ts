@@ -272,8 +272,9 @@ function says(value: unknown): boolean {
 // Probes compare the network's type and domains as text: they see what is enforced.
 function canonicalSpec(spec: JobSpec, network: Job['network']): unknown {
   const [task, ...rest] = spec.Tasks;
-  const given = isRecord(task?.Network) ? task.Network : {};
-  const Network = { ...given, Type: network.type, Domains: [...network.domains] };
+  if (!task?.Network) return spec;
+  const Domains = task.Network.Domains == null ? {} : { Domains: [...network.domains] };
+  const Network = { ...task.Network, Type: network.type, ...Domains };
   return { ...spec, Tasks: [{ ...task, Network }, ...rest] };
 }
 

@@ -1,4 +1,5 @@
 import type { Job } from './job.js';
+import { isRecord } from './known-keys.js';
 import { type Rule, refuse, type Verdict } from './rule.js';
 import { Turns } from './turns.js';
 
@@ -62,8 +63,10 @@ export function probeRule(
       late = true;
       control.abort();
     }, limits.timeoutMs);
-    const body = JSON.stringify({ Job: job.spec });
     try {
+      // A job that a program put together: a probe would take what it cannot see for nothing.
+      if (!isRecord(job.spec)) throw new Error('cannot be asked: the job has no spec');
+      const body = JSON.stringify({ Job: job.spec });
       return await question({ body, signal: control.signal, outputBytes: limits.outputBytes });
     } catch (error) {
       if (late) return refuse(`while its ${name} does not answer within ${limits.timeoutMs / 1000} s`);

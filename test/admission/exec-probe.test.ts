@@ -234,6 +234,13 @@ describe('an exec probe', () => {
     expect(waiting.some(({ reason }) => reason.includes('is busy'))).toBe(true);
   });
 
+  it('is not asked about a job without a spec: it would see one that asks for nothing', async () => {
+    expect((await ask('exit 0', { ...HTTP, spec: undefined })).reason).toContain('the job has no spec');
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    expect((await ask('exit 0', { ...HTTP, spec: circular })).shouldBid).toBe(false);
+  });
+
   it('is ended when admission closes', async () => {
     const job = jobOn('HTTP', 'closing.example.com');
     const admission = createAdmission({ probeExec: 'sleep 69' });

@@ -244,7 +244,7 @@ describe('spellings', () => {
     expect(parse(lower)).toMatchObject({
       network: { type: 'Host' },
       engine: { image: 'a' },
-      spec: { Tasks: [{ Engine: { Params: { Image: 'a' } }, Network: { Type: 'Host', Domains: [] } }] },
+      spec: { Tasks: [{ Engine: { Params: { Image: 'a' } }, Network: { Type: 'Host' } }] },
     });
   });
 

@@ -99,9 +99,13 @@ describe('AllowedMounts', () => {
   });
 
   it('does not follow a link that was made later to where nothing may be mounted from', async () => {
-    symlinkSync('/run', join(dir, 'later'));
-    expect((await decide(join(dir, 'later'), {}, [dir])).shouldBid).toBe(false);
-    expect((await decide(join(dir, 'data'), {}, [dir])).shouldBid).toBe(true);
-    rmSync(join(dir, 'later'));
+    const later = join(dir, 'later');
+    await using admission = createAdmission({ allowedMounts: [later] });
+    const job = parse(spec({ InputSources: [localInput(later)] }));
+    symlinkSync(join(dir, 'data'), later);
+    expect((await admission.decide(job)).shouldBid).toBe(true);
+    rmSync(later);
+    symlinkSync('/run', later);
+    expect((await admission.decide(job)).shouldBid).toBe(false);
   });
 });
