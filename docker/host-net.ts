@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
 /** Interface names begin so for every isolated network of the host placement; the lock-down's rules match `jg-+`. */
@@ -62,7 +62,7 @@ export function hostAddresses(table = read('/proc/net/fib_trie')): string[] {
 
 /** Whether the kernel has IPv6 at all (`ipv6.disable=1` takes it away). */
 export function hasIpv6(): boolean {
-  return read('/proc/net/if_inet6') !== '';
+  return existsSync('/proc/net/if_inet6'); // empty, but there, where all interfaces have it switched off
 }
 
 function littleEndian(hex: string): string {

@@ -281,6 +281,23 @@ describe('watching', () => {
     expect(b).not.toHaveBeenCalled();
   });
 
+  it('goes on with one timer when its watchers change while it checks', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const first = one.watch(vi.fn());
+    let second: Disposable | undefined;
+    firewall.failing = () => {
+      firewall.failing = () => undefined;
+      first[Symbol.dispose]();
+      second = one.watch(vi.fn());
+      return undefined;
+    };
+    await turn(one);
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+    second?.[Symbol.dispose]();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('ends with its last watcher', async () => {
     const one = lockdown();
     await one.ensure();

@@ -175,4 +175,16 @@ describeE2e('the rules of the lock-down', () => {
     expect(await lockdown.ensure()).toBe(true);
     expect(await fromJob(['192.0.2.1', 22])).toEqual(['ECONNREFUSED']);
   });
+
+  it('need CAP_NET_ADMIN and no more', async () => {
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    const without = new Lockdown({ firewall: await host.iptablesVia(...nobody), bridges: () => [] });
+    await expect(without.ensure()).rejects.toThrow(/run as root, or with CAP_NET_ADMIN/);
+    const caps = ['--inh-caps=+net_admin', '--ambient-caps=+net_admin'];
+    const firewall = await host.iptablesVia(...nobody, ...caps);
+    const withIt = new Lockdown({ port: PORT, firewall, bridges: () => [] });
+    // Of a legacy iptables that user would have to name a lock file of its own.
+    expect(await withIt.ensure()).toBe(true);
+    expect(await lockdown.verify()).toEqual([]);
+  });
 });

@@ -14,6 +14,8 @@ export interface Namespace extends AsyncDisposable {
   readonly prefix: readonly string[];
   /** Its firewall. */
   readonly iptables: Iptables;
+  /** The same by a command that runs its arguments as a command (`setpriv …`). */
+  iptablesVia(...command: string[]): Promise<Iptables>;
   /** Runs a command there. Throws if it fails. */
   run(file: string, ...args: string[]): Promise<Ran>;
   /** Serves TCP there, on all addresses of both families or on one; greets each client. */
@@ -41,18 +43,23 @@ export async function createNamespace(): Promise<Namespace> {
   const settings = '/proc/sys/net/ipv6/conf';
   await inside('sh', '-c', `for i in all default; do echo 0 >${settings}/$i/accept_dad || true; done`);
 
-  const folder = mkdtempSync(join(tmpdir(), 'jobgate-namespace-'));
-  cleanup.add(() => rmSync(folder, { recursive: true }));
-  for (const name of ['iptables', 'ip6tables'].flatMap((n) => [`${n}-save`, `${n}-restore`])) {
-    const real = (await run('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${name}`])).stdout.trim();
-    writeFileSync(join(folder, name), `#!/bin/sh\nexec ${prefix.join(' ')} ${real} "$@"\n`);
-    chmodSync(join(folder, name), 0o755);
-  }
+  const iptablesVia = async (...command: string[]) => {
+    const folder = mkdtempSync(join(tmpdir(), 'jobgate-namespace-'));
+    cleanup.add(() => rmSync(folder, { recursive: true }));
+    for (const name of ['iptables', 'ip6tables'].flatMap((n) => [`${n}-save`, `${n}-restore`])) {
+      const found = await run('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${name}`]);
+      const line = [...prefix, ...command, found.stdout.trim()].join(' ');
+      writeFileSync(join(folder, name), `#!/bin/sh\nexec ${line} "$@"\n`);
+      chmodSync(join(folder, name), 0o755);
+    }
+    return new Iptables({ ...process.env, PATH: `${folder}:${process.env.PATH}` });
+  };
 
   return {
     pid,
     prefix,
-    iptables: new Iptables({ ...process.env, PATH: `${folder}:${process.env.PATH}` }),
+    iptables: await iptablesVia(),
+    iptablesVia,
     run: inside,
     async serve(port, greeting, address = '::') {
       const script = `require('net').createServer((socket) => {
