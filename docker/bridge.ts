@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { LockdownError } from './errors.js';
 import { hasIpv6, interfaceNames, routes } from './host-net.js';
 
 /** Flags of a bridge without IFF_UP (1): IFF_BROADCAST and IFF_MULTICAST. */
 const FLAGS_DOWN = '0x1002';
+const FLAGS_UP = '0x1003';
 
 /** Whether the bridge of a network is in this network namespace, with a route of its subnet: the engine is here. */
 export function bridgeIsHere(bridge: string, subnet: string): boolean {
@@ -32,6 +34,30 @@ export function lowerBridge(bridge: string): void {
   } catch {
     // gone already, or /sys is read-only: whoever calls this disconnects the containers as well
   }
+}
+
+/**
+ * Takes a bridge up again that `lowerBridge` or a guard took down; its address and route come back with it.
+ *
+ * @throws LockdownError where it stays down.
+ */
+export function raiseBridge(bridge: string): void {
+  const file = `/sys/class/net/${bridge}/flags`;
+  const isUp = () => (Number(readFileSync(file, 'utf8')) & 1) === 1;
+  try {
+    if (isUp()) return;
+    try {
+      writeFileSync(file, FLAGS_UP);
+    } catch {
+      execFileSync('ip', ['link', 'set', bridge, 'up'], { stdio: 'pipe' }); // /sys is read-only
+    }
+    if (isUp()) return;
+  } catch (error) {
+    throw new LockdownError(`bridge ${bridge} cannot be taken up: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  throw new LockdownError(`bridge ${bridge} does not stay up: does another program take it down?`);
 }
 
 function set(path: string, value: string): void {

@@ -4,12 +4,18 @@ import type { EgressPolicy } from '../proxy/policy.js';
 import type { Engine } from './engine.js';
 import type { Log } from './log.js';
 import type { Owner } from './owner.js';
+import type { OwnedNetwork } from './sweep.js';
 
 export interface OpenGatewayOptions {
   readonly engine: Engine;
   /** Whose the gateway is; must be open until the gateway is closed. */
   readonly owner: Owner;
   readonly policy: EgressPolicy;
+  /**
+   * The network of a gateway whose `serve` died or left it: the gateway opens on it again, at the same address.
+   * Its owner must have been taken over (`Owner.takeOver`). On failure the network stays, and nothing passes it.
+   */
+  readonly existing?: OwnedNetwork;
   readonly logger?: Log;
   /** What the egress proxy decides and closes. */
   readonly onEvent?: (event: ProxyEvent) => void;
@@ -49,6 +55,11 @@ export interface Gateway extends AsyncDisposable {
   figures(): Figures;
   /** Takes no new connections and waits, at most so many ms, for those that are open; then closes. */
   drain(ms: number): Promise<void>;
+  /**
+   * Ends the proxy as `drain` does, and leaves the network and its containers to the next `serve`. Until then they
+   * reach nothing.
+   */
+  leave(ms: number): Promise<void>;
   /** Closes the proxy, disconnects the containers and removes the network. */
   close(): Promise<void>;
 }

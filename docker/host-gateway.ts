@@ -1,8 +1,9 @@
 import { createEgressProxy, type EgressProxy } from '../proxy/egress-proxy.js';
-import { hardenBridge, lowerBridge } from './bridge.js';
+import { hardenBridge, lowerBridge, raiseBridge } from './bridge.js';
 import { GatewayError, PlacementError, PortTakenError } from './errors.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
 import { Guard } from './guard.js';
+import { interfaceNames } from './host-net.js';
 import { Lockdown } from './lockdown.js';
 import {
   assertLocal,
@@ -12,6 +13,7 @@ import {
   removeNetwork,
 } from './network.js';
 import { clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
+import type { OwnedNetwork } from './sweep.js';
 
 export interface HostGatewayOptions {
   /** Port of the gateways, one for the whole host. Default 13128. */
@@ -65,27 +67,42 @@ export async function openHostGateway(
     ...(options.logger && { logger: options.logger }),
     ...(options.onEvent && { onEvent: options.onEvent }),
   });
+  const { existing } = options;
   let network: IsolatedNetwork | undefined;
   try {
     await lockdown.ensure();
-    network = await createIsolatedNetwork(docker, pool, {
-      owner: options.owner.ref,
-      kind: options.owner.kind,
-      ...options.policy.job,
-      port: lockdown.port,
-      created: new Date(),
-    });
-    await assertLocal(network);
+    network = existing
+      ? { ...existing, cidr: existing.subnet }
+      : await createIsolatedNetwork(docker, pool, {
+          owner: options.owner.ref,
+          kind: options.owner.kind,
+          ...options.policy.job,
+          port: lockdown.port,
+          created: new Date(),
+        });
+    if (existing) assertPort(existing, lockdown.port);
     hardenBridge(network.bridge);
+    // Down since its serve died.
+    if (existing) raiseBridge(network.bridge);
+    await assertLocal(network);
     // Making a network makes the engine change the firewall, and somebody may have removed the rules before there was one.
     await lockdown.ensure({ exclusive: true });
     await listen(proxy, network, lockdown.port);
     return new HostGateway(options, network, proxy, lockdown, guard);
   } catch (error) {
     await proxy.close().catch(() => {});
-    if (network) await removeNetwork(docker, network).catch(() => {});
+    if (existing) lowerBridge(existing.bridge);
+    else if (network) await removeNetwork(docker, network).catch(() => {});
     throw error;
   }
+}
+
+// Its container has the address in its environment.
+function assertPort({ name, record }: OwnedNetwork, port: number): void {
+  if (record.port === port) return;
+  throw new GatewayError(
+    `the gateway of network ${name} is at port ${record.port}, not ${port}: start with --gateway-port ${record.port} until its job has ended`,
+  );
 }
 
 async function listen(proxy: EgressProxy, network: IsolatedNetwork, port: number): Promise<void> {
@@ -153,7 +170,8 @@ class HostGateway implements Gateway {
     this.#watch = lockdown.watch(
       (error) => this.#cutOff().then(() => fail(error)),
       () => {
-        hardenBridge(network.bridge);
+        // An engine that starts again makes its bridges again; nothing passes one that is not there.
+        if (interfaceNames().includes(network.bridge)) hardenBridge(network.bridge);
         guard.check();
       },
     );
@@ -176,6 +194,11 @@ class HostGateway implements Gateway {
     await this.close();
   }
 
+  async leave(ms: number): Promise<void> {
+    this.#closing ??= this.#leave(ms);
+    await this.#closing;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -183,6 +206,16 @@ class HostGateway implements Gateway {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #leave(ms: number): Promise<void> {
+    this.#watch[Symbol.dispose]();
+    try {
+      await this.#egress.drain(ms);
+    } finally {
+      lowerBridge(this.#network.bridge);
+      this.#guarded[Symbol.dispose]();
+    }
   }
 
   async #close(): Promise<void> {

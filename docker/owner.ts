@@ -8,7 +8,8 @@ import { GatewayError } from './errors.js';
  *
  * An owner listens on an abstract socket named after its random id, from before it makes anything until it ends. The
  * kernel closes the socket however the process ends, and never gives the name to anybody who doesn't ask for it: a
- * refused connection to the name of an owner that is *known from something it made* means that it is dead for good.
+ * refused connection to the name of an owner that is *known from something it made* means that it is dead: for good,
+ * or until a `serve` takes it over.
  * There are no pids, so none that come round again, and no files that stay behind.
  *
  * Abstract sockets belong to a network namespace, and to one boot of one machine, while an engine may be shared by
@@ -69,6 +70,10 @@ export class Owner implements AsyncDisposable {
   static async open(kind: OwnerKind): Promise<Owner> {
     const place = here();
     const id = placeOf(place) + randomBytes(6).toString('hex');
+    return new Owner({ id, ...place }, kind, await Owner.#listen(id));
+  }
+
+  static async #listen(id: string): Promise<Server> {
     const server = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -76,7 +81,21 @@ export class Owner implements AsyncDisposable {
     });
     server.on('error', () => {}); // accept() that fails (EMFILE) leaves the socket listening
     server.unref();
-    return new Owner({ id, ...place }, kind, server);
+    return server;
+  }
+
+  /**
+   * Becomes a dead owner of this place: what it made is ours from now on, and everybody sees it alive again. The
+   * kernel lets one process have a name, so of many who try one succeeds.
+   *
+   * @returns undefined where it is alive, or taken over by another.
+   */
+  static async takeOver(ref: OwnerRef, kind: OwnerKind): Promise<Owner | undefined> {
+    const server = await Owner.#listen(ref.id).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') return undefined;
+      throw error;
+    });
+    return server && new Owner(ref, kind, server);
   }
 
   async close(): Promise<void> {
