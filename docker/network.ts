@@ -16,6 +16,9 @@ export interface IsolatedNetwork extends Subnet {
   readonly bridge: string;
 }
 
+/** Subnets that are tried. So many that are free here and taken on the engine are no coincidence. */
+const MAX_ATTEMPTS = 100;
+
 /**
  * Makes an isolated network: no way out, no IPv6, a subnet of the pool. This alone does not keep the job from the
  * host: the lock-down does.
@@ -30,7 +33,9 @@ export async function createIsolatedNetwork(
   const random = randomBytes(6).toString('hex');
   const name = `jobgate-${random}`;
   const bridge = `${BRIDGE_PREFIX}${random}`;
+  let attempts = 0;
   for (const subnet of pool.free(await takenRanges(docker))) {
+    if (attempts++ === MAX_ATTEMPTS) break;
     try {
       const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, record));
       return { id, name, bridge, ...subnet };

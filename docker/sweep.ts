@@ -31,6 +31,8 @@ export interface Swept {
   readonly containers: number;
   /** Networks and containers whose owners are on other machines or in other network namespaces: left alone. */
   readonly unknown: number;
+  /** Left-overs that the engine would not remove; the log says why. */
+  readonly failed: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface Swept {
  * @throws EngineError where the engine doesn't say what it has.
  */
 export async function sweep(docker: Dockerode, options: SweepOptions = {}): Promise<Swept> {
-  const swept = { networks: 0, containers: 0, unknown: 0 };
+  const swept = { networks: 0, containers: 0, unknown: 0, failed: 0 };
   const [networks, containers] = await list(docker);
   const here = new Set(interfaceNames());
   const dead: OwnedNetwork[] = [];
@@ -62,18 +64,34 @@ export async function sweep(docker: Dockerode, options: SweepOptions = {}): Prom
     if (network.record.kind === 'run') dead.push(network);
     else await options.onServeNetwork?.(network);
   }
+  // Left-overs that stay are no reason to fail for who starts now.
+  const attempt = async (work: () => Promise<boolean>): Promise<number> => {
+    try {
+      return (await work()) ? 1 : 0;
+    } catch (error) {
+      options.logger?.warn({ err: error }, engineMessage(error));
+      swept.failed++;
+      return 0;
+    }
+  };
+  const kept = new Set(
+    networks.filter(({ Id }) => !dead.some(({ id }) => id === Id)).map(({ Name }) => Name),
+  );
   for (const container of containers) {
-    const left = await isLeftOver(container, dead);
+    const left = await isLeftOver(container, dead, kept);
     if (left === 'unknown') swept.unknown++;
-    if (left === 'dead' && (await removeContainer(docker, container, options.logger))) swept.containers++;
+    if (left !== 'dead') continue;
+    swept.containers += await attempt(() => removeContainer(docker, container, options.logger));
   }
   for (const network of dead) {
-    await removeNetwork(docker, network);
-    swept.networks++;
-    options.logger?.info(
-      { network: network.name, job: network.record.job },
-      'removed the network of a dead run',
-    );
+    swept.networks += await attempt(async () => {
+      await removeNetwork(docker, network);
+      options.logger?.info(
+        { network: network.name, job: network.record.job },
+        'removed the network of a dead run',
+      );
+      return true;
+    });
   }
   return swept;
 }
@@ -105,12 +123,13 @@ export function readNetwork(info: Dockerode.NetworkInspectInfo): OwnedNetwork | 
 async function isLeftOver(
   container: Dockerode.ContainerInfo,
   dead: readonly OwnedNetwork[],
+  kept: ReadonlySet<string>,
 ): Promise<'dead' | 'unknown' | 'no'> {
   const mode = container.HostConfig?.NetworkMode;
   // One that was created and never started is not among the network's own containers.
   if (dead.some((network) => mode === network.name || mode === network.id)) return 'dead';
   // A dead serve's job still runs, and gets its gateway back.
-  if (mode?.startsWith('jobgate-')) return 'no';
+  if (mode !== undefined && kept.has(mode)) return 'no';
   for (const name of container.Names ?? []) {
     const owner = ownerOfContainerName(name);
     if (!owner) continue;

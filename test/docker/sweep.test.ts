@@ -60,7 +60,7 @@ describe('a sweep', () => {
     engine.addContainer('by-name', network);
     engine.addContainer('by-id', 'n1');
     engine.addContainer('other', 'bridge');
-    expect(await sweep(engine.docker)).toEqual({ networks: 1, containers: 2, unknown: 0 });
+    expect(await sweep(engine.docker)).toEqual({ networks: 1, containers: 2, unknown: 0, failed: 0 });
     expect(engine.removed).toEqual(['by-name', 'by-id', 'n1']);
   });
 
@@ -71,12 +71,27 @@ describe('a sweep', () => {
     expect(engine.removed).toEqual(['none', 'host']);
   });
 
+  it("removes a dead run's container whose network is gone", async () => {
+    engine.addContainer('late', 'jobgate-0123456789ab', containerName(dead));
+    await sweep(engine.docker);
+    expect(engine.removed).toEqual(['late']);
+  });
+
+  it('goes on where the engine would not remove something', async () => {
+    engine.addContainer('a', 'none', containerName(dead));
+    engine.status = 500;
+    const warn = vi.fn();
+    const logger = { warn, info: vi.fn(), debug: vi.fn(), error: vi.fn() };
+    expect(await sweep(engine.docker, { logger })).toMatchObject({ containers: 0, failed: 1 });
+    expect(warn).toHaveBeenCalledOnce();
+  });
+
   it('leaves alone all that belongs to a live one', async () => {
     await using live = await openOwner('run');
     const network = engine.addNetwork(1, live);
     engine.addContainer('a', network, containerName(live));
     engine.addContainer('b', 'none', containerName(live));
-    expect(await sweep(engine.docker)).toEqual({ networks: 0, containers: 0, unknown: 0 });
+    expect(await sweep(engine.docker)).toEqual({ networks: 0, containers: 0, unknown: 0, failed: 0 });
     expect(engine.removed).toEqual([]);
   });
 
@@ -120,7 +135,12 @@ describe('a sweep', () => {
     engine.addNetwork(8, dead, { owner: { ...dead.ref, boot: '00000000-0000-4000-8000-000000000000' } });
     engine.addContainer('a', 'none', `jobgate-00000000${dead.id.slice(8)}-01234567`);
     const logger = { warn, info: vi.fn(), debug: vi.fn(), error: vi.fn() };
-    expect(await sweep(engine.docker, { logger })).toEqual({ networks: 0, containers: 0, unknown: 9 });
+    expect(await sweep(engine.docker, { logger })).toEqual({
+      networks: 0,
+      containers: 0,
+      unknown: 9,
+      failed: 0,
+    });
     expect(engine.removed).toEqual([]);
     expect(warn).toHaveBeenCalledTimes(6);
   });
