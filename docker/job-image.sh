@@ -76,6 +76,7 @@ for program in ${with[@]+"${with[@]}"}; do
     python3) while read -r folder; do add_extra "$folder"; done < <(
       "$path" -c 'import sysconfig; print(*{sysconfig.get_path(n) for n in ("stdlib", "platstdlib")}, sep="\n")') ;;
     git) add_extra "$("$path" --exec-path)"; add_extra /usr/share/git-core/templates ;;
+    apt-get) add_extra /usr/lib/apt; add_extra /usr/share/dpkg ;;
     openssl) add_extra /etc/ssl/openssl.cnf; add_extra /usr/lib/ssl ;;
   esac
 done
@@ -85,8 +86,8 @@ add_extra /etc/ssl/certs/ca-certificates.crt
 binaries=()
 for entry in "${programs[@]}"; do binaries+=("${entry#*=}"); done
 for extra in "${extras[@]}"; do
-  [ ! -d "$extra" ] || mapfile -t -O "${#binaries[@]}" binaries < <(
-    find -L "$extra" -type f \( -name '*.so' -o -name '*.so.*' -o -name 'git-remote-http*' \) -not -path '*/site-packages/*')
+  mapfile -t -O "${#binaries[@]}" binaries < <(
+    find "$extra" -type f \( -name '*.so' -o -name '*.so.*' -o -perm /111 \) -not -path '*/site-packages/*')
 done
 mapfile -t libraries < <({ ldd "${binaries[@]}" 2>/dev/null || true; } |
   awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// && $2 ~ /^\(/ { print $1 }' | sort -u)
