@@ -16,7 +16,7 @@ export interface JobLimiterOptions {
   readonly clock?: Clock;
 }
 
-/** Bytes; a multiple of it is what a bulk flow takes in its turn. */
+/** Bytes. Smaller ones would cut everything into less than segments. */
 const MIN_BURST = 4_096;
 const MAX_BURST = 1_073_741_824;
 const DEFAULT_BURST = 49_152;

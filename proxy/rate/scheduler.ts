@@ -7,6 +7,8 @@ import { TICK_MS, type Ticked, type Ticker } from './ticker.js';
 const MIN_SLICE = 1_400;
 /** Largest amount that bulk flows save up for, so that at high rates a chunk passes as soon as it comes. */
 const MAX_BATCH = 32_768;
+/** What a new flow may take in the sparse lane at low rates: a TLS handshake, or a small answer. */
+const SMALL_EXCHANGE = 8_192;
 /** A bulk flow that pauses for less than this (between two chunks, say) is not taken for a new one. */
 const BULK_MEMORY_MS = 200;
 
@@ -22,10 +24,10 @@ export interface SchedulerOptions {
 /**
  * Shares one token bucket among the flows of one direction of one job.
  *
- * Two lanes. Flows that are new or take little (`sparse`) are served first and at once, each up to a quantum that
- * refills at a quarter of the rate; where bulk flows wait, all sparse ones together get at most half of the rate.
- * All others (`bulk`) are served by deficit round robin, once a tick, and leave a quarter of the burst in the bucket
- * for the sparse. So a small answer waits neither for a tick nor for a round of downloads.
+ * Two lanes. Flows that are new or take little (`sparse`) are served first and at once, each up to a credit (a
+ * tick's worth, or 8 KiB) that refills at a quarter of the rate; where bulk flows wait, all sparse ones together get
+ * at most half of the rate. All others (`bulk`) are served by deficit round robin, once a tick, and leave a quarter
+ * of the burst in the bucket for the sparse. So a small answer waits neither for a tick nor for a round of downloads.
  */
 export class Scheduler implements Ticked {
   /** Bytes granted since the start, charges included. */
@@ -37,7 +39,10 @@ export class Scheduler implements Ticked {
   /** What sparse flows may still take while bulk flows wait. */
   readonly #precedence: TokenBucket;
   readonly #reserve: number;
+  /** Smallest slice; the reserve must be able to hold one. */
+  readonly #slice: number;
   readonly #quantum: number;
+  readonly #maxCredit: number;
   /** Bulk flows are served when this much is there, or all they want: at a tick, and when one arrives. */
   readonly #tickBatch: number;
   readonly #arrivalBatch: number;
@@ -55,10 +60,12 @@ export class Scheduler implements Ticked {
     this.#ticker = ticker;
     this.#bucket = new TokenBucket(rate, burst, now);
     this.#reserve = Math.floor(burst / 4);
+    this.#slice = Math.min(MIN_SLICE, this.#reserve);
     this.#precedence = new TokenBucket(rate / 2, this.#reserve, now);
     const bulkBurst = burst - this.#reserve;
     const tickful = Math.floor(rate * TICK_MS);
     this.#quantum = Math.min(Math.max(tickful, MIN_SLICE), bulkBurst);
+    this.#maxCredit = Math.max(this.#quantum, Math.min(SMALL_EXCHANGE, this.#reserve));
     this.#tickBatch = Math.min(Math.max(Math.floor(tickful / 2), MIN_SLICE), MAX_BATCH, bulkBurst);
     this.#arrivalBatch = Math.min(Math.max(tickful, MIN_SLICE), MAX_BATCH, bulkBurst);
   }
@@ -154,14 +161,14 @@ export class Scheduler implements Ticked {
   #serveSparse(): void {
     for (let flow = this.#sparse.head; flow; flow = this.#sparse.head) {
       const share = Math.min(flow.want, Math.floor(flow.credit));
-      if (share < flow.want && share < MIN_SLICE) {
+      if (share < flow.want && share < this.#slice) {
         this.#unlink(flow);
         this.#bulk.push(flow, 'bulk');
         continue;
       }
       const bytes = Math.min(share, this.#sparseLevel());
       // Whole slices only, or a full bucket would be given out in crumbs.
-      if (bytes < Math.min(share, MIN_SLICE)) return;
+      if (bytes < Math.min(share, this.#slice)) return;
       flow.credit -= bytes;
       if (this.#bulk.head) this.#precedence.take(bytes);
       this.#take(flow, this.#sparse, bytes);
@@ -220,7 +227,7 @@ export class Scheduler implements Ticked {
     }
     if (Number.isNaN(this.#waitingSince)) this.#waitingSince = now;
     let missing = Number.POSITIVE_INFINITY;
-    if (sparse) missing = Math.min(sparse.want, MIN_SLICE) - this.#sparseLevel();
+    if (sparse) missing = Math.min(sparse.want, this.#slice) - this.#sparseLevel();
     if (bulk) {
       const target = this.#reserve + Math.min(this.#tickBatch, this.#bulk.want);
       missing = Math.min(missing, target - this.#bucket.level);
@@ -231,7 +238,7 @@ export class Scheduler implements Ticked {
 
   #refillCredit(flow: Flow, now: number): void {
     const earned = Math.max(0, now - flow.creditAt) * (this.#bucket.rate / 4);
-    flow.credit = Math.min(this.#quantum, flow.credit + earned);
+    flow.credit = Math.min(this.#maxCredit, flow.credit + earned);
     flow.creditAt = now;
   }
 

@@ -226,6 +226,27 @@ describe('sparse flows', () => {
     scheduler.close();
   });
 
+  test.each([
+    [100_000, 4_096],
+    [140_000, 5_600],
+    [62_500, 49_152],
+    [1_250_000, 49_152],
+    [1_250_000, 1_000_000],
+  ])('do not starve at %i bytes/s with a burst of %i bytes', (bytesPerSecond, burst) => {
+    const clock = new VirtualClock();
+    const scheduler = createScheduler(clock, { bytesPerSecond, burst });
+    for (let i = 0; i < 8; i++) new BulkFlow(clock, scheduler);
+    clock.advance(3_000);
+    const flow = new SmallFlow(clock, scheduler);
+    for (let i = 0; i < 20; i++) {
+      flow.send(1_200);
+      clock.advance(500);
+    }
+    expect(flow.latencies).toHaveLength(20);
+    expect(quantile(flow.latencies, 1)).toBeLessThan(60);
+    scheduler.close();
+  });
+
   test('together they leave half of the rate to the bulk flows', () => {
     const clock = new VirtualClock();
     const scheduler = createScheduler(clock);
