@@ -1,11 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect as netConnect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { type DebianProgram, debianBinary } from './debian-binary.js';
 import { closedPort } from './silent-listener.js';
 
 /** tinyproxy is an HTTP proxy, microsocks a SOCKS5 proxy; both need nothing but the C library. */
@@ -25,54 +24,26 @@ export interface RealProxy extends AsyncDisposable {
 }
 
 /** Debian's package of each, and where the binary is in it. */
-const PACKAGES: Record<RealProxyKind, { readonly name: string; readonly path: string }> = {
-  tinyproxy: { name: 'tinyproxy-bin', path: 'usr/bin/tinyproxy' },
-  microsocks: { name: 'microsocks', path: 'usr/bin/microsocks' },
+const PROGRAMS: Record<RealProxyKind, DebianProgram> = {
+  tinyproxy: { package: 'tinyproxy-bin', path: 'usr/bin/tinyproxy' },
+  microsocks: { package: 'microsocks', path: 'usr/bin/microsocks' },
 };
-const run = promisify(execFile);
 
 export interface RealProxyBinaries extends AsyncDisposable {
   /** Undefined where it is not installed and cannot be fetched. */
   readonly path: Readonly<Record<RealProxyKind, string | undefined>>;
 }
 
-/**
- * The binaries that are installed, or else those of Debian's packages, unpacked beside nothing: no package is installed and
- * no service started. Where neither works it says so on stderr, and throws if CI is set.
- */
+/** The binaries of both, as `debianBinary` finds them. */
 export async function realProxyBinaries(): Promise<RealProxyBinaries> {
-  const directory = await mkdtemp(join(tmpdir(), 'jobgate-proxies-'));
-  const path: Record<RealProxyKind, string | undefined> = { tinyproxy: undefined, microsocks: undefined };
-  for (const kind of Object.keys(path) as RealProxyKind[]) {
-    path[kind] = installed(kind) ?? (await fetched(kind, directory));
-    if (path[kind] !== undefined) continue;
-    const problem = `${kind} is not installed and apt-get cannot fetch it: tests against it are skipped`;
-    if (process.env.CI) throw new Error(problem);
-    console.error(`!!! ${problem}`);
-  }
-  return { path, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
-}
-
-function installed(kind: RealProxyKind): string | undefined {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  return directories.map((directory) => join(directory, kind)).find((file) => existsSync(file));
-}
-
-async function fetched(kind: RealProxyKind, directory: string): Promise<string | undefined> {
-  const { name, path } = PACKAGES[kind];
-  const download = () => run('apt-get', ['download', '-qq', name], { cwd: directory, timeout: 60_000 });
-  try {
-    // Lists may be missing or older than the mirror; updating them needs root.
-    await download().catch(async () => {
-      await run('apt-get', ['update', '-qq'], { timeout: 120_000 });
-      await download();
-    });
-    const file = (await readdir(directory)).find((one) => one.startsWith(`${name}_`)) ?? '';
-    await run('dpkg', ['-x', join(directory, file), directory], { timeout: 30_000 });
-    return join(directory, path);
-  } catch {
-    return undefined;
-  }
+  const tinyproxy = await debianBinary(PROGRAMS.tinyproxy);
+  const microsocks = await debianBinary(PROGRAMS.microsocks);
+  return {
+    path: { tinyproxy: tinyproxy.file, microsocks: microsocks.file },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([tinyproxy[Symbol.asyncDispose](), microsocks[Symbol.asyncDispose]()]);
+    },
+  };
 }
 
 /** Starts a proxy on 127.0.0.1 and settles once it accepts connections. */
