@@ -33,6 +33,11 @@ export class LockdownWatch {
     this.#options = options;
   }
 
+  /** Whether anybody wants the lock-down kept. */
+  get active(): boolean {
+    return this.#watches.size > 0;
+  }
+
   add(onLost: Watch['onLost'], check: Watch['check']): Disposable {
     const watch = { onLost, check };
     this.#watches.add(watch);

@@ -169,7 +169,9 @@ export class Lockdown {
           );
         }
         const problems = broken.flatMap((reading) => reading.problems);
-        this.#logger?.warn({ problems }, 'lock-down rules were missing and are installed');
+        // The first time on a host is no alarm; under an open gateway it is one.
+        const level = this.#watch.active ? 'warn' : 'info';
+        this.#logger?.[level]({ problems }, 'lock-down rules were missing and are installed');
         return true;
       }),
     );
