@@ -29,8 +29,6 @@ const aptDirs = 'mkdir -p /var/lib/dpkg /etc/apt/apt.conf.d && touch /var/lib/dp
 const clients: Client[] = [
   { name: 'curl', program: 'curl', command: (url) => `curl -sSf ${url}` },
   { name: 'GNU wget', program: 'wget', command: (url) => `wget -q -O- --ca-certificate=${CA_FILE} ${url}` },
-  // It doesn't check certificates.
-  { name: 'BusyBox wget', program: 'busybox', command: (url) => `busybox wget -q -O- ${url}` },
   { name: 'Python urllib', program: 'python3', command: (url) => `python3 -c '${python}' ${url}` },
   { name: "undici's EnvHttpProxyAgent", program: 'node', command: (url) => `node -e '${undici}' ${url}` },
   {
@@ -109,6 +107,20 @@ describeE2e('what real clients do inside a job', () => {
       expectAllowedAndRefused(command, ['-v', `${projectRoot}node_modules/undici:/undici:ro`]),
     );
   }
+
+  // With a proxy set it sends `GET https://…` to it in the clear, where others make a tunnel: no proxy can serve that safely.
+  it.runIf(has('busybox'))(
+    'BusyBox wget reaches what is allowed over HTTP; its HTTPS is refused with a reason',
+    async () => {
+      const get = (url: string) => `busybox wget -q -O- ${url} 2>&1; echo "[$?]"`;
+      const urls = ['http://example.com/', 'http://other.com/', 'https://example.com/'];
+      const { stdout, stderr } = await job(urls.map(get).join('\n'));
+      expect(stdout, stderr).toMatch(
+        /^hello from example\.com\n\[0\]\n.* 403 .*\n\[1\]\n.* 400 .*\n\[1\]\n$/,
+      );
+      expect(stderr).toMatch(/https:\/\/example\.com\/ .*unsupported-scheme/);
+    },
+  );
 
   it.runIf(fetchReadsProxyVariables())("Node's own fetch reads the proxy variables", () =>
     expectAllowedAndRefused((url) => `node -e '${nodeFetch}' ${url}`),
