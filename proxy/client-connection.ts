@@ -7,6 +7,11 @@ export type ClientStream = net.Socket | ThrottledSocket;
 
 /** How long a connection may stay open between two requests, ms. */
 const KEEP_ALIVE_MS = 60_000;
+/**
+ * A client that sent its FIN may still read, or may be gone: the same on the wire. As long as answers flow in each
+ * period of so many ms it is taken to read; a request whose answer does not come is given up.
+ */
+const HALF_CLOSED_MS = 1_000;
 
 export interface ClientConnectionOptions {
   readonly id: number;
@@ -45,6 +50,7 @@ export class ClientConnection {
     this.#options = options;
     ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client } = options);
     this.raw.once('close', () => clearTimeout(this.#timer));
+    this.stream.once('end', () => this.#halfClosed());
   }
 
   /** From now on a request head is due, once its first byte is there. */
@@ -88,16 +94,29 @@ export class ClientConnection {
     return taken;
   }
 
+  #halfClosed(): void {
+    if (this.inFlight === 0) return;
+    const { bytesWritten } = this.raw;
+    const timer = setTimeout(() => {
+      if (this.raw.bytesWritten === bytesWritten && !this.#waitsForTokens) this.stream.destroy();
+      else this.#halfClosed();
+    }, HALF_CLOSED_MS);
+    this.raw.once('close', () => clearTimeout(timer));
+  }
+
+  get #waitsForTokens(): boolean {
+    return 'waiting' in this.stream && this.stream.waiting;
+  }
+
   /** A head gets between one and two periods: the first may end just after its first byte. */
   #check(): void {
-    const waitsForTokens = 'waiting' in this.stream && this.stream.waiting;
     if (this.raw.bytesRead === this.#mark) {
       this.#waited += this.#options.headerTimeoutMs;
       if (this.#waited >= KEEP_ALIVE_MS) {
         this.stream.destroy();
         return;
       }
-    } else if (!waitsForTokens) {
+    } else if (!this.#waitsForTokens) {
       if (this.#begun) {
         this.#options.onHeaderTimeout(this);
         return;

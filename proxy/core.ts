@@ -20,9 +20,11 @@ export interface Core {
   readonly gates: Gates;
   readonly recorder: Recorder;
   readonly idle: IdleWatch;
-  readonly flows: Set<Flow>;
   /** True while the proxy drains: nothing new is begun. */
   readonly closing: boolean;
+  /** Whoever begins something that is allowed says so, and says when it is over. */
+  began(flow: Flow): void;
+  ended(flow: Flow): void;
   /** Hands a tunnel's stream to the HTTP server for what is inside tunnels. */
   serveInside(connection: ClientConnection): void;
   /** What should not happen: for the log. */

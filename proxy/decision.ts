@@ -45,7 +45,10 @@ export class Decider {
     if (listed !== 'allowed') throw new Refusal(listed);
     if (denied.ready() !== undefined) await denied.ready();
     const answer = await this.#addresses(authority, signal);
-    return { authority, addresses: answer.map((address) => this.#judge(address, port)) };
+    const target = { authority, addresses: answer.map((address) => this.#judge(address, port)) };
+    // A host that came to be denied while it was looked up.
+    if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
+    return target;
   }
 
   /** Connects to a judged address. Rejects with a `Refusal`, or with the signal's reason. */

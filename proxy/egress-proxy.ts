@@ -70,8 +70,8 @@ class JobProxy implements EgressProxy, Core {
   readonly gates: Gates;
   readonly recorder: Recorder;
   readonly idle: IdleWatch;
-  readonly flows = new Set<Flow>();
   closing = false;
+  readonly #flows = new Set<Flow>();
   readonly #logger: Logger;
   readonly #server: net.Server;
   readonly #service: Service;
@@ -192,7 +192,7 @@ class JobProxy implements EgressProxy, Core {
       await new Promise<void>((resolve) => {
         this.#wakeDrain = resolve;
         timer = setTimeout(resolve, ms);
-        if (this.#connections.size === 0) resolve();
+        this.#wakeWhenEmpty();
       });
       clearTimeout(timer);
     }
@@ -206,6 +206,15 @@ class JobProxy implements EgressProxy, Core {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  began(flow: Flow): void {
+    this.#flows.add(flow);
+  }
+
+  ended(flow: Flow): void {
+    this.#flows.delete(flow);
+    this.#wakeWhenEmpty();
   }
 
   serveInside(connection: ClientConnection): void {
@@ -225,7 +234,7 @@ class JobProxy implements EgressProxy, Core {
       gone.push(new Promise((resolve) => this.#server.once('close', resolve)));
       this.#server.close();
     }
-    for (const flow of this.flows) flow.end('closed');
+    for (const flow of this.#flows) flow.end('closed');
     for (const socket of [...this.#connections.keys(), ...this.#refusing]) socket.destroy();
     this.#limiter.close();
     this.#dialler.close();
@@ -234,7 +243,7 @@ class JobProxy implements EgressProxy, Core {
     this.#service.close();
     await Promise.all(gone);
     // What ends with a socket says so in the ticks after it.
-    while (this.flows.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (this.#flows.size > 0) await new Promise((resolve) => setImmediate(resolve));
     this.#unregister?.();
     this.recorder.flush();
   }
@@ -263,7 +272,7 @@ class JobProxy implements EgressProxy, Core {
       this.#pastUp += raw.bytesRead;
       this.#pastDown += raw.bytesWritten;
       leave();
-      if (this.#connections.size === 0) this.#wakeDrain?.();
+      this.#wakeWhenEmpty();
     });
     this.#service.serve(connection);
   }
@@ -290,9 +299,13 @@ class JobProxy implements EgressProxy, Core {
     closeWith(raw, denialText({ reason, host: '', port: 0, job: this.policy.job.job }));
   }
 
+  #wakeWhenEmpty(): void {
+    if (this.#connections.size === 0 && this.#flows.size === 0) this.#wakeDrain?.();
+  }
+
   /** A deny list that changed, or a denied name that resolves to more. */
   #endDenied(): void {
-    for (const flow of this.flows) {
+    for (const flow of this.#flows) {
       if (this.decider.isDenied(flow.target)) flow.end('operator-denied');
     }
   }

@@ -55,7 +55,7 @@ export class Exchange implements Flow {
   }
 
   start(): void {
-    this.#with.core.flows.add(this);
+    this.#with.core.began(this);
     this.#parts.response.once('close', () => this.#closed());
     this.#send();
   }
@@ -228,10 +228,11 @@ export class Exchange implements Flow {
   #closed(): void {
     const { core } = this.#with;
     const { response, connection, subject } = this.#parts;
-    core.flows.delete(this);
     if (!response.writableFinished) this.#upstream?.destroy();
-    if (!this.#allowed) return;
-    const reason = this.#reason ?? (response.writableFinished ? 'end' : 'client-reset');
-    core.recorder.closed(subject, { kind: 'request', ...connection.takeBytes(), reason });
+    if (this.#allowed) {
+      const reason = this.#reason ?? (response.writableFinished ? 'end' : 'client-reset');
+      core.recorder.closed(subject, { kind: 'request', ...connection.takeBytes(), reason });
+    }
+    core.ended(this);
   }
 }

@@ -62,6 +62,8 @@ export function inspect(
   stream.on('data', onData);
   stream.on('end', onEnd);
   stream.on('close', onEnd);
+  // A client that left while the host was dialled: nobody says so again.
+  if (stream.readableEnded || stream.closed) onEnd();
 }
 
 type Verdict = 'more' | 'tls' | 'http' | DenialReason;

@@ -54,6 +54,8 @@ export class Relay {
       this.up += first.length;
       origin.write(first);
     }
+    if (client.readableEnded) origin.end();
+    if (origin.readableEnded) client.end();
     if (!origin.writableNeedDrain) client.resume();
     origin.resume();
   }

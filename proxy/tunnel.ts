@@ -22,6 +22,7 @@ export class Tunnel implements Flow, Idler {
   /** Whether the origin's connection is used: not where requests are read from the tunnel. */
   #relaying = false;
   #reason: string | undefined;
+  #isOver = false;
 
   /** @param left called once, when it is over */
   constructor(
@@ -37,7 +38,7 @@ export class Tunnel implements Flow, Idler {
     this.#subject = subject;
     this.#left = left;
     this.#relay = new Relay(connection.stream, origin, (reason) => this.#over(reason));
-    core.flows.add(this);
+    core.began(this);
   }
 
   /** `head`: what the client sent right behind its CONNECT. */
@@ -123,10 +124,12 @@ export class Tunnel implements Flow, Idler {
   };
 
   #over(reason: string): void {
-    if (!this.#core.flows.delete(this)) return;
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#core.idle.delete(this);
     this.#left();
     const { up, down } = this.#relay;
     this.#core.recorder.closed(this.#subject, { kind: 'tunnel', up, down, reason: this.#reason ?? reason });
+    this.#core.ended(this);
   }
 }
