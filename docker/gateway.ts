@@ -6,6 +6,9 @@ import type { Log } from './log.js';
 import type { Owner } from './owner.js';
 import type { OwnedNetwork } from './sweep.js';
 
+/** Where a job's proxy runs: in this process, on the bridge's address, or in a container of its own. */
+export type Placement = 'host' | 'container';
+
 export interface OpenGatewayOptions {
   readonly engine: Engine;
   /** Whose the gateway is; must be open until the gateway is closed. */
@@ -50,8 +53,11 @@ export interface Gateway extends AsyncDisposable {
    * disconnected by then. Never settles otherwise.
    */
   readonly failed: Promise<Error>;
-  /** The job's container has this address: from now on no other is a client. */
-  setContainer(address: string): void;
+  /**
+   * The job's container has this address: from now on no other is a client. Undefined: it has left, and another one of
+   * the network may come.
+   */
+  setContainer(address: string | undefined): void;
   figures(): Figures;
   /** Takes no new connections and waits, at most so many ms, for those that are open; then closes. */
   drain(ms: number): Promise<void>;

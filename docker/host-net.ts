@@ -3,6 +3,8 @@ import { networkInterfaces } from 'node:os';
 
 /** Interface names begin so for every isolated network of the host placement; the lock-down's rules match `jg-+`. */
 export const BRIDGE_PREFIX = 'jg-';
+/** The same for the container placement, whose traffic between two containers those rules would refuse. */
+export const CONTAINER_BRIDGE_PREFIX = 'jgc';
 
 /** An IPv4 route of this host. */
 export interface Route {
@@ -58,6 +60,14 @@ export function hostAddresses(table = read('/proc/net/fib_trie')): string[] {
     if (address?.family === 'IPv4') found.add(address.address);
   }
   return [...found];
+}
+
+/** Every address of this host that is not a loopback one, of both families. */
+export function ownAddresses(table6 = read('/proc/net/if_inet6')): string[] {
+  const v6 = [...table6.matchAll(/^([0-9a-f]{32}) /gm)].map(([, hex = '']) =>
+    hex.replace(/(.{4})(?!$)/g, '$1:'),
+  );
+  return [...hostAddresses(), ...v6].filter((address) => !/^127\.|^(0000:){7}0001$/.test(address));
 }
 
 /** Whether the kernel has IPv6 at all (`ipv6.disable=1` takes it away). */

@@ -3,16 +3,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { bridgeIsHere } from './bridge.js';
 import { EngineError, engineMessage, engineStatus, PlacementError } from './errors.js';
-import { BRIDGE_PREFIX, hostAddresses, routes } from './host-net.js';
+import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, hostAddresses, routes } from './host-net.js';
 import { type NetworkRecord, toLabels } from './labels.js';
 import type { Subnet, SubnetPool } from './subnet-pool.js';
+
+/**
+ * What stands between a job and the engine's host: the lock-down's rules, or a bridge on which the host has no address,
+ * by the engine's option for it.
+ */
+export type Wall = 'lock-down' | 'isolated' | 'inhibit_ipv4';
 
 /** The network of one job. */
 export interface IsolatedNetwork extends Subnet {
   readonly id: string;
   /** `jobgate-<random>`; never made of the job's id. */
   readonly name: string;
-  /** Name of the bridge on the engine's host, `jg-<random>`. */
+  /** Name of the bridge on the engine's host: `jg-<random>` behind the lock-down, else `jgc<random>`. */
   readonly bridge: string;
 }
 
@@ -21,7 +27,7 @@ const MAX_ATTEMPTS = 100;
 
 /**
  * Makes an isolated network: no way out, no IPv6, a subnet of the pool. This alone does not keep the job from the
- * host: the lock-down does.
+ * host: its wall does.
  *
  * @throws EngineError where the engine makes none, GatewayError where the pool is exhausted.
  */
@@ -29,15 +35,16 @@ export async function createIsolatedNetwork(
   docker: Dockerode,
   pool: SubnetPool,
   record: NetworkRecord,
+  wall: Wall = 'lock-down',
 ): Promise<IsolatedNetwork> {
   const random = randomBytes(6).toString('hex');
   const name = `jobgate-${random}`;
-  const bridge = `${BRIDGE_PREFIX}${random}`;
+  const bridge = `${wall === 'lock-down' ? BRIDGE_PREFIX : CONTAINER_BRIDGE_PREFIX}${random}`;
   let attempts = 0;
   for (const subnet of pool.free(await takenRanges(docker))) {
     if (attempts++ === MAX_ATTEMPTS) break;
     try {
-      const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, record));
+      const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, record, wall));
       return { id, name, bridge, ...subnet };
     } catch (error) {
       // Another process was faster, or the engine knows of something that the host doesn't.
@@ -53,6 +60,7 @@ function networkOptions(
   bridge: string,
   subnet: Subnet,
   record: NetworkRecord,
+  wall: Wall,
 ): Dockerode.NetworkCreateOptions {
   return {
     Name: name,
@@ -65,12 +73,23 @@ function networkOptions(
     IPAM: { Driver: 'default', Config: [{ Subnet: subnet.cidr, Gateway: subnet.gateway }] },
     Options: {
       'com.docker.network.bridge.name': bridge,
-      // One container per network; whatever else gets attached is no neighbour of it.
-      'com.docker.network.bridge.enable_icc': 'false',
       'com.docker.network.bridge.enable_ip_masquerade': 'false',
+      ...wallOptions(wall),
     },
     Labels: toLabels(record),
   };
+}
+
+function wallOptions(wall: Wall): Record<string, string> {
+  switch (wall) {
+    case 'lock-down':
+      // One container per network; whatever else gets attached is no neighbour of it.
+      return { 'com.docker.network.bridge.enable_icc': 'false' };
+    case 'isolated':
+      return { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' };
+    case 'inhibit_ipv4':
+      return { 'com.docker.network.bridge.inhibit_ipv4': 'true' };
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
-import { interfaceNames } from './host-net.js';
+import type { Placement } from './gateway.js';
+import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, interfaceNames } from './host-net.js';
 import { fromLabels, type NetworkRecord, VERSION_LABEL } from './labels.js';
 import type { Log } from './log.js';
 import { removeNetwork } from './network.js';
@@ -20,6 +21,8 @@ export interface OwnedNetwork {
   readonly id: string;
   readonly name: string;
   readonly bridge: string;
+  /** Where its proxy runs; its bridge's name tells. */
+  readonly placement: Placement;
   readonly subnet: string;
   readonly gateway: string;
   readonly record: NetworkRecord;
@@ -115,9 +118,13 @@ export function readNetwork(info: Dockerode.NetworkInspectInfo): OwnedNetwork | 
   const { Subnet: subnet, Gateway: gateway } = info.IPAM?.Config?.[0] ?? {};
   if (!info.Internal || info.Driver !== 'bridge') return 'it is not an internal bridge network';
   if (!/^jobgate-[0-9a-f]{12}$/.test(info.Name)) return 'its name is not one of ours';
-  if (!bridge || bridge !== info.Name.replace(/^jobgate-/, 'jg-')) return 'its bridge is not one of ours';
+  const prefix = [BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX].find(
+    (one) => bridge === info.Name.replace(/^jobgate-/, one),
+  );
+  if (!bridge || !prefix) return 'its bridge is not one of ours';
   if (!subnet || !gateway) return 'it has no subnet';
-  return { id: info.Id, name: info.Name, bridge, subnet, gateway, record };
+  const placement = prefix === BRIDGE_PREFIX ? 'host' : 'container';
+  return { id: info.Id, name: info.Name, bridge, placement, subnet, gateway, record };
 }
 
 async function isLeftOver(
