@@ -17,14 +17,16 @@ export function bridgeIsHere(bridge: string, subnet: string): boolean {
 
 /**
  * Settings of the bridge itself that hold whatever happens to the firewall: no IPv6 (every interface has a
- * link-local address otherwise, and hand-made frames reach services on `[::]`), and nothing that comes in by it is
- * forwarded. Called again and again: a change of net.ipv4.ip_forward sets the second back.
+ * link-local address otherwise, and hand-made frames reach services on `[::]`), and, where the firewall has no second
+ * line, nothing that comes in by it is forwarded. That is silent: a client that goes direct hangs, where a rule
+ * refuses it at once. Called again and again: a change of net.ipv4.ip_forward sets the second back.
  *
+ * @param secondLine whether rules hold when those of the table `filter` are flushed.
  * @throws LockdownError where a setting does not hold.
  */
-export function hardenBridge(bridge: string): void {
+export function hardenBridge(bridge: string, secondLine: boolean): void {
   if (hasIpv6()) set(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, '1');
-  set(`/proc/sys/net/ipv4/conf/${bridge}/forwarding`, '0');
+  if (!secondLine) set(`/proc/sys/net/ipv4/conf/${bridge}/forwarding`, '0');
 }
 
 /** Takes a bridge down, as far as this process may. Never throws. */

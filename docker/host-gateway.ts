@@ -81,12 +81,15 @@ export async function openHostGateway(
           created: new Date(),
         });
     if (existing) assertPort(existing, lockdown.port);
-    hardenBridge(network.bridge);
-    // Down since its serve died.
-    if (existing) raiseBridge(network.bridge);
+    if (existing) {
+      // Down since its serve died.
+      hardenBridge(network.bridge, lockdown.hasSecondLine);
+      raiseBridge(network.bridge);
+    }
     await assertLocal(network);
+    hardenBridge(network.bridge, lockdown.hasSecondLine);
     // Making a network makes the engine change the firewall, and somebody may have removed the rules before there was one.
-    await lockdown.ensure({ exclusive: true });
+    if (!existing) await lockdown.ensure({ exclusive: true });
     await listen(proxy, network, lockdown.port);
     return new HostGateway(options, network, proxy, lockdown, guard);
   } catch (error) {
@@ -171,14 +174,18 @@ class HostGateway implements Gateway {
       (error) => this.#cutOff().then(() => fail(error)),
       () => {
         // An engine that starts again makes its bridges again; nothing passes one that is not there.
-        if (interfaceNames().includes(network.bridge)) hardenBridge(network.bridge);
+        if (interfaceNames().includes(network.bridge)) hardenBridge(network.bridge, lockdown.hasSecondLine);
         guard.check();
       },
     );
     this.#guarded = guard.protect(network.bridge);
   }
 
-  setContainer(address: string): void {
+  setContainer(address: string | undefined): void {
+    if (address === undefined) {
+      this.#egress.setClients(clientRanges(this.#network));
+      return;
+    }
     if (!contains(this.#network.cidr, address) || address === this.#network.gateway) {
       throw new GatewayError(`${address} is not an address of a container on ${this.#network.cidr}`);
     }

@@ -108,6 +108,11 @@ export class Lockdown {
     return this.#begin();
   }
 
+  /** Whether this kernel has the table that holds when `filter` is flushed; known once `ensure` has settled. */
+  get hasSecondLine(): boolean {
+    return !this.#lacking.has('4 security');
+  }
+
   /**
    * Removes our rules and nothing else. (iptables has no way to remove the empty table `security` again.)
    *

@@ -143,6 +143,31 @@ describeE2e('an HTTP job', () => {
     expect(result).toMatchObject({ code: 0, stdout: 'hello from example.com\n' });
   });
 
+  it('without the proxy nothing gets out, and TCP is refused at once', async () => {
+    const address = stage.net.addresses['example.com'] as string;
+    stage.net.forget();
+    const { stdout } = await stage.job(
+      ['--domain', 'example.com'],
+      [
+        curlLine('proxied', 'https://example.com/'),
+        ...['80', '443', '25'].map((port) =>
+          curlLine(`direct${port}`, '--noproxy', '*', `http://${address}:${port}/`),
+        ),
+        curlLine('host', '--noproxy', '*', `http://${stage.net.dns}/`),
+        `echo > /dev/udp/${address}/53`,
+      ].join('\n'),
+    );
+    const { proxied, ...direct } = curlResults(stdout);
+    expect(proxied?.status).toBe(200);
+    for (const [name, result] of Object.entries(direct)) {
+      expect(result, name).toMatchObject({ status: 0, rc: 7 });
+      expect(result.seconds, name).toBeLessThan(1);
+    }
+    expect(
+      (await stage.net.seen()).filter(({ from, kind }) => kind !== 'request' && from.startsWith('10.213.')),
+    ).toEqual([]);
+  });
+
   it('names fail fast: the resolver of the job is dead', async () => {
     const { stdout } = await stage.job(
       ['--domain', 'example.com'],

@@ -60,7 +60,7 @@ describeE2e('a job behind the lock-down', () => {
       created: new Date(),
     });
     cleanup.add(() => removeNetwork(engine.docker, made));
-    hardenBridge(made.bridge);
+    hardenBridge(made.bridge, true);
     return made;
   }
 
