@@ -45,7 +45,7 @@ export class Outbox {
   }
 
   #write(report: LinkReport, done?: () => void): void {
-    if (this.#out.destroyed) return done?.();
-    this.#out.write(`${JSON.stringify(report)}\n`, () => done?.());
+    if (this.#out.destroyed) done?.();
+    else this.#out.write(`${JSON.stringify(report)}\n`, () => done?.());
   }
 }

@@ -109,6 +109,12 @@ function format(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 }
 
+/** The next address, for a network's second one. */
+export function addressAfter(address: string): string {
+  const { first = 0 } = parseCidr(address) ?? {};
+  return format(first + 1);
+}
+
 /** CIDRs of all addresses that a client on the network may have: the subnet without the gateway's address. */
 export function clientRanges({ cidr, gateway }: Subnet): string[] {
   const ranges: string[] = [];
