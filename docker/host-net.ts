@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { isIPv4 } from 'node:net';
+import { machineAddresses } from '../proxy/machine-addresses.js';
 
 /** Interface names begin so for every isolated network of the host placement; the lock-down's rules match `jg-+`. */
 export const BRIDGE_PREFIX = 'jg-';
@@ -48,26 +49,14 @@ export function routes(table = read('/proc/net/route')): Route[] {
     }));
 }
 
-/**
- * Every IPv4 address of this host. The kernel's table is asked as well, because os.networkInterfaces() leaves out
- * interfaces without carrier, which a bridge without containers is.
- */
-export function hostAddresses(table = read('/proc/net/fib_trie')): string[] {
-  const found = new Set<string>();
-  for (const match of table.matchAll(/\|-- (\d+\.\d+\.\d+\.\d+)\n\s+\/32 host LOCAL/g))
-    found.add(match[1] ?? '');
-  for (const address of Object.values(networkInterfaces()).flat()) {
-    if (address?.family === 'IPv4') found.add(address.address);
-  }
-  return [...found];
+/** Every IPv4 address of this host. */
+export function hostAddresses(): string[] {
+  return machineAddresses().filter((address) => isIPv4(address));
 }
 
 /** Every address of this host that is not a loopback one, of both families. */
-export function ownAddresses(table6 = read('/proc/net/if_inet6')): string[] {
-  const v6 = [...table6.matchAll(/^([0-9a-f]{32}) /gm)].map(([, hex = '']) =>
-    hex.replace(/(.{4})(?!$)/g, '$1:'),
-  );
-  return [...hostAddresses(), ...v6].filter((address) => !/^127\.|^(0000:){7}0001$/.test(address));
+export function ownAddresses(): string[] {
+  return machineAddresses().filter((address) => !/^127\.|^::1$|^(0000:){7}0001$/.test(address));
 }
 
 /** Whether the kernel has IPv6 at all (`ipv6.disable=1` takes it away). */

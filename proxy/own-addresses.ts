@@ -1,11 +1,11 @@
-import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { formatIp, type Ip, parseIp, unmapped } from './ip.js';
+import { machineAddresses } from './machine-addresses.js';
 
 export interface InterfaceAddressesOptions {
   /** How old the list may get, ms. Default: 3000. */
   readonly refreshMs?: number;
-  /** Default: `os.networkInterfaces`. */
-  readonly read?: () => NodeJS.Dict<Pick<NetworkInterfaceInfo, 'address'>[]>;
+  /** Default: `machineAddresses`. */
+  readonly read?: () => readonly string[];
   /** Monotonic clock, ms. Default: `performance.now`. */
   readonly now?: () => number;
 }
@@ -23,7 +23,7 @@ export class InterfaceAddresses {
 
   constructor(options: InterfaceAddressesOptions = {}) {
     this.#refreshMs = options.refreshMs ?? 3000;
-    this.#read = options.read ?? networkInterfaces;
+    this.#read = options.read ?? machineAddresses;
     this.#now = options.now ?? (() => performance.now());
   }
 
@@ -36,8 +36,7 @@ export class InterfaceAddresses {
   /** Reads now, for whoever has just changed an interface. */
   refresh(): void {
     try {
-      const infos = Object.values(this.#read()).flatMap((list) => list ?? []);
-      this.#addresses = new Set(infos.flatMap(({ address }) => interfaceAddress(address)));
+      this.#addresses = new Set(this.#read().flatMap(interfaceAddress));
       this.#readAt = this.#now();
     } catch {
       // Asked again at the next question.

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { type Ip, parseIp } from '../../proxy/ip.js';
+import { machineAddresses } from '../../proxy/machine-addresses.js';
 import { InterfaceAddresses, OwnAddresses } from '../../proxy/own-addresses.js';
 
 function ip(text: string): Ip {
@@ -18,7 +19,7 @@ function machine(addresses: string[]) {
     read: () => {
       state.reads++;
       if (state.broken) throw new Error('EMFILE');
-      return { eth0: state.addresses.map((address) => ({ address })), gone: undefined };
+      return state.addresses;
     },
   });
   return { state, interfaces, own: new OwnAddresses({ interfaces }) };
@@ -31,6 +32,19 @@ describe('threats: any address of this host', () => {
     expect(infos.length).toBeGreaterThan(0);
     for (const { address } of infos) expect(own.has(ip(address)), address).toBe(true);
     expect(own.has(ip('203.0.113.77'))).toBe(false);
+  });
+
+  it('those of interfaces without carrier, a bridge without containers, included', () => {
+    const trie = [
+      '           |-- 10.9.8.1',
+      '              /32 host LOCAL',
+      '           |-- 10.9.8.0',
+      '              /29 link UNICAST',
+    ];
+    const all = machineAddresses(trie.join('\n'), '20010db8000000000000000000000007 05 40 20 80  docker0\n');
+    expect(all).toContain('10.9.8.1');
+    expect(all).not.toContain('10.9.8.0');
+    expect(all.map((text) => parseIp(text)).filter(Boolean)).toContainEqual(ip('2001:db8::7'));
   });
 
   it('in all spellings of an address', () => {
