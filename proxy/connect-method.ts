@@ -4,6 +4,7 @@ import { type Authority, parseConnectTarget } from './authority.js';
 import type { ClientConnection } from './client-connection.js';
 import type { Core } from './core.js';
 import { DENIALS } from './denial.js';
+import { checkVersion } from './heads.js';
 import { printable, type Subject } from './recorder.js';
 import { asRefusal, Refusal } from './refusal.js';
 import { Tunnel } from './tunnel.js';
@@ -72,7 +73,8 @@ export function refuseConnect(
 }
 
 /** A CONNECT has no content (RFC 9110 section 9.3.6): what would be read as it belongs to the tunnel. */
-function checkForm({ rawHeaders }: http.IncomingMessage): void {
+function checkForm({ httpVersion, rawHeaders }: http.IncomingMessage): void {
+  checkVersion(httpVersion);
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase();
     if (name === 'content-length' || name === 'transfer-encoding') {

@@ -37,6 +37,16 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 const REBUILT: ReadonlySet<string> = new Set(['host', 'content-length', 'expect', 'max-forwards']);
 
 /**
+ * Node's parser takes HTTP/0.9 and 2.0 as well, and a line feed in the request line for the end of an HTTP/0.9 one.
+ * Throws a `Refusal` for what is not 1.0 or 1.1.
+ */
+export function checkVersion(version: string): void {
+  if (version !== '1.1' && version !== '1.0') {
+    throw new Refusal('malformed-request', { detail: 'the version is not HTTP/1.1 or 1.0' });
+  }
+}
+
+/**
  * Reads a request's lines and leaves out what is not for the origin: hop-by-hop headers, those named in `Connection`,
  * `Proxy-*`, and the job header. Throws a `Refusal` for a transfer coding other than `chunked`.
  */

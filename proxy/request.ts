@@ -5,7 +5,7 @@ import type { ClientConnection } from './client-connection.js';
 import type { Core } from './core.js';
 import { DENIALS } from './denial.js';
 import { Exchange, type ForwarderOptions } from './exchange.js';
-import { type RequestHead, readRequestHead } from './heads.js';
+import { checkVersion, type RequestHead, readRequestHead } from './heads.js';
 import { printable, type Subject } from './recorder.js';
 import { asRefusal, Refusal } from './refusal.js';
 
@@ -37,6 +37,7 @@ export async function serveRequest(
   let subject = subjectOf(connection, request, undefined);
   const refuse = (refusal: Refusal) => refuseRequest(core, connection, request, response, subject, refusal);
   try {
+    checkVersion(request.httpVersion);
     const head = readRequestHead(request.rawHeaders, core.policy.operator.jobHeader);
     const asked = askedFor(connection, request, head);
     subject = subjectOf(connection, request, asked.authority);
