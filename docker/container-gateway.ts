@@ -17,6 +17,7 @@ import {
   type GatewayContainer,
   removeGatewayContainer,
 } from './gateway-container.js';
+import { defaultGatewayImage } from './gateway-image.js';
 import { LINK_VERSION, type LinkReport, type LinkStart } from './gateway-link.js';
 import { hostAddressesOf } from './host-addresses.js';
 import { interfaceNames, ownAddresses } from './host-net.js';
@@ -29,8 +30,8 @@ export interface ContainerGatewayOptions {
   /** Port of the gateways. Default 13128. */
   readonly port?: number;
   readonly subnetPool?: SubnetPoolOptions;
-  /** Image of jobgate; it must be on the engine, and is never pulled. */
-  readonly image: string;
+  /** Image of jobgate; it must be on the engine, and is never pulled. Default `jobgate:VERSION`. */
+  readonly image?: string;
   /** Network of the engine by which gateways reach the outside. Default `bridge`. */
   readonly outside?: string;
 }
@@ -39,7 +40,7 @@ export interface ContainerGatewayOptions {
  * Gateways whose proxy runs in a container of its own, between the job's network and an outside one. The wall between
  * job and host is that the host has no address on the job's network. Needs nothing but the engine's API.
  */
-export function containerGateways(options: ContainerGatewayOptions): OpenGateway {
+export function containerGateways(options: ContainerGatewayOptions = {}): OpenGateway {
   const shared = new Shared(options);
   return (open) => openContainerGateway(open, shared);
 }
@@ -56,7 +57,7 @@ class Shared {
   constructor(options: ContainerGatewayOptions) {
     this.pool = new SubnetPool(options.subnetPool);
     this.port = options.port ?? DEFAULT_GATEWAY_PORT;
-    this.image = options.image;
+    this.image = options.image ?? defaultGatewayImage();
     this.outside = options.outside ?? 'bridge';
   }
 

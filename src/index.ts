@@ -19,6 +19,7 @@ export type { Problem } from '../admission/problem.js';
 export type { Rule, RuleAnswer, Verdict } from '../admission/rule.js';
 // Where the job is put.
 export { type ClientEnv, clientEnv } from '../docker/client-env.js';
+export { type ContainerGatewayOptions, containerGateways } from '../docker/container-gateway.js';
 export { CommandError, isolatedOptions, type Mount, type Stdio } from '../docker/container.js';
 export { type Engine, type EngineEndpoint, findEngine, openEngine } from '../docker/engine.js';
 export {
@@ -28,11 +29,12 @@ export {
   PlacementError,
   PortTakenError,
 } from '../docker/errors.js';
-export type { Gateway, OpenGateway, OpenGatewayOptions } from '../docker/gateway.js';
+export type { Gateway, OpenGateway, OpenGatewayOptions, Placement } from '../docker/gateway.js';
 export { type HostGatewayOptions, hostGateways } from '../docker/host-gateway.js';
 export type { PullPolicy } from '../docker/image.js';
 export { Lockdown, type LockdownFigures, type LockdownOptions } from '../docker/lockdown.js';
 export { type Owner, type OwnerKind, openOwner } from '../docker/owner.js';
+export { type PlacedGatewaysOptions, placedGateways } from '../docker/placement.js';
 export { type SweepOptions, type Swept, sweep } from '../docker/sweep.js';
 // The way out.
 export { Allowlist, AllowlistError } from '../proxy/allowlist.js';

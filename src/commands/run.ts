@@ -4,9 +4,9 @@ import { Command, Option } from 'commander';
 import { createAdmission } from '../../admission/admission.js';
 import type { Mount } from '../../docker/container.js';
 import { openEngine } from '../../docker/engine.js';
-import { hostGateways } from '../../docker/host-gateway.js';
 import { PULL_POLICIES, type PullPolicy } from '../../docker/image.js';
 import { openOwner } from '../../docker/owner.js';
+import { placedGateways } from '../../docker/placement.js';
 import { sweep } from '../../docker/sweep.js';
 import { loadConfig } from '../config/load.js';
 import { parseDuration } from '../duration.js';
@@ -72,8 +72,7 @@ Examples:
     new Option('--platform <platform>', 'linux/arm64 and so on, for engines that run several'),
     new Option('--timeout <time>', 'end the job after 90s, 30m, 1h30m; exit code 124'),
     ...egressOptions(),
-    new Option('--gateway <placement>', 'where the proxy of an http job runs').choices(['auto', 'host']),
-    ...settingOptions('gatewayPort', 'subnetPool'),
+    ...settingOptions('gatewayPlacement', 'gatewayPort', 'subnetPool'),
     ...admissionOptions(),
     ...configOptions(),
   );
@@ -108,7 +107,10 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
       owner,
       operator: config.operator,
       rate: config.rate,
-      openGateway: hostGateways(config.gateway),
+      openGateway: placedGateways({
+        ...config.gateway,
+        onPlaced: (placement, why) => logger.info(`gateway placement: ${placement} (${why})`),
+      }),
       stdio: {
         ...(flags.interactive && { stdin: process.stdin }),
         stdout: process.stdout,

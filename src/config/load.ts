@@ -28,6 +28,9 @@ export interface Config {
     readonly placement: 'auto' | 'host' | 'container';
     readonly port: number;
     readonly subnetPool?: SubnetPoolOptions;
+    /** Of gateways in containers. */
+    readonly image?: string;
+    readonly outside: string;
   };
   /** Directories that job specs may mount from: `PATH`, `PATH:ro` or `PATH:rw`. */
   readonly allowedMounts: readonly string[];
@@ -139,6 +142,8 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       placement: set('gatewayPlacement'),
       port: set('gatewayPort'),
       ...(subnetPool && { subnetPool }),
+      ...(settings.get('gatewayImage') && { image: settings.get('gatewayImage') as string }),
+      outside: set('outsideNetwork'),
     },
     allowedMounts,
     log: { level: set('logLevel'), format: set('logFormat') },

@@ -36,6 +36,19 @@ export const SETTINGS = {
     env: 'JOBGATE_SUBNET_PREFIX',
     help: 'prefix length of one isolated network, 29 by default',
   }),
+  gatewayImage: setting({
+    kind: text,
+    key: 'Gateway.Image',
+    env: 'JOBGATE_GATEWAY_IMAGE',
+    help: 'image that gateways in containers are made of, jobgate:VERSION by default; never pulled',
+  }),
+  outsideNetwork: setting({
+    kind: text,
+    key: 'Gateway.OutsideNetwork',
+    env: 'JOBGATE_OUTSIDE_NETWORK',
+    default: 'bridge',
+    help: 'network of the engine by which gateways in containers reach the outside',
+  }),
   ...EGRESS_SETTINGS,
   logLevel: setting({
     kind: choice(LOG_LEVELS),
