@@ -38,6 +38,11 @@ export interface Admission extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+export interface AdmissionOptions extends Pick<AdmissionConfig, 'logger'> {
+  /** Told how long each probe took to answer, ms. */
+  readonly onProbe?: (rule: string, ms: number) => void;
+}
+
 /**
  * Makes the node's admission.
  *
@@ -45,7 +50,7 @@ export interface Admission extends AsyncDisposable {
  */
 export function createAdmission(
   settings: AdmissionConfig = {},
-  { logger }: Pick<AdmissionConfig, 'logger'> = {},
+  { logger, onProbe }: AdmissionOptions = {},
 ): Admission {
   const config = logger ? { ...settings, logger } : settings;
   const allowPorts = config.allowPorts ?? [];
@@ -67,14 +72,15 @@ export function createAdmission(
     ...(config.probeExec ? [execProbeRule(config.probeExec, limits)] : []),
     ...(config.probeHttp ? [httpProbeRule(config.probeHttp, limits)] : []),
   ];
+  const asked = onProbe ? rules.map((rule) => (rule.probe ? timed(rule, onProbe) : rule)) : rules;
   const close = async () => {
     await Promise.all(rules.map((rule) => rule.close?.()));
   };
   return {
     config,
     rules: rules.map(({ name }) => name),
-    decide: (job) => decideByRules(rules, job),
-    explain: (job) => explainByRules(rules, job),
+    decide: (job) => decideByRules(asked, job),
+    explain: (job) => explainByRules(asked, job),
     allowlist: () => domains?.status(),
     close,
     [Symbol.asyncDispose]: close,
@@ -97,6 +103,18 @@ export function effectiveNetwork(
     config.allowedDomains !== undefined ||
     config.allowedDomainsFile !== undefined;
   return restricted ? 'None' : 'Bridge';
+}
+
+function timed(rule: Rule, onProbe: (rule: string, ms: number) => void): Rule {
+  const decide = async (job: Job): Promise<Verdict> => {
+    const start = performance.now();
+    try {
+      return await rule.decide(job);
+    } finally {
+      onProbe(rule.name, performance.now() - start);
+    }
+  };
+  return { name: rule.name, probe: true, decide };
 }
 
 function domainList(config: AdmissionConfig, allowPorts: readonly number[]) {

@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { lockdownCommand } from './commands/lockdown.js';
 import { proxyCommand } from './commands/proxy.js';
 import { runCommand } from './commands/run.js';
+import { serveCommand } from './commands/serve.js';
 import { AdmissionRefused, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 
@@ -38,6 +39,7 @@ Exit codes: the job's own; 124 timed out; 128+n ended by signal n; 125 jobgate o
 for (const command of [
   runCommand,
   proxyCommand,
+  serveCommand,
   checkCommand,
   doctorCommand,
   lockdownCommand,

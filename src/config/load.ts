@@ -8,7 +8,7 @@ import {
   parseUpstream,
   upstreamCredentials,
 } from '../../proxy/upstream.js';
-import type { LogFormat, LogLevel } from '../logging.js';
+import { LOG_LEVELS, type LogFormat, type LogLevel } from '../logging.js';
 import { ConfigError } from './config-error.js';
 import { readEnvironment } from './environment.js';
 import { type ConfigFile, readConfigFile } from './file.js';
@@ -34,6 +34,14 @@ export interface Config {
   };
   /** Directories that job specs may mount from: `PATH`, `PATH:ro` or `PATH:rw`. */
   readonly allowedMounts: readonly string[];
+  /** What `jobgate serve` does. */
+  readonly service: {
+    readonly listen: string;
+    readonly tokenFile?: string;
+    readonly brokenContract: 'disconnect' | 'report';
+    readonly unusedAfterMs: number;
+    readonly drainMs: number;
+  };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   /** The file it was read from. */
   readonly file?: string;
@@ -55,7 +63,12 @@ export interface ConfigSources {
  *
  * @throws ConfigError with all problems.
  */
-export async function loadConfig({ file: given, env, flags = {}, logLevel }: ConfigSources): Promise<Config> {
+export async function loadConfig({
+  file: given,
+  env,
+  flags = {},
+  logLevel: givenLevel,
+}: ConfigSources): Promise<Config> {
   const fromFlags = (flags as { readonly config?: string }).config;
   const path = given ?? fromFlags ?? (env.JOBGATE_CONFIG || undefined);
   const empty: ConfigFile = { layer: new Map(), problems: [], old: false };
@@ -73,6 +86,8 @@ export async function loadConfig({ file: given, env, flags = {}, logLevel }: Con
   if (problems.length > 0) throw new ConfigError(problems);
 
   const built = build(settings, file.old, env);
+  // The reference's variable, which other programs have as well: it beats a default and nothing else.
+  const logLevel = LOG_LEVELS.find((level) => level === env.LOG_LEVEL?.toLowerCase()) ?? givenLevel;
   const config =
     logLevel && !settings.given('logLevel') ? { ...built, log: { ...built.log, level: logLevel } } : built;
   return path === undefined ? config : { ...config, file: path };
@@ -146,6 +161,13 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       outside: set('outsideNetwork'),
     },
     allowedMounts,
+    service: {
+      listen: set('listen'),
+      ...(settings.get('tokenFile') && { tokenFile: settings.get('tokenFile') as string }),
+      brokenContract: set('brokenContract'),
+      unusedAfterMs: set('unusedAfterMs'),
+      drainMs: set('drainMs'),
+    },
     log: { level: set('logLevel'), format: set('logFormat') },
   };
 }

@@ -2,6 +2,7 @@ import { LOG_FORMATS, LOG_LEVELS } from '../logging.js';
 import { ADMISSION_SETTINGS } from './admission-settings.js';
 import { EGRESS_SETTINGS } from './egress-settings.js';
 import { choice, integer, text } from './kinds.js';
+import { SERVICE_SETTINGS } from './service-settings.js';
 import { setting } from './setting.js';
 
 /** Every setting, once. The loader, its errors and the documentation are made of this table. */
@@ -50,6 +51,7 @@ export const SETTINGS = {
     help: 'network of the engine by which gateways in containers reach the outside',
   }),
   ...EGRESS_SETTINGS,
+  ...SERVICE_SETTINGS,
   logLevel: setting({
     kind: choice(LOG_LEVELS),
     key: 'Log.Level',

@@ -11,10 +11,10 @@ import {
 import type { Engine } from '../../docker/engine.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway.js';
 import { ensureImage, type PullPolicy } from '../../docker/image.js';
+import type { Log } from '../../docker/log.js';
 import { containerName, type Owner } from '../../docker/owner.js';
 import type { ProxyEvent } from '../../proxy/events.js';
 import type { OperatorPolicy } from '../../proxy/policy.js';
-import type { Logger } from '../logging.js';
 import type { AdmittedJob } from './admit.js';
 import { type DenialRow, DenialSummary } from './denial-summary.js';
 
@@ -26,7 +26,7 @@ export interface RunJobOptions {
   readonly rate: number | null;
   readonly openGateway: OpenGateway;
   readonly stdio: Stdio;
-  readonly logger: Logger;
+  readonly logger: Log;
   /** Told how the pull of the image goes, a line now and then. */
   readonly onPull?: (line: string) => void;
   /** Mounts that the operator gives, beside the job's inputs. */
@@ -111,7 +111,7 @@ function openGateway(job: AdmittedJob, options: RunJobOptions, summary: DenialSu
   });
 }
 
-function proxied(job: AdmittedJob, gateway: Gateway, logger: Logger): Readonly<Record<string, string>> {
+function proxied(job: AdmittedJob, gateway: Gateway, logger: Log): Readonly<Record<string, string>> {
   const { env, overridden } = clientEnv(gateway.proxy.url, job.engine.env);
   if (overridden.length > 0) {
     logger.warn({ variables: overridden }, 'the job sets proxy variables itself; overridden by its gateway');

@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { hostGateways } from '../../docker/host-gateway.js';
+import { loadConfig } from '../config/load.js';
+import { EXIT, signalExit } from '../exit-codes.js';
+import { createLogger } from '../logging.js';
+import { Auth, readToken } from '../service/auth.js';
+import { formatListen, listen, parseListen } from '../service/listen.js';
+import { serviceRoutes } from '../service/routes/all.js';
+import { createServer } from '../service/server.js';
+import { Service } from '../service/service.js';
+import { trapSignals } from '../signals.js';
+import {
+  addOptions,
+  admissionOptions,
+  type CommonFlags,
+  configOptions,
+  egressOptions,
+} from './common-options.js';
+import { settingOptions, settingsOf } from './setting-options.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .summary('the sidecar of a compute node: admission, gateways and jobs over HTTP')
+    .description(
+      'Answers an HTTP API, on a unix socket that its owner alone may use, or on HOST:PORT with a token. Prints one\n' +
+        'line "listening …" on stdout once it accepts. SIGTERM drains it; gateways of jobs that still run are opened\n' +
+        'again by the next start, at the same address.',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  jobgate serve
+  jobgate serve --config node.yaml --listen 127.0.0.1:13129 --token-file /etc/jobgate/token
+  curl --unix-socket /run/jobgate/jobgate.sock http://localhost/v1/gateways`,
+    );
+  addOptions(
+    command,
+    ...settingOptions(...settingsOf('Serve')),
+    ...egressOptions(),
+    ...settingOptions(...settingsOf('Gateway')),
+    ...admissionOptions(),
+    ...configOptions(),
+  );
+  return command.action(async (flags: CommonFlags) => {
+    process.exitCode = await serve(flags);
+  });
+}
+
+async function serve(flags: CommonFlags): Promise<number> {
+  const config = await loadConfig({ flags, env: process.env });
+  const { tokenFile, drainMs } = config.service;
+  const token = tokenFile === undefined ? undefined : readToken(tokenFile);
+  const address = parseListen(config.service.listen, { hasToken: token !== undefined });
+  const logger = createLogger(config.log);
+  const auth = new Auth({ unix: address.kind === 'unix', ...(token !== undefined && { token }) });
+
+  using signals = trapSignals();
+  const service = await Service.open({
+    config,
+    openGateway: hostGateways(config.gateway),
+    logger,
+    ...(address.kind === 'unix' && { socket: address.path }),
+  });
+  const app = await createServer({ routes: serviceRoutes(service, auth), auth, logger, version });
+  try {
+    // Listening comes first: who starts second must not take anything over.
+    const bound = await listen(app.server, address);
+    await service.start();
+    process.stdout.write(`listening ${formatListen(bound)}\n`);
+    notifySystemd(logger);
+    await new Promise<void>((resolve) => {
+      if (signals.stop.aborted) return resolve();
+      signals.stop.addEventListener('abort', () => resolve(), { once: true });
+    });
+    logger.info({ signal: signals.received }, 'ending');
+    // What the end at once leaves is what a crash leaves: the next start mends it.
+    signals.kill.addEventListener('abort', () => process.exit(signalExit(signals.received ?? 'SIGTERM')));
+    await service.stop(drainMs);
+  } finally {
+    await service.stop(0);
+    await app.close();
+  }
+  return EXIT.ok;
+}
+
+// Type=notify; nothing is sent where systemd did not start us.
+function notifySystemd(logger: { warn(fields: object, message: string): void }): void {
+  if (!process.env.NOTIFY_SOCKET) return;
+  spawn('systemd-notify', ['--ready', `--pid=${process.pid}`], { stdio: 'ignore' }).once('error', (error) =>
+    logger.warn({ err: error }, 'systemd cannot be told that serve is ready'),
+  );
+}

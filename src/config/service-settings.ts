@@ -1,0 +1,48 @@
+import { choice, duration, text } from './kinds.js';
+import { setting } from './setting.js';
+
+export const DEFAULT_LISTEN = 'unix:/run/jobgate/jobgate.sock';
+
+/** Of `jobgate serve`. */
+export const SERVICE_SETTINGS = {
+  listen: setting({
+    kind: text,
+    key: 'Serve.Listen',
+    env: 'JOBGATE_LISTEN',
+    flag: 'listen',
+    default: DEFAULT_LISTEN,
+    help: 'where the API listens: unix:/PATH, or HOST:PORT with a token file',
+  }),
+  tokenFile: setting({
+    kind: text,
+    key: 'Serve.TokenFile',
+    env: 'JOBGATE_TOKEN_FILE',
+    flag: 'tokenFile',
+    path: true,
+    help: 'file with the token that callers of the API show',
+  }),
+  brokenContract: setting({
+    kind: choice(['disconnect', 'report']),
+    key: 'Serve.BrokenContract',
+    env: 'JOBGATE_BROKEN_CONTRACT',
+    flag: 'brokenContract',
+    default: 'disconnect',
+    help: "what becomes of a container on a job's network that could get round it",
+  }),
+  unusedAfterMs: setting({
+    kind: duration,
+    key: 'Serve.UnusedAfter',
+    env: 'JOBGATE_UNUSED_AFTER',
+    flag: 'unusedAfter',
+    default: 600_000,
+    help: 'a gateway without a container is closed after this time',
+  }),
+  drainMs: setting({
+    kind: duration,
+    key: 'Serve.DrainTime',
+    env: 'JOBGATE_DRAIN_TIME',
+    flag: 'drainTime',
+    default: 10_000,
+    help: 'time that connections and jobs have to finish after SIGTERM',
+  }),
+} as const;

@@ -1,0 +1,61 @@
+import type { ProxyEvent } from '../../proxy/events.js';
+
+/** What happens at a gateway, beside what its proxy decides. */
+export interface GatewayEvent {
+  readonly type: 'gateway';
+  readonly time: number;
+  readonly gateway: string;
+  readonly job: string;
+  readonly execution?: string;
+  readonly change:
+    | 'opened'
+    | 'reopened'
+    | 'connected'
+    | 'disconnected'
+    | 'contract-broken'
+    | 'failed'
+    | 'closed';
+  /** A sentence, where there is something to say. */
+  readonly reason?: string;
+  readonly container?: string;
+}
+
+/** A job that this serve runs came to another state. */
+export interface JobEvent {
+  readonly type: 'job';
+  readonly time: number;
+  readonly job: string;
+  readonly execution?: string;
+  readonly state: string;
+  readonly reason?: string;
+}
+
+/** Admission was asked. */
+export interface AdmissionEvent {
+  readonly type: 'admission';
+  readonly time: number;
+  readonly job?: string;
+  readonly execution?: string;
+  readonly shouldBid: boolean;
+  readonly reason: string;
+}
+
+/** An event of a proxy, with the gateway that it is of. */
+export type GatewayProxyEvent = ProxyEvent & { readonly gateway: string };
+
+export type ServiceEvent = GatewayProxyEvent | GatewayEvent | JobEvent | AdmissionEvent;
+
+/** Tells everybody who listens. At no cost when nobody does. */
+export class EventHub {
+  readonly #listeners = new Set<(event: ServiceEvent) => void>();
+
+  /** @returns what ends the subscription. */
+  subscribe(listener: (event: ServiceEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  publish(event: ServiceEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}

@@ -1,0 +1,246 @@
+import type { Gateway, OpenGateway } from '../../docker/gateway.js';
+import type { Log } from '../../docker/log.js';
+import { removeNetwork } from '../../docker/network.js';
+import type { Owner } from '../../docker/owner.js';
+import type { OwnedNetwork } from '../../docker/sweep.js';
+import type { ProxyEvent } from '../../proxy/events.js';
+import type { JobPolicy, OperatorPolicy } from '../../proxy/policy.js';
+import { ApiError } from './api-error.js';
+import type { EngineLink } from './engine-link.js';
+import type { EventHub, GatewayEvent } from './event-hub.js';
+import { logWithIds } from './log-with-ids.js';
+import { ServedGateway } from './served-gateway.js';
+
+export interface GatewaysOptions {
+  readonly link: EngineLink;
+  readonly owner: Owner;
+  readonly operator: OperatorPolicy;
+  readonly openGateway: OpenGateway;
+  readonly hub: EventHub;
+  readonly logger: Log;
+  /** A gateway without a container is closed after so long, ms. */
+  readonly unusedAfterMs: number;
+  /** A gateway was closed: its last figures. */
+  readonly onClosed?: (gateway: ServedGateway) => void;
+}
+
+interface Entry {
+  readonly wanted: string;
+  readonly opening: Promise<ServedGateway>;
+}
+
+const TICK_MS = 2_000;
+
+/** The gateways of this serve: by id, and by the execution or job that each is for. */
+export class Gateways {
+  readonly #options: GatewaysOptions;
+  readonly #byKey = new Map<string, Entry>();
+  readonly #byId = new Map<string, ServedGateway>();
+  /** Networks that could not be removed when their gateway was closed. */
+  readonly #left = new Map<string, { readonly id: string; readonly name: string }>();
+  readonly #timer: NodeJS.Timeout;
+  #closing = false;
+
+  constructor(options: GatewaysOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref();
+  }
+
+  list(): ServedGateway[] {
+    return [...this.#byId.values()];
+  }
+
+  /** @throws ApiError for an id that is not known. */
+  get(id: string): ServedGateway {
+    const found = this.#byId.get(id);
+    if (!found) throw new ApiError('not-found', `there is no gateway ${id}`);
+    return found;
+  }
+
+  byNetwork(network: string): ServedGateway | undefined {
+    return this.list().find(({ gateway }) => gateway.network.id === network);
+  }
+
+  /**
+   * Opens the gateway of an execution, else of a job; asked again for the same, gives the same. `admit` is called
+   * before anything is made, and only for a new one.
+   *
+   * @throws ApiError `conflict` where the id has a gateway with another policy, `closing` where this serve ends;
+   *   whatever `admit` and the gateway throw.
+   */
+  async open(
+    policy: JobPolicy,
+    admit: () => Promise<void>,
+  ): Promise<{ gateway: ServedGateway; created: boolean }> {
+    const key = keyOf(policy);
+    const wanted = fingerprint(policy);
+    for (let known = this.#byKey.get(key); known; known = this.#byKey.get(key)) {
+      if (known.wanted !== wanted) {
+        throw new ApiError(
+          'conflict',
+          `${key} has a gateway with other domains or another rate: close it first, or use an execution id of its own`,
+        );
+      }
+      const gateway = await known.opening;
+      if (gateway.state === 'open') return { gateway, created: false };
+      if (gateway.state === 'draining') throw new ApiError('conflict', `the gateway of ${key} is closing`);
+      await this.close(gateway.id);
+    }
+    if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
+    const opening = admit().then(() => this.#open(policy));
+    this.#byKey.set(key, { wanted, opening });
+    try {
+      return { gateway: await opening, created: true };
+    } catch (error) {
+      this.#byKey.delete(key);
+      throw error;
+    }
+  }
+
+  /** Opens a gateway again whose serve has gone. */
+  async reopen(existing: OwnedNetwork, owner: Owner): Promise<ServedGateway> {
+    const { job, execution, allow, rate, created } = existing.record;
+    const policy = { job, ...(execution !== undefined && { execution }), allow, rate };
+    const key = keyOf(policy);
+    if (this.#byKey.has(key)) throw new ApiError('conflict', `${key} has a gateway already`);
+    const opening = this.#make(policy, { existing, owner, created });
+    this.#byKey.set(key, { wanted: fingerprint(policy), opening });
+    try {
+      return await opening;
+    } catch (error) {
+      this.#byKey.delete(key);
+      throw error;
+    }
+  }
+
+  /** Closes a gateway at once, or after its connections have had `drainMs` to finish. */
+  async close(
+    id: string,
+    { drainMs = 0, reason }: { drainMs?: number; reason?: string } = {},
+  ): Promise<ServedGateway> {
+    const served = this.get(id);
+    served.state = 'draining';
+    const { gateway } = served;
+    try {
+      await (drainMs > 0 ? gateway.drain(drainMs) : gateway.close());
+    } catch (error) {
+      // Its proxy is closed. The network goes later.
+      this.#options.logger.error(
+        { ...served.ids, err: error },
+        'the network of a closed gateway stays for now',
+      );
+      this.#left.set(gateway.network.id, gateway.network);
+    }
+    served.state = 'closed';
+    if (this.#forget(served)) this.#tell(served, 'closed', reason);
+    return served;
+  }
+
+  /** A network is gone that nobody was to remove, or the lock-down is lost. */
+  fail(served: ServedGateway, reason: string): void {
+    if (served.state !== 'open') return;
+    served.state = 'failed';
+    served.reason = reason;
+    this.#options.logger.error({ ...served.ids, gateway: served.id, reason }, 'a gateway failed');
+    this.#tell(served, 'failed', reason);
+  }
+
+  /** Takes no more. */
+  stopTaking(): void {
+    this.#closing = true;
+  }
+
+  /** Leaves all to the next serve, connections drained for at most `ms`; those that failed are removed. */
+  async leave(ms: number): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#timer);
+    await Promise.allSettled([...this.#byKey.values()].map(({ opening }) => opening));
+    await Promise.all(
+      this.list().map((served) =>
+        served.state === 'failed'
+          ? this.close(served.id)
+          : served.gateway
+              .leave(ms)
+              .catch((error) =>
+                this.#options.logger.error({ ...served.ids, err: error }, 'a gateway did not end well'),
+              ),
+      ),
+    );
+    await this.#removeLeft();
+  }
+
+  async #open(policy: JobPolicy): Promise<ServedGateway> {
+    // Admission may have taken its time.
+    if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
+    return this.#make(policy, { owner: this.#options.owner, created: new Date() });
+  }
+
+  async #make(
+    policy: JobPolicy,
+    { existing, owner, created }: { existing?: OwnedNetwork; owner: Owner; created: Date },
+  ): Promise<ServedGateway> {
+    const { link, operator, hub, logger, openGateway } = this.#options;
+    let gateway: Gateway | undefined;
+    const { job, execution } = policy;
+    const onEvent = (event: ProxyEvent) => {
+      if (gateway) hub.publish({ ...event, gateway: gateway.id });
+    };
+    gateway = await openGateway({
+      engine: link.engine,
+      owner,
+      policy: { job: policy, operator },
+      logger: logWithIds(logger, { job, execution }),
+      onEvent,
+      ...(existing && { existing }),
+    });
+    const served = new ServedGateway(gateway, policy, created, existing !== undefined);
+    this.#byId.set(served.id, served);
+    void gateway.failed.then((error) => this.fail(served, error.message));
+    this.#tell(served, existing ? 'reopened' : 'opened');
+    return served;
+  }
+
+  #forget(served: ServedGateway): boolean {
+    if (!this.#byId.delete(served.id)) return false;
+    this.#byKey.delete(keyOf(served.policy));
+    this.#options.onClosed?.(served);
+    return true;
+  }
+
+  #tell(served: ServedGateway, change: GatewayEvent['change'], reason?: string): void {
+    const about = { ...served.ids, gateway: served.id, ...(reason !== undefined && { reason }) };
+    if (change !== 'failed')
+      this.#options.logger.info({ event: 'gateway', change, ...about }, `gateway ${change}`);
+    this.#options.hub.publish({ type: 'gateway', time: Date.now(), change, ...about });
+  }
+
+  async #tick(): Promise<void> {
+    const { unusedAfterMs } = this.#options;
+    for (const served of this.list()) {
+      const { unusedSince, state } = served;
+      if (state === 'draining' || unusedSince === undefined) continue;
+      if (performance.now() - unusedSince < unusedAfterMs) continue;
+      await this.close(served.id, { reason: `no container for ${unusedAfterMs / 1000} s` }).catch(() => {});
+    }
+    await this.#removeLeft();
+  }
+
+  async #removeLeft(): Promise<void> {
+    for (const network of [...this.#left.values()]) {
+      try {
+        await removeNetwork(this.#options.link.engine.docker, network);
+        this.#left.delete(network.id);
+      } catch {
+        // once more at the next tick, or by the next serve
+      }
+    }
+  }
+}
+
+function keyOf({ job, execution }: JobPolicy): string {
+  return execution === undefined ? `job ${job}` : `execution ${execution}`;
+}
+
+function fingerprint({ job, execution, allow, rate }: JobPolicy): string {
+  return JSON.stringify([job, execution, [...new Set(allow)].sort(), rate]);
+}

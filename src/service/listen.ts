@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { connect, isIP, type Server } from 'node:net';
+import { dirname, isAbsolute } from 'node:path';
+import { withHostLock } from '../../docker/host-lock.js';
+import { registerListener } from '../../proxy/listeners.js';
+import { UsageError } from '../errors.js';
+import { isLoopback } from './auth.js';
+
+export type ListenAddress =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+/** Reads `--listen`. @throws UsageError, also for an address that others reach where there is no token. */
+export function parseListen(text: string, { hasToken }: { hasToken: boolean }): ListenAddress {
+  if (text.startsWith('unix:')) {
+    const path = text.slice('unix:'.length);
+    if (isAbsolute(path) && Buffer.byteLength(path) < 108) return { kind: 'unix', path };
+    throw new UsageError(
+      `--listen ${text}: write an absolute path of less than 108 bytes: unix:/run/jobgate/jobgate.sock`,
+    );
+  }
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  if (!match || isIP(host) === 0 || port > 65_535) {
+    throw new UsageError(`--listen ${text}: write unix:/PATH, or an IP address and a port: 127.0.0.1:13129`);
+  }
+  if (!hasToken && !isLoopback(host)) {
+    throw new UsageError(
+      `--listen ${text} is not loopback: name a file with a token that callers must show: --token-file`,
+    );
+  }
+  return { kind: 'tcp', host, port };
+}
+
+export function formatListen(address: ListenAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+}
+
+/**
+ * Begins to listen, and gives where. A unix socket is its owner's only (0600) from the first moment; that of a serve
+ * that died is replaced.
+ *
+ * @throws UsageError where another program listens there.
+ */
+export async function listen(server: Server, address: ListenAddress): Promise<ListenAddress> {
+  if (address.kind === 'unix') {
+    const name = createHash('sha256').update(address.path).digest('hex').slice(0, 16);
+    await withHostLock(`listen-${name}`, () => listenUnix(server, address.path));
+    return address;
+  }
+  await bind(server, address, () => server.listen({ ...address, exclusive: true }));
+  const { port } = server.address() as { port: number };
+  // Never a target of a job, whatever the operator excepts.
+  server.once('close', registerListener(address.host, port));
+  return { ...address, port };
+}
+
+async function listenUnix(server: Server, path: string): Promise<void> {
+  await clearStale(path);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new UsageError(`--listen unix:${path}: ${(error as Error).message}`);
+  }
+  await bind(server, { kind: 'unix', path }, () => {
+    const before = process.umask(0o177);
+    try {
+      server.listen({ path });
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+async function clearStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) throw new UsageError(`--listen unix:${path}: there is a file that is no socket`);
+  const alive = await new Promise<boolean>((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    );
+  });
+  if (alive)
+    throw new UsageError(`--listen unix:${path}: another program listens there; is a serve running already?`);
+  rmSync(path, { force: true });
+}
+
+function bind(server: Server, address: ListenAddress, start: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) => {
+      const why: Record<string, string> = {
+        EADDRINUSE: 'another program listens there; choose another port',
+        EADDRNOTAVAIL: 'not an address of this machine',
+        EACCES: 'no permission',
+      };
+      reject(new UsageError(`--listen ${formatListen(address)}: ${why[error.code ?? ''] ?? error.message}`));
+    };
+    server.once('error', fail);
+    server.once('listening', () => {
+      server.off('error', fail);
+      resolve();
+    });
+    start();
+  });
+}

@@ -1,0 +1,163 @@
+import { EngineError, engineMessage, engineStatus } from '../../docker/errors.js';
+import type { Log } from '../../docker/log.js';
+import { contractBreaches } from './contract.js';
+import type { EngineLink, NetworkEvent } from './engine-link.js';
+import type { EventHub, GatewayEvent } from './event-hub.js';
+import type { Gateways } from './gateways.js';
+import type { AttachedContainer, ServedGateway } from './served-gateway.js';
+
+export interface NetworkWatchOptions {
+  readonly link: EngineLink;
+  readonly gateways: Gateways;
+  readonly hub: EventHub;
+  readonly logger: Log;
+  /** What becomes of a container that breaks the contract. */
+  readonly broken: 'disconnect' | 'report';
+  /** Sockets that no job may have. */
+  readonly sockets: readonly string[];
+}
+
+/** Events may be lost where the engine is in a hurry: all is looked at again now and then. */
+const LOOK_MS = 30_000;
+
+/** Looks at what is connected to the networks of the gateways: narrows their clients to it, cuts off what breaks the contract. */
+export class NetworkWatch {
+  readonly #options: NetworkWatchOptions;
+  readonly #timer: NodeJS.Timeout;
+  /** One look per gateway at a time; asked for meanwhile: one more. */
+  readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>();
+
+  constructor(options: NetworkWatchOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.lookAtAll(), LOOK_MS).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  onEvent({ network }: NetworkEvent): void {
+    const served = this.#options.gateways.byNetwork(network);
+    if (served) void this.look(served);
+  }
+
+  async lookAtAll(): Promise<void> {
+    if (this.#options.link.problem) return;
+    await Promise.all(this.#options.gateways.list().map((served) => this.look(served)));
+  }
+
+  /** Settles once all that was connected when it was called has been looked at. */
+  look(served: ServedGateway): Promise<void> {
+    const running = this.#looking.get(served.id);
+    if (running) {
+      running.again = true;
+      return running.done;
+    }
+    const state = { again: false, done: Promise.resolve() };
+    state.done = (async () => {
+      do {
+        state.again = false;
+        await this.#look(served).catch((error) => {
+          this.#options.logger.warn(
+            { ...served.ids, gateway: served.id, problem: engineMessage(error) },
+            'what is connected to a gateway cannot be seen now',
+          );
+        });
+      } while (state.again);
+      this.#looking.delete(served.id);
+    })();
+    this.#looking.set(served.id, state);
+    return state.done;
+  }
+
+  async #look(served: ServedGateway): Promise<void> {
+    const { link, gateways } = this.#options;
+    const { docker } = link.engine;
+    const { id, name } = served.gateway.network;
+    let ids: string[];
+    try {
+      const info = await docker.getNetwork(id).inspect();
+      // Who was there first is the job.
+      ids = Object.keys(info.Containers ?? {}).sort(
+        (a, b) => Number(served.containers.has(b)) - Number(served.containers.has(a)),
+      );
+    } catch (error) {
+      if (engineStatus(error) !== 404) throw error;
+      gateways.fail(served, `its network ${name} was removed`);
+      return;
+    }
+    const found: AttachedContainer[] = [];
+    for (const container of ids) {
+      const attached = await this.#judge(served, container, found);
+      if (attached) found.push(attached);
+    }
+    const before = new Map(served.containers);
+    served.setContainers(found);
+    for (const container of found) {
+      if (!before.has(container.id)) this.#tell(served, 'connected', container);
+    }
+    for (const container of before.values()) {
+      if (!found.some((one) => one.id === container.id)) this.#tell(served, 'disconnected', container);
+    }
+  }
+
+  async #judge(
+    served: ServedGateway,
+    id: string,
+    others: readonly AttachedContainer[],
+  ): Promise<AttachedContainer | undefined> {
+    const { link, sockets, broken } = this.#options;
+    const { docker } = link.engine;
+    const { network } = served.gateway;
+    const info = await docker
+      .getContainer(id)
+      .inspect()
+      .catch((error: unknown) => {
+        if (engineStatus(error) === 404) return undefined; // gone again
+        throw new EngineError(engineMessage(error));
+      });
+    if (!info) return undefined;
+    const breaches = contractBreaches(info, { network: network.name, sockets });
+    const first = others.find((one) => one.enforced);
+    if (first) breaches.push(`the network is for one container, and ${first.name} is on it`);
+    const container: AttachedContainer = {
+      id,
+      name: info.Name.replace(/^\//, ''),
+      address: info.NetworkSettings.Networks[network.name]?.IPAddress ?? '',
+      enforced: breaches.length === 0,
+      breaches,
+    };
+    if (container.enforced) return container;
+    if (broken === 'report') {
+      if (!served.containers.has(id)) this.#tell(served, 'contract-broken', container);
+      return container;
+    }
+    await docker
+      .getNetwork(network.id)
+      .disconnect({ Container: id, Force: true })
+      .catch((error: unknown) => {
+        if (engineStatus(error) === 404) return;
+        throw error;
+      });
+    this.#tell(served, 'contract-broken', container);
+    return undefined;
+  }
+
+  #tell(served: ServedGateway, change: GatewayEvent['change'], container: AttachedContainer): void {
+    const { hub, logger, broken } = this.#options;
+    const reason = container.breaches.join('; ');
+    const about = {
+      ...served.ids,
+      gateway: served.id,
+      container: container.name,
+      ...(reason !== '' && { reason }),
+    };
+    if (change === 'contract-broken') {
+      const what = broken === 'disconnect' ? 'disconnected' : 'not enforced';
+      logger.warn({ event: 'gateway', change, ...about }, `a container breaks the contract: ${what}`);
+    } else {
+      logger.info({ event: 'gateway', change, ...about }, `container ${change}`);
+    }
+    hub.publish({ type: 'gateway', time: Date.now(), change, ...about });
+  }
+}

@@ -1,0 +1,84 @@
+import { parseDuration } from '../../duration.js';
+import { ApiError } from '../api-error.js';
+import { gatewayPolicy } from '../gateway-request.js';
+import { type Route, route } from '../route.js';
+import { drainQuery, gateway, gatewayBody, gatewayList, idParams } from '../schemas.js';
+import type { Service } from '../service.js';
+
+const MAX_DRAIN_MS = 600_000;
+
+export function gatewayRoutes(service: Service): Route[] {
+  const { gateways } = service;
+  return [
+    route({
+      method: 'POST',
+      path: '/v1/gateways',
+      summary: 'Opens the gateway of an execution, else of a job; asked again, gives the same',
+      access: 'node',
+      body: gatewayBody,
+      answers: {
+        200: { description: 'it was open already', schema: gateway },
+        201: { description: 'it is open', schema: gateway },
+      },
+      handle: async ({ body }, reply) => {
+        const { policy, job } = gatewayPolicy(body, service.config);
+        const opened = await gateways.open(policy, () => service.admit(job).then(() => {}));
+        reply.code(opened.created ? 201 : 200);
+        return opened.gateway.view();
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/gateways',
+      summary: 'All gateways, with live figures',
+      access: 'node',
+      answers: { 200: { description: 'the gateways', schema: gatewayList } },
+      handle: async () => ({ gateways: gateways.list().map((one) => one.view()) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/gateways/{id}',
+      summary: 'A gateway, with live figures',
+      access: 'node',
+      params: idParams,
+      answers: { 200: { description: 'the gateway', schema: gateway } },
+      handle: async ({ params }) => gateways.get(params.id).view(),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/gateways/{id}/docker',
+      summary: 'What the container needs, as options of docker run, one a line',
+      access: 'node',
+      params: idParams,
+      answers: { 200: { description: 'the options', content: 'text/plain; charset=utf-8' } },
+      handle: async ({ params }, reply) => {
+        reply.type('text/plain; charset=utf-8');
+        return `${gateways.get(params.id).view().docker.join('\n')}\n`;
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v1/gateways/{id}',
+      summary: 'Closes a gateway, its connections drained for a while if so asked; answers its last state',
+      access: 'node',
+      params: idParams,
+      query: drainQuery,
+      answers: { 200: { description: 'it is closed', schema: gateway } },
+      handle: async ({ params, query }) => {
+        const served = gateways.get(params.id);
+        const closed = await gateways.close(served.id, {
+          drainMs: drainTime(query.drain),
+          reason: 'asked to',
+        });
+        return closed.view();
+      },
+    }),
+  ];
+}
+
+function drainTime(text: string | undefined): number {
+  if (text === undefined) return 0;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms <= MAX_DRAIN_MS) return ms;
+  throw ApiError.invalid([{ path: '?drain', problem: 'must be a time of at most 10m, as 500ms or 10s' }]);
+}

@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { ID_PATTERN } from '../../admission/job.js';
+
+const id = z
+  .string({ error: 'must be text' })
+  .regex(ID_PATTERN, { error: 'has 1 to 128 letters, digits, dots, underscores and hyphens' });
+
+/** A job spec in any shape of the reference; judged by its own parser, which names all problems. */
+export const jobBody = z
+  .record(z.string(), z.unknown(), { error: 'must be a JSON object: a job, or {"Job": a job}' })
+  .meta({ description: 'a job spec as Bacalhau\'s (1.5 and later, or before 1.4), bare or as {"Job": …}' });
+
+export const networkSpec = z
+  .looseObject(
+    {
+      Type: z
+        .string({ error: 'must be text: HTTP' })
+        .optional()
+        .meta({ description: 'HTTP; may be left out' }),
+      Domains: z.array(z.string({ error: 'must be text' }), { error: 'must be a list of domains' }),
+    },
+    { error: 'must be an object: {"Type": "HTTP", "Domains": […]}' },
+  )
+  .meta({ description: "what the job may reach, as in its job spec's Network" });
+
+export const gatewayBody = z.strictObject(
+  {
+    jobId: id,
+    executionId: id.optional(),
+    network: networkSpec.optional(),
+    job: jobBody
+      .optional()
+      .meta({ description: 'the whole job instead of its network, for nodes whose rules ask for more' }),
+    rate: z
+      .string({ error: 'must be text: 10mbit' })
+      .optional()
+      .meta({
+        description: "bit/s in each direction, as 5mbit; at most the node's own, which is the default",
+      }),
+  },
+  { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : 'must be a JSON object') },
+);
+
+export const idParams = z.object({ id: z.string() });
+
+export const drainQuery = z.object({
+  drain: z.string().optional().meta({ description: 'time for open connections to finish, as 10s' }),
+});
+
+export const eventsQuery = z.object({
+  gateway: z.string().optional().meta({ description: 'of this gateway only' }),
+  types: z
+    .string()
+    .optional()
+    .meta({ description: 'decision,closed,gateway,job,admission; all where absent' }),
+  figures: z.string().optional().meta({ description: '1: figures of all gateways once a second as well' }),
+});
+
+export const logsQuery = z.object({
+  follow: z.string().optional().meta({ description: '1: until the job ends' }),
+  stream: z.string().optional().meta({ description: 'stdout or stderr; both where absent' }),
+});
+
+export const verdict = z.object({ shouldBid: z.boolean(), reason: z.string() });
+
+export const apiError = z.object({
+  error: z.string(),
+  message: z.string(),
+  problems: z.array(z.object({ path: z.string(), problem: z.string() })).optional(),
+});
+
+export const figures = z.object({
+  up: z.number().meta({ description: 'bytes from the job' }),
+  down: z.number().meta({ description: 'bytes to the job' }),
+  connections: z.number(),
+  tunnels: z.number(),
+  requests: z.number(),
+  allowed: z.number(),
+  denied: z.number(),
+  throttledMs: z.object({ up: z.number(), down: z.number() }),
+  hosts: z.array(
+    z.looseObject({
+      host: z.string(),
+      port: z.number(),
+      allowed: z.number(),
+      denied: z.record(z.string(), z.number()),
+    }),
+  ),
+});
+
+export const gateway = z.object({
+  id: z.string(),
+  jobId: z.string(),
+  executionId: z.string().optional(),
+  state: z.enum(['open', 'draining', 'failed', 'closed']),
+  reason: z.string().optional(),
+  created: z.string(),
+  reopened: z.boolean().meta({ description: 'opened again after the serve that made it had gone' }),
+  domains: z.array(z.string()),
+  rate: z.number().nullable().meta({ description: 'bit/s in each direction; null is unlimited' }),
+  network: z.object({ name: z.string(), id: z.string(), subnet: z.string() }),
+  proxy: z.object({ url: z.string() }),
+  env: z.record(z.string(), z.string()).meta({ description: 'variables that the container must have' }),
+  dns: z.array(z.string()),
+  create: z
+    .looseObject({ HostConfig: z.looseObject({}) })
+    .meta({ description: "to be merged into the body of the engine's POST /containers/create" }),
+  docker: z.array(z.string()).meta({ description: 'the same, and env, as options of docker run' }),
+  containers: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      address: z.string(),
+      enforced: z.boolean(),
+      breaches: z.array(z.string()),
+    }),
+  ),
+  figures,
+});
+
+export const gatewayList = z.object({ gateways: z.array(gateway) });
+
+export const jobView = z.object({
+  id: z.string(),
+  executionId: z.string().optional(),
+  state: z.enum(['starting', 'running', 'stopping', 'ended', 'failed']),
+  created: z.string(),
+  ended: z.string().optional(),
+  image: z.string(),
+  network: z.looseObject({ type: z.string(), domains: z.array(z.string()) }),
+  ignored: z.array(z.string()).meta({ description: 'fields of the spec that a run has no use for' }),
+  reason: z.string().optional().meta({ description: 'why it failed' }),
+  result: z
+    .object({
+      ended: z.enum(['exited', 'timeout', 'stopped']),
+      exitCode: z.number().nullable(),
+      denials: z.array(
+        z.object({
+          host: z.string(),
+          port: z.number(),
+          reason: z.string(),
+          count: z.number(),
+          remedy: z.string(),
+        }),
+      ),
+    })
+    .optional(),
+});
+
+export const jobList = z.object({ jobs: z.array(jobView) });
+
+export const health = z.object({ status: z.literal('ok') });
+export const readiness = z.object({ ready: z.boolean(), reason: z.string().optional() });

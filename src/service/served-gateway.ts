@@ -1,0 +1,86 @@
+import { clientEnv } from '../../docker/client-env.js';
+import { isolatedOptions } from '../../docker/container.js';
+import type { Gateway } from '../../docker/gateway.js';
+import type { JobPolicy } from '../../proxy/policy.js';
+import { dockerOptions } from './docker-options.js';
+
+/** A container on a gateway's network. */
+export interface AttachedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  /** False: it breaks the contract, and may get round its gateway. */
+  readonly enforced: boolean;
+  /** What breaks it. */
+  readonly breaches: readonly string[];
+}
+
+/** `failed`: the lock-down or the network is lost; its proxy is closed and its containers are cut off. */
+export type GatewayState = 'open' | 'draining' | 'failed' | 'closed';
+
+/** A gateway as the API has it: what was asked for, what came of it, and what is connected to it. */
+export class ServedGateway {
+  state: GatewayState = 'open';
+  /** Why it is `failed`. */
+  reason: string | undefined;
+  readonly containers = new Map<string, AttachedContainer>();
+  /** Since when it has had no container, ms of `performance.now()`. */
+  unusedSince: number | undefined = performance.now();
+
+  constructor(
+    readonly gateway: Gateway,
+    readonly policy: JobPolicy,
+    readonly created: Date,
+    /** Opened again after its serve had gone. */
+    readonly reopened: boolean,
+  ) {}
+
+  get id(): string {
+    return this.gateway.id;
+  }
+
+  get ids(): { readonly job: string; readonly execution?: string } {
+    const { job, execution } = this.policy;
+    return { job, ...(execution !== undefined && { execution }) };
+  }
+
+  /** Notes who is connected, and narrows the proxy's clients to the container that keeps the contract. */
+  setContainers(containers: readonly AttachedContainer[]): void {
+    this.containers.clear();
+    for (const container of containers) this.containers.set(container.id, container);
+    if (containers.length > 0) this.unusedSince = undefined;
+    else this.unusedSince ??= performance.now();
+    if (this.state !== 'open') return;
+    const [client] = containers.filter(({ address }) => address !== '');
+    this.gateway.setContainer(client?.address);
+  }
+
+  view() {
+    const { gateway, policy } = this;
+    const { network, proxy } = gateway;
+    const create = isolatedOptions(network.name);
+    const { env } = clientEnv(proxy.url);
+    const { job, execution, allow, rate } = policy;
+    return {
+      id: this.id,
+      jobId: job,
+      ...(execution !== undefined && { executionId: execution }),
+      state: this.state,
+      ...(this.reason !== undefined && { reason: this.reason }),
+      created: this.created.toISOString(),
+      reopened: this.reopened,
+      domains: [...allow],
+      rate,
+      network: { name: network.name, id: network.id, subnet: network.subnet },
+      proxy: { url: proxy.url },
+      env,
+      dns: create.HostConfig.Dns ?? [],
+      create,
+      docker: dockerOptions(create, env),
+      containers: [...this.containers.values()],
+      figures: gateway.figures(),
+    };
+  }
+}
+
+export type GatewayView = ReturnType<ServedGateway['view']>;

@@ -1,0 +1,150 @@
+import { realpathSync } from 'node:fs';
+import { type Admission, createAdmission } from '../../admission/admission.js';
+import type { Job } from '../../admission/job.js';
+import type { Verdict } from '../../admission/rule.js';
+import { findEngine } from '../../docker/engine.js';
+import { GatewayError } from '../../docker/errors.js';
+import type { OpenGateway } from '../../docker/gateway.js';
+import type { Log } from '../../docker/log.js';
+import { Owner } from '../../docker/owner.js';
+import type { Config } from '../config/load.js';
+import { AdmissionRefused } from '../errors.js';
+import { type AdmittedJob, admit } from '../job/admit.js';
+import { EngineLink } from './engine-link.js';
+import { EventHub } from './event-hub.js';
+import { Gateways } from './gateways.js';
+import { Metrics } from './metrics.js';
+import { NetworkWatch } from './network-watch.js';
+import { recover } from './recovery.js';
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly openGateway: OpenGateway;
+  readonly logger: Log;
+  /** Where the API listens, if that is a unix socket: no job may have it. */
+  readonly socket?: string;
+}
+
+/** All that `jobgate serve` does, without its HTTP: gateways, their watch, admission, events, metrics. */
+export class Service {
+  readonly config: Config;
+  readonly hub = new EventHub();
+  readonly gateways: Gateways;
+  readonly metrics: Metrics;
+  readonly #admission: Admission;
+  readonly #link: EngineLink;
+  readonly #watch: NetworkWatch;
+  readonly #owners: Owner[];
+  readonly #logger: Log;
+  #ending = false;
+
+  /** @throws AdmissionConfigError, GatewayError. */
+  static async open(options: ServiceOptions): Promise<Service> {
+    return new Service(options, await Owner.open('serve'));
+  }
+
+  private constructor({ config, openGateway, logger, socket }: ServiceOptions, owner: Owner) {
+    this.config = config;
+    this.#logger = logger;
+    this.#owners = [owner];
+    const { unusedAfterMs, brokenContract } = config.service;
+    this.#admission = createAdmission(config.admission, {
+      logger,
+      onProbe: (rule, ms) => this.metrics.probed(rule, ms),
+    });
+    this.#link = new EngineLink({
+      logger,
+      onUp: async (engine) => {
+        const taken = await recover({ engine, gateways: this.gateways, logger, unusedAfterMs });
+        this.#owners.push(...taken);
+        void this.#watch.lookAtAll();
+      },
+      onNetworkEvent: (event) => this.#watch.onEvent(event),
+    });
+    this.gateways = new Gateways({
+      link: this.#link,
+      owner,
+      operator: config.operator,
+      openGateway,
+      hub: this.hub,
+      logger,
+      unusedAfterMs,
+      onClosed: (gateway) => this.metrics.closed(gateway),
+    });
+    this.#watch = new NetworkWatch({
+      link: this.#link,
+      gateways: this.gateways,
+      hub: this.hub,
+      logger,
+      broken: brokenContract,
+      sockets: [...engineSockets(), ...(socket === undefined ? [] : [socket])],
+    });
+    this.metrics = new Metrics({ gateways: this.gateways, hub: this.hub });
+  }
+
+  /** Settles once the engine was asked, and what a dead serve left is taken over; the engine may be away. */
+  async start(): Promise<void> {
+    await this.#link.start();
+  }
+
+  /** Why no gateway can be opened now; undefined where one can. */
+  notReady(): string | undefined {
+    return this.#ending ? 'this serve is ending' : this.#link.problem;
+  }
+
+  /** Asks the node's admission. */
+  async decide(job: Job): Promise<Verdict> {
+    const verdict = await this.#admission.decide(job);
+    this.#decided(job, verdict);
+    return verdict;
+  }
+
+  /** Asks the node's admission. @throws AdmissionRefused with the reason. */
+  async admit(job: Job & { readonly id: string }): Promise<AdmittedJob> {
+    try {
+      const admitted = await admit(job, this.#admission);
+      this.#decided(job, { shouldBid: true, reason: '' });
+      return admitted;
+    } catch (error) {
+      if (error instanceof AdmissionRefused) this.#decided(job, { shouldBid: false, reason: error.message });
+      throw error;
+    }
+  }
+
+  /** Takes no more; lets what is under way finish for a while; leaves the gateways to the next serve. */
+  async stop(ms: number): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.gateways.stopTaking();
+    this.#watch.close();
+    await this.gateways.leave(ms);
+    await this.#link.close();
+    await this.#admission.close();
+    this.metrics.close();
+    await Promise.all(this.#owners.map((owner) => owner.close()));
+  }
+
+  #decided(job: Job, { shouldBid, reason }: Verdict): void {
+    const about = {
+      ...(job.id !== undefined && { job: job.id }),
+      ...(job.executionId !== undefined && { execution: job.executionId }),
+      shouldBid,
+      reason,
+    };
+    this.#logger.info({ event: 'admission', ...about }, shouldBid ? 'admission: yes' : 'admission: no');
+    this.hub.publish({ type: 'admission', time: Date.now(), ...about });
+  }
+}
+
+function engineSockets(): string[] {
+  const usual = ['/var/run/docker.sock', '/run/docker.sock', '/run/containerd/containerd.sock'];
+  try {
+    const { url } = findEngine();
+    if (!url.startsWith('unix://')) return usual;
+    const path = url.slice('unix://'.length);
+    return [...new Set([...usual, path, realpathSync(path)])];
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    return usual; // it is away
+  }
+}
