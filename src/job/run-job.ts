@@ -87,6 +87,9 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
     if (address) gateway.setContainer(address);
   }
   const ended = await end(container, gateway, { ...options, timeoutMs: options.timeoutMs ?? job.timeoutMs });
+  await container.remove();
+  // It tells its last decisions while it closes.
+  await gateway?.close();
   return { ...ended, denials: summary.rows(), denialText: summary.text() };
 }
 
