@@ -1,5 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+const endToEnd = {
+  globalSetup: ['test/e2e/engine.setup.ts'],
+  // One engine, one firewall: one file at a time.
+  fileParallelism: false,
+  testTimeout: 90_000,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -14,11 +22,23 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/e2e/engine.setup.ts'],
-          // One engine, one firewall: one file at a time.
-          fileParallelism: false,
-          testTimeout: 90_000,
-          hookTimeout: 120_000,
+          exclude: ['test/e2e/container-*.test.ts'],
+          env: { JOBGATE_GATEWAY: 'host' },
+          sequence: { groupOrder: 1 },
+          ...endToEnd,
+        },
+      },
+      {
+        // The same with every gateway in a container; without what tests the lock-down, or has no gateway.
+        test: {
+          name: 'e2e-container',
+          include: ['test/e2e/**/*.test.ts'],
+          exclude: [
+            'test/e2e/{lockdown,lockdown-rules,foreign-rules,gateway,stage,run,pull,library}.test.ts',
+          ],
+          env: { JOBGATE_GATEWAY: 'container' },
+          sequence: { groupOrder: 2 },
+          ...endToEnd,
         },
       },
     ],

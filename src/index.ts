@@ -19,8 +19,8 @@ export type { Problem } from '../admission/problem.js';
 export type { Rule, RuleAnswer, Verdict } from '../admission/rule.js';
 // Where the job is put.
 export { type ClientEnv, clientEnv } from '../docker/client-env.js';
-export { type ContainerGatewayOptions, containerGateways } from '../docker/container-gateway.js';
 export { CommandError, isolatedOptions, type Mount, type Stdio } from '../docker/container.js';
+export { type ContainerGatewayOptions, containerGateways } from '../docker/container-gateway.js';
 export { type Engine, type EngineEndpoint, findEngine, openEngine } from '../docker/engine.js';
 export {
   EngineError,

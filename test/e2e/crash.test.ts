@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { contains } from '../../docker/subnet-pool.js';
 import { type Cli, cli, JOB_IMAGE, runJob, startCli } from '../support/cli.js';
 import { describeE2e } from '../support/e2e.js';
+import { placement } from '../support/placement.js';
 import { type Stage, startStage } from '../support/stage.js';
 
 // Of these tests: others may use the same engine.
@@ -32,11 +34,18 @@ describeE2e('kill -9 of jobgate run', () => {
     return { host: url.hostname, port: Number(url.port) };
   }
 
-  async function containerAt(gateway: string): Promise<Dockerode.Container> {
-    const networks = await docker().listNetworks(ours);
-    const network = networks.find(({ IPAM }) => IPAM?.Config?.[0]?.Gateway === gateway);
+  const subnets = async () =>
+    (await docker().listNetworks(ours)).map(({ Name, IPAM }) => ({
+      Name,
+      subnet: IPAM?.Config?.[0]?.Subnet ?? '',
+    }));
+
+  async function containerAt(proxy: string): Promise<Dockerode.Container> {
+    const network = (await subnets()).find(({ subnet }) => contains(subnet, proxy));
     const all = await docker().listContainers({ all: true });
-    const found = all.find(({ HostConfig }) => HostConfig.NetworkMode === network?.Name);
+    const found = all.find(
+      ({ HostConfig, Image }) => HostConfig.NetworkMode === network?.Name && Image === JOB_IMAGE,
+    );
     return docker().getContainer(found?.Id ?? 'none');
   }
 
@@ -65,8 +74,8 @@ describeE2e('kill -9 of jobgate run', () => {
     expect(await ask(other)).toBe('200');
     expect((await runJob([], 'true')).code).toBe(0); // any next start sweeps
     await expect(orphan.inspect()).rejects.toMatchObject({ statusCode: 404 });
-    const left = (await docker().listNetworks(ours)).map(({ IPAM }) => IPAM?.Config?.[0]?.Gateway);
-    expect(left).toEqual([stays.host]);
+    const left = await subnets();
+    expect(left.map(({ subnet }) => contains(subnet, stays.host))).toEqual([true]);
     expect(await ask(other)).toBe('200');
 
     sibling.child.kill('SIGTERM');
@@ -84,7 +93,9 @@ describeE2e('kill -9 of jobgate run', () => {
     const other = createServer((_request, response) => response.end('stolen')).listen(port, '0.0.0.0');
     await once(other, 'listening');
     try {
-      expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('stolen');
+      // Where the proxy was in a container, its address was never the host's.
+      const at = placement === 'host' ? host : '127.0.0.1';
+      expect(await (await fetch(`http://${at}:${port}/`)).text()).toBe('stolen');
       expect(await ask(orphan)).toBe('000');
     } finally {
       other.closeAllConnections();

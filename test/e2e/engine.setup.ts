@@ -1,7 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildJobImage, ensureEngine, projectRoot, SetupError, type TestEngine } from '../support/engine.js';
+import {
+  buildGatewayImage,
+  buildJobImage,
+  ensureEngine,
+  projectRoot,
+  SetupError,
+  type TestEngine,
+} from '../support/engine.js';
+import { leftOvers } from '../support/left-overs.js';
 
 /** What the end-to-end tests call inside a container; node is always here, the others where the machine has them. */
 const programs = ['node', 'python3', 'wget'];
@@ -47,6 +55,7 @@ function whatIsMissing(): string | undefined {
     engine = ensureEngine();
     buildIfStale();
     buildJobImage(programs);
+    buildGatewayImage();
     return undefined;
   } catch (error) {
     engine?.stop();
@@ -56,6 +65,12 @@ function whatIsMissing(): string | undefined {
 }
 
 export function teardown(): void {
+  // Somebody else's engine may have jobs of somebody else.
+  const left = engine?.started ? leftOvers() : [];
   engine?.stop();
+  if (left.length > 0) {
+    process.exitCode = 1;
+    throw new Error(`left behind by the tests, after jobgate clean:\n  ${left.join('\n  ')}`);
+  }
   if (skipped) sayThatSkipped();
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeE2e } from '../support/e2e.js';
+import { placement } from '../support/placement.js';
 import { curlLine, curlResults, type Stage, startStage } from '../support/stage.js';
 
 describeE2e('an HTTP job', () => {
@@ -161,7 +162,8 @@ describeE2e('an HTTP job', () => {
     expect(proxied?.status).toBe(200);
     for (const [name, result] of Object.entries(direct)) {
       expect(result, name).toMatchObject({ status: 0, rc: 7 });
-      expect(result.seconds, name).toBeLessThan(1);
+      // In front of a bridge without an address, old engines leave a route to nobody: ARP gives up after 3 s.
+      expect(result.seconds, name).toBeLessThan(placement === 'host' ? 1 : 4);
     }
     expect(
       (await stage.net.seen()).filter(({ from, kind }) => kind !== 'request' && from.startsWith('10.213.')),

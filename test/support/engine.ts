@@ -79,3 +79,8 @@ export function buildJobImage(programs: readonly string[] = [], name: string = J
     ...(programs.length > 0 ? ['--with', programs.join(',')] : []),
   ]).trim();
 }
+
+/** Makes the image of jobgate itself, which gateways in containers need, unless it is there and unchanged. */
+export function buildGatewayImage(): string {
+  return script('image.sh', []).trim();
+}

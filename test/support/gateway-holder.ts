@@ -5,17 +5,17 @@
  */
 import { isolatedOptions } from '../../docker/container.js';
 import { openEngine } from '../../docker/engine.js';
-import { hostGateways } from '../../docker/host-gateway.js';
 import { containerName, openOwner } from '../../docker/owner.js';
 import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy.js';
 import { JOB_IMAGE } from './engine.js';
+import { testGateways } from './placement.js';
 
 const [kind, networking] = process.argv.slice(2);
 const engine = await openEngine();
 const owner = await openOwner(kind === 'serve' ? 'serve' : 'run');
 const gateway =
   networking === 'http'
-    ? await hostGateways()({
+    ? await testGateways()({
         engine,
         owner,
         policy: {

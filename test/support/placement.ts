@@ -1,0 +1,14 @@
+import { containerGateways } from '../../docker/container-gateway.js';
+import type { OpenGateway, Placement } from '../../docker/gateway.js';
+import { hostGateways } from '../../docker/host-gateway.js';
+
+/**
+ * Where the gateways of this run of the end-to-end tests are: the suite runs once for each placement, and every command
+ * line that it starts reads the same variable.
+ */
+export const placement: Placement = process.env.JOBGATE_GATEWAY === 'container' ? 'container' : 'host';
+
+/** Gateways at that placement. */
+export function testGateways(): OpenGateway {
+  return placement === 'host' ? hostGateways() : containerGateways();
+}
