@@ -6,6 +6,7 @@ import { fromLabels, type NetworkRecord, VERSION_LABEL } from './labels.js';
 import type { Log } from './log.js';
 import { removeNetwork } from './network.js';
 import { livenessOf, livenessOfId, ownerOfContainerName } from './owner.js';
+import { addressAfter } from './subnet-pool.js';
 
 export interface SweepOptions {
   readonly logger?: Log;
@@ -61,7 +62,8 @@ export async function sweep(docker: Dockerode, options: SweepOptions = {}): Prom
     }
     if (!network) continue;
     // The list is older than the question: what it has was made by somebody who listened before.
-    const liveness = await livenessOf(network.record.owner, here.has(network.bridge));
+    let liveness = await livenessOf(network.record.owner, here.has(network.bridge));
+    if (liveness === 'unknown' && (await isOrphan(docker, network, containers))) liveness = 'dead';
     if (liveness === 'unknown') swept.unknown++;
     if (liveness !== 'dead') continue;
     if (network.record.kind === 'run') dead.push(network);
@@ -125,6 +127,31 @@ export function readNetwork(info: Dockerode.NetworkInspectInfo): OwnedNetwork | 
   if (!subnet || !gateway) return 'it has no subnet';
   const placement = prefix === BRIDGE_PREFIX ? 'host' : 'container';
   return { id: info.Id, name: info.Name, bridge, placement, subnet, gateway, record };
+}
+
+/** Ms after which a gateway's container must run, by the engine's own clock. */
+const OPENING_MS = 120_000;
+
+/**
+ * Whether an owner that can't be asked from here is gone all the same: a gateway's container runs for as long as its
+ * owner does, so a network that has none any more, and is not about to get one, is nobody's.
+ */
+async function isOrphan(
+  docker: Dockerode,
+  network: OwnedNetwork,
+  containers: readonly Dockerode.ContainerInfo[],
+): Promise<boolean> {
+  if (network.placement !== 'container') return false;
+  const address = addressAfter(network.gateway);
+  const runs = containers.some(
+    ({ State, NetworkSettings }) =>
+      State === 'running' && NetworkSettings?.Networks?.[network.name]?.IPAddress === address,
+  );
+  if (runs) return false;
+  const [info, made] = await Promise.all([docker.info(), docker.getNetwork(network.id).inspect()]).catch(
+    () => [undefined, undefined],
+  );
+  return Date.parse(info?.SystemTime) - Date.parse(made?.Created ?? '') > OPENING_MS;
 }
 
 async function isLeftOver(
