@@ -31,6 +31,7 @@ const transfer = 5_000_000;
 
 /** bash: each command prints one line `ID exit status seconds byte/s reason`. */
 export const prelude = `
+  GATEWAY=\${http_proxy#*://}; GATEWAY=\${GATEWAY%:*}
   printf '%s' "$CA_PEM" >/tmp/ca.pem
   web() { # ID, curl's arguments
     local id=$1; shift

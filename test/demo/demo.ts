@@ -89,7 +89,6 @@ async function tryAll(net: Internet, list: readonly Attempt[], network: readonly
     .flatMap(([name, address]) => [443, 80].map((port) => `--resolve ${name}:${port}:${address}`))
     .join(' ');
   const script = [
-    'GATEWAY=${http_proxy#*://}; GATEWAY=${GATEWAY%:*}',
     prelude,
     ...list.map(({ command }, i) => command.replaceAll('ID', `${i}`)),
   ].join('\n');
