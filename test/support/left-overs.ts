@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { interfaceNames } from '../../docker/host-net.js';
 import { projectRoot } from './engine.js';
 
 /**
@@ -21,7 +21,7 @@ export function leftOvers(): string[] {
     ...lines('docker', 'ps', '-a', '--format', '{{.Names}}')
       .filter(ours)
       .map((name) => `container ${name}`),
-    ...readdirSync('/sys/class/net')
+    ...interfaceNames()
       .filter((name) => /^jg|^jm-/.test(name))
       .map((name) => `interface ${name}`),
     ...['iptables-save', 'ip6tables-save'].flatMap((tool) =>
