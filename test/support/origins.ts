@@ -81,7 +81,8 @@ function answer(request: IncomingMessage, response: ServerResponse, name: string
   const number = Number(rest[0] ?? 0);
   switch (verb) {
     case 'bytes':
-      return sendBytes(response, number, number);
+      sendBytes(response, number, number);
+      return;
     case 'half':
       // Promises N bytes, sends half of them and hangs up.
       sendBytes(response, number, number >> 1, () => socket.destroySoon());
@@ -95,7 +96,8 @@ function answer(request: IncomingMessage, response: ServerResponse, name: string
       return;
     }
     case 'headers':
-      return json({ method, url, secure, httpVersion: request.httpVersion, headers, rawHeaders, from });
+      json({ method, url, secure, httpVersion: request.httpVersion, headers, rawHeaders, from });
+      return;
     case 'status':
       response.statusCode = number;
       response.end(`status ${number}\n`);
@@ -107,7 +109,8 @@ function answer(request: IncomingMessage, response: ServerResponse, name: string
       response.writeHead(302, { Location: url.slice(url.indexOf('?') + 1) }).end();
       return;
     case 'files':
-      return sendFile(response, folder, rest.join('/'));
+      sendFile(response, folder, rest.join('/'));
+      return;
     default:
       response.end(`hello from ${headers.host?.replace(/:\d+$/, '') ?? name}\n`);
   }
