@@ -41,6 +41,8 @@ export interface RunJobOptions {
   readonly stop?: AbortSignal;
   /** Aborted to end the job at once. */
   readonly kill?: AbortSignal;
+  /** The job's container runs. */
+  readonly onStarted?: () => void;
   readonly onEvent?: (event: ProxyEvent) => void;
 }
 
@@ -82,6 +84,7 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
   const env = gateway ? proxied(job, gateway, logger) : job.engine.env;
   const create = containerOptions(containerSpec(job, env, options), attachment(job, gateway));
   await using container = await startContainer(engine.docker, create, options.stdio);
+  options.onStarted?.();
   if (gateway) {
     const address = await container.addressOn(gateway.network.name);
     if (address) gateway.setContainer(address);

@@ -1,79 +1,110 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Job } from '../../admission/job.js';
 import { parseJobSpec } from '../../admission/job-spec.js';
+import type { PathSegment } from '../../admission/problem.js';
 import type { JobPolicy } from '../../proxy/policy.js';
 import { parseRate } from '../../proxy/rate/parse.js';
 import type { Config } from '../config/load.js';
-import { ApiError, type RequestProblem } from './api-error.js';
-import type { gatewayBody } from './schemas.js';
+import { ApiError } from './api-error.js';
+import { id, jobBody } from './schemas.js';
 
-export type GatewayRequest = z.infer<typeof gatewayBody>;
+/** The body of a request for a gateway. All that is wrong with it is told at once. */
+export function gatewayBody(config: Config) {
+  const network = z
+    .looseObject(
+      {
+        Type: z
+          .unknown()
+          .optional()
+          .meta({ type: 'string', description: 'HTTP, the only one; may be left out' }),
+        Domains: z
+          .unknown()
+          .optional()
+          .meta({ type: 'array', items: { type: 'string' } }),
+      },
+      { error: 'must be an object: {"Type": "HTTP", "Domains": […]}' },
+    )
+    .superRefine((value, context) => judge(context, specOf('job', value), config, /^Tasks\[0\]\.Network\.?/))
+    .meta({ description: "what the job may reach, as its job spec's Network says it" });
+  const job = jobBody
+    .superRefine((value, context) => judge(context, value, config))
+    .meta({ description: 'the whole job instead of its network, for nodes whose rules ask for more' });
+  const rate = z
+    .string({ error: 'must be text: 10mbit' })
+    .superRefine((text, context) => {
+      const parsed = parseRate(text);
+      if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem });
+    })
+    .meta({ description: "in each direction, as 5mbit; at most the node's own, which is the default" });
+  return z.strictObject({
+    jobId: id,
+    executionId: id.optional(),
+    network: network.optional(),
+    job: job.optional(),
+    rate: rate.optional(),
+  });
+}
+
+export type GatewayRequest = z.infer<ReturnType<typeof gatewayBody>>;
 
 /**
- * What a request for a gateway asks of the proxy, and the job that admission is to be asked about.
+ * What a request asks of the proxy, and the job that admission is to be asked about.
  *
- * @throws ApiError `invalid-request` with all problems; `not-accepted` for a rate above the node's.
+ * @throws ApiError `invalid-request`; `not-accepted` for a rate above the node's.
  */
 export function gatewayPolicy(
   request: GatewayRequest,
   config: Config,
 ): { readonly policy: JobPolicy; readonly job: Job & { readonly id: string } } {
-  const { jobId, executionId } = request;
-  const problems: RequestProblem[] = [];
-  if ((request.network === undefined) === (request.job === undefined)) {
-    problems.push({ path: 'network', problem: 'give either network or job' });
+  const { jobId, executionId, network } = request;
+  const spec = network ? specOf(jobId, network) : request.job;
+  if (spec === undefined || (network && request.job)) {
+    throw ApiError.invalid([{ path: 'network', problem: 'give either network or job' }]);
   }
-  const rate = readRate(request.rate, config, problems);
-  const job = problems.length > 0 ? undefined : readJob(request, config, problems);
-  if (!job || problems.length > 0) throw ApiError.invalid(problems);
-  if (config.rate !== null && (rate === null || rate > config.rate)) {
-    throw new ApiError(
-      'not-accepted',
-      `rate: this node gives a job at most ${config.rate} bit/s in each direction`,
-    );
-  }
-  const ids = { ...(executionId !== undefined && { executionId }) };
+  const job = parseJobSpec(spec, { purpose: 'admission', allowPorts: config.operator.allowPorts });
+  if (!job.ok) throw ApiError.invalid(job.problems);
+  const execution = executionId !== undefined && { execution: executionId };
   return {
-    policy: {
-      job: jobId,
-      ...(executionId !== undefined && { execution: executionId }),
-      allow: job.network.domains,
-      rate,
-    },
-    job: { ...job, id: jobId, ...ids },
+    policy: { job: jobId, ...execution, allow: job.value.network.domains, rate: rateOf(request, config) },
+    job: { ...job.value, id: jobId, ...(executionId !== undefined && { executionId }) },
   };
 }
 
-function readRate(text: string | undefined, config: Config, problems: RequestProblem[]): number | null {
-  if (text === undefined) return config.rate;
-  const parsed = parseRate(text);
-  if (parsed.ok) return parsed.value;
-  problems.push({ path: 'rate', problem: parsed.problem });
-  return config.rate;
+function rateOf({ rate: text }: GatewayRequest, config: Config): number | null {
+  const parsed = text === undefined ? undefined : parseRate(text);
+  const rate = parsed?.ok ? parsed.value : config.rate;
+  if (config.rate === null || (rate !== null && rate <= config.rate)) return rate;
+  throw new ApiError(
+    'not-accepted',
+    `rate: this node gives a job at most ${config.rate} bit/s in each direction`,
+  );
 }
 
-function readJob(request: GatewayRequest, config: Config, problems: RequestProblem[]): Job | undefined {
-  const { allowPorts } = config.operator;
-  const { network } = request;
-  const spec = network
-    ? { ID: request.jobId, Tasks: [{ Name: 'main', Network: { Type: 'HTTP', ...network } }] }
-    : request.job;
-  const parsed = parseJobSpec(spec, { purpose: 'admission', allowPorts });
-  if (!parsed.ok) {
-    for (const { path, problem } of parsed.problems) {
-      const at = network
-        ? path.replace(/^Tasks\[0\]\.Network/, 'network')
-        : ['job', path].filter(Boolean).join('.');
-      problems.push({ path: at, problem });
-    }
-    return undefined;
+function specOf(jobId: string, network: object): object {
+  return { ID: jobId, Tasks: [{ Name: 'main', Network: { Type: 'HTTP', ...network } }] };
+}
+
+/** Adds what is wrong with a job, at its path in the request. */
+function judge(
+  context: { addIssue(issue: { code: 'custom'; message: string; path: PathSegment[] }): void },
+  spec: object,
+  config: Config,
+  prefix = /^/,
+): void {
+  const job = parseJobSpec(spec, { purpose: 'admission', allowPorts: config.operator.allowPorts });
+  const fail = (message: string, path: PathSegment[] = []) =>
+    context.addIssue({ code: 'custom', message, path });
+  if (!job.ok) {
+    for (const { path, problem } of job.problems) fail(problem, segments(path.replace(prefix, '')));
+  } else if (job.value.network.type !== 'HTTP') {
+    const { type } = job.value.network;
+    fail(`a gateway is for HTTP networking, not for ${type}: start the container on that network yourself`);
   }
-  const { type } = parsed.value.network;
-  if (type !== 'HTTP') {
-    problems.push({
-      path: network ? 'network.Type' : 'job',
-      problem: `a gateway is for HTTP networking, not for ${type}: start the container on that network yourself`,
-    });
-  }
-  return parsed.value;
+}
+
+// `Domains[1]` → `['Domains', 1]`
+function segments(path: string): PathSegment[] {
+  return [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([text, index]) =>
+    index === undefined ? text : Number(index),
+  );
 }

@@ -1,3 +1,4 @@
+import type { Engine } from '../../docker/engine.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway.js';
 import type { Log } from '../../docker/log.js';
 import { removeNetwork } from '../../docker/network.js';
@@ -97,13 +98,32 @@ export class Gateways {
     }
   }
 
+  /** Shows the gateway of a job that this serve runs. @returns to be called when it is closed. */
+  track(gateway: Gateway, policy: JobPolicy): () => void {
+    const served = new ServedGateway(gateway, policy, new Date(), false, true);
+    this.#byId.set(served.id, served);
+    this.#tell(served, 'opened');
+    return () => {
+      served.state = 'closed';
+      if (this.#forget(served)) this.#tell(served, 'closed', 'its job has ended');
+    };
+  }
+
+  /** Whether the execution, else the job, has a gateway already. */
+  isTaken(of: JobPolicy): boolean {
+    return this.#byKey.has(keyOf(of));
+  }
+
   /** Opens a gateway again whose serve has gone. */
-  async reopen(existing: OwnedNetwork, owner: Owner): Promise<ServedGateway> {
+  async reopen(
+    existing: OwnedNetwork,
+    { engine, owner }: { engine: Engine; owner: Owner },
+  ): Promise<ServedGateway> {
     const { job, execution, allow, rate, created } = existing.record;
     const policy = { job, ...(execution !== undefined && { execution }), allow, rate };
     const key = keyOf(policy);
-    if (this.#byKey.has(key)) throw new ApiError('conflict', `${key} has a gateway already`);
-    const opening = this.#make(policy, { existing, owner, created });
+    if (this.isTaken(policy)) throw new ApiError('conflict', `${key} has a gateway already`);
+    const opening = this.#make(policy, { engine, existing, owner, created });
     this.#byKey.set(key, { wanted: fingerprint(policy), opening });
     try {
       return await opening;
@@ -119,6 +139,9 @@ export class Gateways {
     { drainMs = 0, reason }: { drainMs?: number; reason?: string } = {},
   ): Promise<ServedGateway> {
     const served = this.get(id);
+    if (served.ofJob) {
+      throw new ApiError('conflict', `gateway ${id} is that of job ${served.policy.job}: delete the job`);
+    }
     served.state = 'draining';
     const { gateway } = served;
     try {
@@ -156,15 +179,17 @@ export class Gateways {
     clearInterval(this.#timer);
     await Promise.allSettled([...this.#byKey.values()].map(({ opening }) => opening));
     await Promise.all(
-      this.list().map((served) =>
-        served.state === 'failed'
-          ? this.close(served.id)
-          : served.gateway
-              .leave(ms)
-              .catch((error) =>
-                this.#options.logger.error({ ...served.ids, err: error }, 'a gateway did not end well'),
-              ),
-      ),
+      this.list()
+        .filter(({ ofJob }) => !ofJob)
+        .map((served) =>
+          served.state === 'failed'
+            ? this.close(served.id)
+            : served.gateway
+                .leave(ms)
+                .catch((error) =>
+                  this.#options.logger.error({ ...served.ids, err: error }, 'a gateway did not end well'),
+                ),
+        ),
     );
     await this.#removeLeft();
   }
@@ -172,21 +197,27 @@ export class Gateways {
   async #open(policy: JobPolicy): Promise<ServedGateway> {
     // Admission may have taken its time.
     if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
-    return this.#make(policy, { owner: this.#options.owner, created: new Date() });
+    const { link, owner } = this.#options;
+    return this.#make(policy, { engine: link.engine, owner, created: new Date() });
   }
 
   async #make(
     policy: JobPolicy,
-    { existing, owner, created }: { existing?: OwnedNetwork; owner: Owner; created: Date },
+    {
+      engine,
+      existing,
+      owner,
+      created,
+    }: { engine: Engine; existing?: OwnedNetwork; owner: Owner; created: Date },
   ): Promise<ServedGateway> {
-    const { link, operator, hub, logger, openGateway } = this.#options;
+    const { operator, hub, logger, openGateway } = this.#options;
     let gateway: Gateway | undefined;
     const { job, execution } = policy;
     const onEvent = (event: ProxyEvent) => {
       if (gateway) hub.publish({ ...event, gateway: gateway.id });
     };
     gateway = await openGateway({
-      engine: link.engine,
+      engine,
       owner,
       policy: { job: policy, operator },
       logger: logWithIds(logger, { job, execution }),
@@ -202,7 +233,7 @@ export class Gateways {
 
   #forget(served: ServedGateway): boolean {
     if (!this.#byId.delete(served.id)) return false;
-    this.#byKey.delete(keyOf(served.policy));
+    if (!served.ofJob) this.#byKey.delete(keyOf(served.policy));
     this.#options.onClosed?.(served);
     return true;
   }
@@ -217,8 +248,8 @@ export class Gateways {
   async #tick(): Promise<void> {
     const { unusedAfterMs } = this.#options;
     for (const served of this.list()) {
-      const { unusedSince, state } = served;
-      if (state === 'draining' || unusedSince === undefined) continue;
+      const { unusedSince, state, ofJob } = served;
+      if (ofJob || state === 'draining' || unusedSince === undefined) continue;
       if (performance.now() - unusedSince < unusedAfterMs) continue;
       await this.close(served.id, { reason: `no container for ${unusedAfterMs / 1000} s` }).catch(() => {});
     }

@@ -35,8 +35,8 @@ export async function recover(options: RecoveryOptions): Promise<Owner[]> {
       const { job, execution } = network.record;
       const about = { job, ...(execution !== undefined && { execution }), network: network.name };
       try {
-        if (hasJob(network, containers, options.unusedAfterMs)) {
-          await gateways.reopen(network, owner);
+        if (hasJob(network, containers, options.unusedAfterMs) && !gateways.isTaken(network.record)) {
+          await gateways.reopen(network, { engine, owner });
         } else {
           await removeNetwork(engine.docker, network);
           logger.info(about, 'removed a network that has no job any more');

@@ -86,7 +86,7 @@ function read(
       for (const key of issue.keys)
         problems.push({ path: prefix + formatPath([...at, key]), problem: 'unknown field' });
     } else {
-      const missing = at.length > 0 && valueAt(value, at) === undefined;
+      const missing = issue.code === 'invalid_type' && at.length > 0 && valueAt(value, at) === undefined;
       problems.push({ path: prefix + formatPath(at), problem: missing ? 'missing' : issue.message });
     }
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../../admission/job.js';
 
-const id = z
+export const id = z
   .string({ error: 'must be text' })
   .regex(ID_PATTERN, { error: 'has 1 to 128 letters, digits, dots, underscores and hyphens' });
 
@@ -9,37 +9,6 @@ const id = z
 export const jobBody = z
   .record(z.string(), z.unknown(), { error: 'must be a JSON object: a job, or {"Job": a job}' })
   .meta({ description: 'a job spec as Bacalhau\'s (1.5 and later, or before 1.4), bare or as {"Job": …}' });
-
-export const networkSpec = z
-  .looseObject(
-    {
-      Type: z
-        .string({ error: 'must be text: HTTP' })
-        .optional()
-        .meta({ description: 'HTTP; may be left out' }),
-      Domains: z.array(z.string({ error: 'must be text' }), { error: 'must be a list of domains' }),
-    },
-    { error: 'must be an object: {"Type": "HTTP", "Domains": […]}' },
-  )
-  .meta({ description: "what the job may reach, as in its job spec's Network" });
-
-export const gatewayBody = z.strictObject(
-  {
-    jobId: id,
-    executionId: id.optional(),
-    network: networkSpec.optional(),
-    job: jobBody
-      .optional()
-      .meta({ description: 'the whole job instead of its network, for nodes whose rules ask for more' }),
-    rate: z
-      .string({ error: 'must be text: 10mbit' })
-      .optional()
-      .meta({
-        description: "bit/s in each direction, as 5mbit; at most the node's own, which is the default",
-      }),
-  },
-  { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : 'must be a JSON object') },
-);
 
 export const idParams = z.object({ id: z.string() });
 
@@ -96,6 +65,7 @@ export const gateway = z.object({
   reason: z.string().optional(),
   created: z.string(),
   reopened: z.boolean().meta({ description: 'opened again after the serve that made it had gone' }),
+  ofJob: z.boolean().meta({ description: 'of a job of /v1/jobs, and closed with it' }),
   domains: z.array(z.string()),
   rate: z.number().nullable().meta({ description: 'bit/s in each direction; null is unlimited' }),
   network: z.object({ name: z.string(), id: z.string(), subnet: z.string() }),

@@ -33,6 +33,8 @@ export class ServedGateway {
     readonly created: Date,
     /** Opened again after its serve had gone. */
     readonly reopened: boolean,
+    /** Of a job that this serve runs, and closed with it. */
+    readonly ofJob = false,
   ) {}
 
   get id(): string {
@@ -69,6 +71,7 @@ export class ServedGateway {
       ...(this.reason !== undefined && { reason: this.reason }),
       created: this.created.toISOString(),
       reopened: this.reopened,
+      ofJob: this.ofJob,
       domains: [...allow],
       rate,
       network: { name: network.name, id: network.id, subnet: network.subnet },

@@ -13,6 +13,7 @@ import { type AdmittedJob, admit } from '../job/admit.js';
 import { EngineLink } from './engine-link.js';
 import { EventHub } from './event-hub.js';
 import { Gateways } from './gateways.js';
+import { Jobs } from './jobs.js';
 import { Metrics } from './metrics.js';
 import { NetworkWatch } from './network-watch.js';
 import { recover } from './recovery.js';
@@ -30,23 +31,29 @@ export class Service {
   readonly config: Config;
   readonly hub = new EventHub();
   readonly gateways: Gateways;
+  readonly jobs: Jobs;
   readonly metrics: Metrics;
   readonly #admission: Admission;
   readonly #link: EngineLink;
   readonly #watch: NetworkWatch;
   readonly #owners: Owner[];
   readonly #logger: Log;
+  readonly #atEnd = new Set<() => void>();
   #ending = false;
 
   /** @throws AdmissionConfigError, GatewayError. */
   static async open(options: ServiceOptions): Promise<Service> {
-    return new Service(options, await Owner.open('serve'));
+    return new Service(options, await Owner.open('serve'), await Owner.open('run'));
   }
 
-  private constructor({ config, openGateway, logger, socket }: ServiceOptions, owner: Owner) {
+  private constructor(
+    { config, openGateway, logger, socket }: ServiceOptions,
+    owner: Owner,
+    jobsOwner: Owner,
+  ) {
     this.config = config;
     this.#logger = logger;
-    this.#owners = [owner];
+    this.#owners = [owner, jobsOwner];
     const { unusedAfterMs, brokenContract } = config.service;
     this.#admission = createAdmission(config.admission, {
       logger,
@@ -71,6 +78,17 @@ export class Service {
       unusedAfterMs,
       onClosed: (gateway) => this.metrics.closed(gateway),
     });
+    this.jobs = new Jobs({
+      link: this.#link,
+      owner: jobsOwner,
+      operator: config.operator,
+      rate: config.rate,
+      openGateway,
+      gateways: this.gateways,
+      hub: this.hub,
+      logger,
+      admit: (job) => this.admit(job),
+    });
     this.#watch = new NetworkWatch({
       link: this.#link,
       gateways: this.gateways,
@@ -90,6 +108,12 @@ export class Service {
   /** Why no gateway can be opened now; undefined where one can. */
   notReady(): string | undefined {
     return this.#ending ? 'this serve is ending' : this.#link.problem;
+  }
+
+  /** Calls when all has ended. @returns what takes it back. */
+  onEnd(listener: () => void): () => void {
+    this.#atEnd.add(listener);
+    return () => this.#atEnd.delete(listener);
   }
 
   /** Asks the node's admission. */
@@ -116,8 +140,10 @@ export class Service {
     if (this.#ending) return;
     this.#ending = true;
     this.gateways.stopTaking();
+    this.jobs.stopTaking();
     this.#watch.close();
-    await this.gateways.leave(ms);
+    await Promise.all([this.jobs.close(ms), this.gateways.leave(ms)]);
+    for (const end of [...this.#atEnd]) end();
     await this.#link.close();
     await this.#admission.close();
     this.metrics.close();

@@ -2,10 +2,20 @@ import type { Auth } from '../auth.js';
 import type { Route } from '../route.js';
 import type { Service } from '../service.js';
 import { admissionRoutes } from './admission.js';
+import { eventRoutes } from './events.js';
 import { gatewayRoutes } from './gateways.js';
 import { healthRoutes } from './health.js';
+import { jobRoutes } from './jobs.js';
+import { pageRoutes } from './page.js';
 
 /** All routes of the API. */
-export function serviceRoutes(service: Service, _auth: Auth): Route[] {
-  return [...healthRoutes(service), ...admissionRoutes(service), ...gatewayRoutes(service)];
+export function serviceRoutes(service: Service, auth: Auth): Route[] {
+  return [
+    ...healthRoutes(service),
+    ...admissionRoutes(service),
+    ...gatewayRoutes(service),
+    ...jobRoutes(service),
+    ...eventRoutes(service),
+    ...pageRoutes(service, auth),
+  ];
 }

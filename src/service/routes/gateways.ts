@@ -1,8 +1,8 @@
 import { parseDuration } from '../../duration.js';
 import { ApiError } from '../api-error.js';
-import { gatewayPolicy } from '../gateway-request.js';
+import { gatewayBody, gatewayPolicy } from '../gateway-request.js';
 import { type Route, route } from '../route.js';
-import { drainQuery, gateway, gatewayBody, gatewayList, idParams } from '../schemas.js';
+import { drainQuery, gateway, gatewayList, idParams } from '../schemas.js';
 import type { Service } from '../service.js';
 
 const MAX_DRAIN_MS = 600_000;
@@ -15,7 +15,7 @@ export function gatewayRoutes(service: Service): Route[] {
       path: '/v1/gateways',
       summary: 'Opens the gateway of an execution, else of a job; asked again, gives the same',
       access: 'node',
-      body: gatewayBody,
+      body: gatewayBody(service.config),
       answers: {
         200: { description: 'it was open already', schema: gateway },
         201: { description: 'it is open', schema: gateway },

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { ApiError } from '../api-error.js';
+import type { Auth } from '../auth.js';
+import { livePage, loginPage, PAGE_HEADERS } from '../page.js';
+import { type Route, route } from '../route.js';
+import { callerOf } from '../server.js';
+import type { Service } from '../service.js';
+
+const FILES = {
+  '/page.js': 'text/javascript; charset=utf-8',
+  '/page.css': 'text/css; charset=utf-8',
+} as const;
+
+const HTML = 'text/html; charset=utf-8';
+
+/** Wrong tokens by the form, per process and minute. */
+const MAX_WRONG = 20;
+
+/** The live page and its files. On host:port it asks for the token first. */
+export function pageRoutes(service: Service, auth: Auth): Route[] {
+  let wrong = 0;
+  let since = performance.now();
+  const files = Object.entries(FILES).map(([path, type]) => {
+    const content = readFileSync(new URL(`../page${path}`, import.meta.url));
+    return route({
+      method: 'GET',
+      path,
+      summary: 'A file of the page',
+      access: 'open',
+      hidden: true,
+      answers: {},
+      handle: async (_input, reply) => {
+        reply.type(type);
+        return content;
+      },
+    });
+  });
+  return [
+    ...files,
+    route({
+      method: 'GET',
+      path: '/',
+      summary: 'The live page',
+      access: 'open',
+      hidden: true,
+      answers: {},
+      handle: async (_input, reply, request) => {
+        reply.headers(PAGE_HEADERS).type(HTML);
+        return auth.maySee(callerOf(request))
+          ? livePage(service.gateways.list().map((one) => one.view()))
+          : loginPage();
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/session',
+      summary: 'Exchanges the token for a cookie',
+      access: 'open',
+      hidden: true,
+      form: true,
+      body: z.object({ token: z.string() }),
+      answers: {},
+      handle: async ({ body }, reply) => {
+        if (performance.now() - since > 60_000) {
+          wrong = 0;
+          since = performance.now();
+        }
+        if (wrong >= MAX_WRONG)
+          throw new ApiError('too-many-attempts', 'too many wrong tokens: wait a minute');
+        reply.headers(PAGE_HEADERS);
+        try {
+          reply.header('Set-Cookie', auth.openSession(body.token));
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error;
+          wrong++;
+          reply.code(error.status).type(HTML);
+          return loginPage(error.message);
+        }
+        reply.code(303).header('Location', '/');
+        return '';
+      },
+    }),
+  ];
+}
