@@ -76,3 +76,21 @@ function set(path: string, value: string): void {
   }
   throw new LockdownError(`${path} does not stay ${value}: does another program set it?`);
 }
+
+/**
+ * The host's end of a bridge on which it has no IPv4 address: no IPv6 either, nothing that comes in by it is taken (it
+ * has no valid source there), no ARP is answered for the host's other addresses. Jobs cannot send what this would stop:
+ * a second line, where this process can draw it.
+ *
+ * @returns why it cannot.
+ */
+export function closeHostEnd(bridge: string): Error | undefined {
+  try {
+    if (hasIpv6()) set(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, '1');
+    set(`/proc/sys/net/ipv4/conf/${bridge}/rp_filter`, '1');
+    set(`/proc/sys/net/ipv4/conf/${bridge}/arp_ignore`, '8');
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}

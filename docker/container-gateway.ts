@@ -2,7 +2,7 @@ import type Dockerode from 'dockerode';
 import { createEgressProxy } from '../proxy/egress-proxy.js';
 import type { Figures } from '../proxy/figures.js';
 import { logEvent } from '../proxy/log.js';
-import { hardenBridge } from './bridge.js';
+import { closeHostEnd } from './bridge.js';
 import {
   assertImage,
   assertOutside,
@@ -116,7 +116,7 @@ async function openContainerGateway(options: OpenGatewayOptions, shared: Shared)
     const { bridge, cidr, gateway: hostEnd } = network;
     const address = addressAfter(hostEnd);
     if (existing) await removePredecessor(docker, existing.id, address);
-    hardenWhereHere(bridge, logger);
+    closeWhereHere(bridge, logger);
     const start = shared.hostAddresses(options, bridge).then(
       (hostAddresses): LinkStart => ({
         v: LINK_VERSION,
@@ -153,14 +153,11 @@ const withNodeAddresses = (policy: LinkStart['policy'], addresses: readonly stri
   },
 });
 
-/** No IPv6 on the host's side of the bridge either, where this process can see to it: the engine leaves it on. */
-function hardenWhereHere(bridge: string, logger: OpenGatewayOptions['logger']): void {
-  if (!interfaceNames().includes(bridge)) return;
-  try {
-    hardenBridge(bridge, false);
-  } catch (error) {
-    logger?.debug({ bridge, error: String(error) }, 'IPv6 stays on at the end of the bridge on the host');
-  }
+/** Where the engine is here, the host's end of the bridge is closed as well. */
+function closeWhereHere(bridge: string, logger: OpenGatewayOptions['logger']): void {
+  const problem = interfaceNames().includes(bridge) ? closeHostEnd(bridge) : undefined;
+  if (problem)
+    logger?.debug({ bridge, error: problem.message }, "no second line at the host's end of the bridge");
 }
 
 /** The gateway of a `serve` that died has ended with it, or is about to. */
