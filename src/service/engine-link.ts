@@ -8,6 +8,7 @@ import type { Log } from '../../docker/log.js';
 export interface NetworkEvent {
   readonly action: 'connect' | 'disconnect' | 'destroy';
   readonly network: string;
+  readonly container?: string;
 }
 
 export interface EngineLinkOptions {
@@ -111,7 +112,9 @@ export class EngineLink {
   #tell(line: string): void {
     try {
       const { Action: action, Actor: actor } = JSON.parse(line);
-      if (typeof actor?.ID === 'string') this.#options.onNetworkEvent({ action, network: actor.ID });
+      if (typeof actor?.ID !== 'string') return;
+      const { container } = actor.Attributes ?? {};
+      this.#options.onNetworkEvent({ action, network: actor.ID, ...(container && { container }) });
     } catch {
       // an empty line, or half of one where the engine died
     }

@@ -58,10 +58,6 @@ export class Gateways {
     return found;
   }
 
-  byNetwork(network: string): ServedGateway | undefined {
-    return this.list().find(({ gateway }) => gateway.network.id === network);
-  }
-
   /**
    * Opens the gateway of an execution, else of a job; asked again for the same, gives the same. `admit` is called
    * before anything is made, and only for a new one.

@@ -36,9 +36,14 @@ export class NetworkWatch {
     clearInterval(this.#timer);
   }
 
-  onEvent({ network }: NetworkEvent): void {
-    const served = this.#options.gateways.byNetwork(network);
-    if (served) void this.look(served);
+  // A network of somebody else concerns us where one of our containers is connected to it.
+  onEvent({ network, container }: NetworkEvent): void {
+    for (const served of this.#options.gateways.list()) {
+      const isConcerned =
+        served.gateway.network.id === network ||
+        (container !== undefined && served.containers.has(container));
+      if (isConcerned) void this.look(served);
+    }
   }
 
   async lookAtAll(): Promise<void> {
