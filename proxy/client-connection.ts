@@ -38,6 +38,7 @@ export class ClientConnection {
   /** Set once the connection is a tunnel that carries HTTP. */
   tunnel: DialTarget | undefined;
   readonly #options: ClientConnectionOptions;
+  readonly #whenGone = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
   #mark = 0;
   #waited = 0;
@@ -51,6 +52,9 @@ export class ClientConnection {
     ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client } = options);
     this.raw.once('close', () => clearTimeout(this.#timer));
     this.stream.once('end', () => this.#halfClosed());
+    this.stream.once('close', () => {
+      for (const callback of this.#whenGone) callback();
+    });
   }
 
   /** From now on a request head is due, once its first byte is there. */
@@ -83,6 +87,15 @@ export class ClientConnection {
   requestEnded(): void {
     this.inFlight--;
     if (this.inFlight === 0) this.awaitHead();
+  }
+
+  /**
+   * Calls back when the connection is gone, unless told to forget it. Node tells a response that it was closed only
+   * while it is the one whose turn it is: those of pipelined requests behind it would never hear of it.
+   */
+  whenGone(callback: () => void): () => void {
+    this.#whenGone.add(callback);
+    return () => this.#whenGone.delete(callback);
   }
 
   /** Bytes of this connection in each direction since this was last asked; together they are all its bytes. */

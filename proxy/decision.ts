@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { abortable } from './abort.js';
 import type { AddressRule, JudgedAddress } from './addresses.js';
 import { type Allowlist, isConnectPort, isPlainHttpPort } from './allowlist.js';
 import type { Authority } from './authority.js';
@@ -38,13 +39,13 @@ export class Decider {
     const { denied, allowlist, dialler } = this.#with;
     const { host, port } = authority;
     if (denied.match(host, port)) throw new Refusal('operator-denied');
-    if (dialler.ownTargets().some((own) => own.host === host && own.port === port)) {
-      throw new Refusal('proxy-loop');
-    }
+    if (dialler.isUpstream(authority)) throw new Refusal('proxy-loop');
     const listed = allowlist.match(host, port, kind === 'tunnel' ? isConnectPort : isPlainHttpPort);
     if (listed !== 'allowed') throw new Refusal(listed);
-    if (denied.ready() !== undefined) await denied.ready();
+    await abortable(denied.ready(), signal);
+    if (dialler.upstream !== undefined) await this.#upstreamKnown(signal);
     const answer = await this.#addresses(authority, signal);
+    signal.throwIfAborted();
     const target = { authority, addresses: answer.map((address) => this.#judge(address, port)) };
     // A host that came to be denied while it was looked up.
     if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
@@ -107,6 +108,16 @@ export class Decider {
       signal.throwIfAborted();
       if (error instanceof ResolveError) throw new Refusal(error.reason, { cause: error });
       throw error;
+    }
+  }
+
+  /** The upstream's addresses are no target: they must be known before others are judged. */
+  async #upstreamKnown(signal: AbortSignal): Promise<void> {
+    try {
+      await abortable(this.#with.dialler.ready(), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof DialError ? new Refusal(error.reason, { cause: error }) : error;
     }
   }
 

@@ -19,6 +19,8 @@ const MIN_REFRESH_MS = 5_000;
 const MAX_REFRESH_MS = 3_600_000;
 const RETRY_MS = 5_000;
 
+const READY = Promise.resolve();
+
 /** A denied name, and what it resolves to. */
 interface Watched {
   readonly host: CanonicalHost;
@@ -69,9 +71,9 @@ export class Denied {
     this.#onChange();
   }
 
-  /** Settles once every name was asked for once; undefined where that is so. Never rejects. */
-  ready(): Promise<unknown> | undefined {
-    return this.#pending;
+  /** Settles once every name was asked for once. Never rejects. */
+  ready(): Promise<unknown> {
+    return this.#pending ?? READY;
   }
 
   /** Whether a target is denied as it was asked for. */

@@ -103,7 +103,7 @@ class JobProxy implements EgressProxy, Core {
     const rule = new AddressRule({
       exceptions: operator.allowAddresses,
       own: new OwnAddresses({ nodeAddresses: operator.nodeAddresses }),
-      listeners: () => [...openListeners(), ...this.#dialler.ownTargets().filter(isAddress)],
+      listeners: () => [...openListeners(), ...this.#dialler.ownTargets()],
       deniedAddresses: (address, port) => this.#denied.matchAddress(address, port),
     });
     this.#resolver = createResolver({ ...dns, maxLookups: limits.lookups });
@@ -316,10 +316,6 @@ class JobProxy implements EgressProxy, Core {
       if (connection.isIdle) connection.stream.destroy();
     }
   }
-}
-
-function isAddress({ host }: { host: string }): boolean {
-  return net.isIP(host) !== 0;
 }
 
 function whenClosed(socket: net.Socket): Promise<void> {

@@ -2,6 +2,7 @@ import type http from 'node:http';
 import type net from 'node:net';
 import type { Stream } from 'node:stream';
 import type { ProxyServer } from 'http-proxy';
+import { closeWith, discardInput } from './answer.js';
 import { formatAuthority } from './authority.js';
 import type { ClientConnection } from './client-connection.js';
 import type { Core, Flow } from './core.js';
@@ -31,6 +32,9 @@ export interface ForwarderOptions {
   readonly forward?: { readonly authorization?: string | undefined } | undefined;
 }
 
+/** So many 1xx answers to one request are passed on; an origin that sends more never comes to the point. */
+const MAX_INFORMATION = 20;
+
 /** Repeating these changes nothing (RFC 9110 section 9.2.2). */
 const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
@@ -44,6 +48,7 @@ export class Exchange implements Flow {
   #allowed = false;
   #settled = false;
   #retried = false;
+  #information = 0;
   #reason: string | undefined;
 
   /** @param refuse answers with a denial; only called before anything of an answer was sent */
@@ -56,7 +61,6 @@ export class Exchange implements Flow {
 
   start(): void {
     this.#with.core.began(this);
-    this.#parts.response.once('close', () => this.#closed());
     this.#send();
   }
 
@@ -126,10 +130,9 @@ export class Exchange implements Flow {
     }
     if (framing.kind === 'length') upstream.setHeader('Content-Length', framing.length);
     else upstream.setHeader('Transfer-Encoding', 'chunked');
-    if (head.expectsContinue) {
-      upstream.setHeader('Expect', '100-continue');
-      upstream.flushHeaders();
-    }
+    if (head.expectsContinue) upstream.setHeader('Expect', '100-continue');
+    // The origin may answer, or say 100, before there is any of the body.
+    upstream.flushHeaders();
     request.pipe(upstream);
   }
 
@@ -142,7 +145,11 @@ export class Exchange implements Flow {
   /** 1xx of the origin. HTTP/1.0 knows none (RFC 9110 section 15.2). */
   #inform({ statusCode, rawHeaders }: http.InformationEvent): void {
     const { request, response } = this.#parts;
-    if (response.headersSent || request.httpVersion === '1.0') return;
+    if (++this.#information > MAX_INFORMATION) {
+      this.#fail(new Refusal('origin-broken'));
+      return;
+    }
+    if (this.#settled || request.httpVersion === '1.0') return;
     if (statusCode === 100) {
       if (this.#parts.head.expectsContinue) response.writeContinue();
     } else if (statusCode === 102) {
@@ -183,6 +190,7 @@ export class Exchange implements Flow {
         const trailers = trailerLines(answer.rawTrailers);
         if (trailers.length > 0) response.addTrailers(trailers);
         response.end();
+        this.#answered();
       });
       // The head goes out together with what is there of the body, but does not wait for more of it.
       response.cork();
@@ -190,6 +198,17 @@ export class Exchange implements Flow {
       answer.pipe(response, { end: false });
       setImmediate(() => response.uncork());
     }
+  }
+
+  /** An origin that answered before it had the whole request gets no more of it, and the connection closes. */
+  #answered(): void {
+    const { connection, request, response } = this.#parts;
+    if (request.complete) return;
+    this.#upstream?.destroy();
+    connection.refused = true;
+    discardInput(connection.stream);
+    if (response.writableFinished) closeWith(connection.stream, '');
+    else response.once('finish', () => closeWith(connection.stream, ''));
   }
 
   #failed(error: Error): void {
@@ -225,7 +244,8 @@ export class Exchange implements Flow {
     else stream.destroy();
   }
 
-  #closed(): void {
+  /** The answer is out, or its client is gone. */
+  over(): void {
     const { core } = this.#with;
     const { response, connection, subject } = this.#parts;
     if (!response.writableFinished) this.#upstream?.destroy();

@@ -52,7 +52,7 @@ export function checkVersion(version: string): void {
  */
 export function readRequestHead(raw: readonly string[], jobHeader: string): RequestHead {
   const named = connectionTokens(raw);
-  const jobName = jobHeader.toLowerCase();
+  const jobName = cgiName(jobHeader);
   const lines: HeaderLines = [];
   const hosts: string[] = [];
   const upgrades: string[] = [];
@@ -67,10 +67,10 @@ export function readRequestHead(raw: readonly string[], jobHeader: string): Requ
     if (lower === 'host') hosts.push(value);
     else if (lower === 'content-length') length = value;
     else if (lower === 'transfer-encoding') codings.push(value.trim().toLowerCase());
-    else if (lower === 'expect') expectsContinue = true;
+    else if (lower === 'expect') expectsContinue = isContinue(value);
     else if (lower === 'upgrade') upgrades.push(...tokens(value));
     else if (lower === 'max-forwards') maxForwards = value.trim();
-    else if (lower !== jobName && !isHopByHop(lower) && !named.has(lower)) lines.push(name, value);
+    else if (cgiName(lower) !== jobName && !isHopByHop(lower) && !named.has(lower)) lines.push(name, value);
   }
   return { lines, framing: framing(codings, length), expectsContinue, hosts, upgrades, maxForwards };
 }
@@ -119,6 +119,17 @@ function framing(codings: readonly string[], length: string | undefined): Framin
     throw new Refusal('malformed-request', { detail: 'Transfer-Encoding and Content-Length together' });
   }
   return { kind: 'chunked' };
+}
+
+/** The only expectation there is (RFC 9110 section 10.1.1). */
+function isContinue(value: string): true {
+  if (value.trim().toLowerCase() === '100-continue') return true;
+  throw new Refusal('malformed-request', { detail: 'Expect is not 100-continue' });
+}
+
+/** CGI and WSGI read `X_Job` as `X-Job`: what one of them takes for the job header is one. */
+function cgiName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
 }
 
 function isHopByHop(lower: string): boolean {

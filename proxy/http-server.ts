@@ -37,6 +37,7 @@ export class HttpServer {
       handlers.request(request.socket, request, response);
     server.on('request', onRequest);
     server.on('checkContinue', onRequest);
+    server.on('checkExpectation', onRequest);
     server.on('connect', (request, stream, head) => handlers.connect(stream, request, head));
     server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
       const { code } = error;

@@ -12,6 +12,8 @@ export interface Subject {
   readonly method: string;
   readonly host: string;
   readonly port: number;
+  /** The job's list does not have the host. */
+  readonly learned?: true | undefined;
   /** When it began, ms of `performance.now()`. */
   readonly since: number;
 }
@@ -98,9 +100,16 @@ export class Recorder {
   }
 }
 
-/** Of a target that was not understood, what can be shown: printable ASCII, cut. */
-export function printable(text: string): string {
-  return text.slice(0, 128).replace(/[^!-~]/g, '?');
+/**
+ * Of a target that was not understood, what can be shown: what stands where the host should be, in printable ASCII,
+ * cut. Neither credentials nor a query.
+ */
+export function printable(target: string): string {
+  const authority = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, '').split(/[/?#\\]/, 1)[0] ?? '';
+  return authority
+    .slice(authority.lastIndexOf('@') + 1)
+    .slice(0, 128)
+    .replace(/[^!-~]/g, '?');
 }
 
 /** Ms with three decimals. */

@@ -29,11 +29,17 @@ export async function serveRequest(
   connection.requestBegan();
   const gone = new AbortController();
   const leave = core.gates.requests.enter();
-  response.once('close', () => {
+  let exchange: Exchange | undefined;
+  const over = () => {
+    forget();
+    response.off('close', over);
     gone.abort();
+    exchange?.over();
     leave?.();
     connection.requestEnded();
-  });
+  };
+  const forget = connection.whenGone(over);
+  response.once('close', over);
   let subject = subjectOf(connection, request, undefined);
   const refuse = (refusal: Refusal) => refuseRequest(core, connection, request, response, subject, refusal);
   try {
@@ -48,7 +54,8 @@ export async function serveRequest(
     const kind = connection.tunnel ? 'tunnel' : 'request';
     const target = await core.decider.route(asked.authority, kind, gone.signal);
     const parts = { connection, request, response, subject, head: checked, target, path: asked.path };
-    new Exchange(forwarder, { ...parts, signal: gone.signal }, refuse).start();
+    exchange = new Exchange(forwarder, { ...parts, signal: gone.signal }, refuse);
+    exchange.start();
   } catch (error) {
     if (!gone.signal.aborted) refuse(asRefusal(core, error));
   }
