@@ -11,19 +11,21 @@ export function doctorCommand(): Command {
     .summary('what this node can enforce, and what is missing')
     .description(
       'Looks at the engine, the firewall, privileges and limits of this node. Changes nothing.\n' +
-        'Exit code 0 if HTTP jobs can be enforced here, 125 if not.',
+        'Exit code 0 if HTTP jobs can be enforced here, at one placement of their gateways at least; 125 if not.',
     );
   addOptions(
     command,
     new Option('--json', 'a JSON array of findings'),
-    ...settingOptions('gatewayPort'),
+    ...settingOptions('gatewayPlacement', 'gatewayPort'),
     ...admissionOptions(),
     ...configOptions(),
   );
   return command.action(async (flags: CommonFlags & { json?: true }) => {
     const findings = await examine(await loadConfig({ flags, env: process.env }));
     process.stdout.write(flags.json ? `${JSON.stringify(findings, null, 2)}\n` : table(findings));
-    process.exitCode = findings.some(({ status }) => status === 'fail') ? EXIT.failed : EXIT.ok;
+    // What fails at one placement only is in the verdict on both.
+    const failed = findings.some(({ status, placement }) => status === 'fail' && !placement);
+    process.exitCode = failed ? EXIT.failed : EXIT.ok;
   });
 }
 
@@ -31,11 +33,12 @@ const MARK = { ok: 'ok  ', warn: 'note', fail: 'FAIL' } as const;
 const COLOR = { ok: 32, warn: 33, fail: 31 } as const;
 
 function table(findings: readonly Finding[]): string {
-  const width = Math.max(...findings.map(({ check }) => check.length));
+  const names = findings.map(({ check, placement }) => (placement ? `${placement}: ${check}` : check));
+  const width = Math.max(...names.map((name) => name.length));
   return findings
-    .map(({ check, status, detail, fix }) => {
+    .map(({ status, detail, fix }, i) => {
       const mark = process.stdout.isTTY ? `\x1b[${COLOR[status]}m${MARK[status]}\x1b[0m` : MARK[status];
-      return `${mark}  ${check.padEnd(width)}  ${detail}${fix ? `\n      ${' '.repeat(width)}  → ${fix}` : ''}\n`;
+      return `${mark}  ${names[i]?.padEnd(width)}  ${detail}${fix ? `\n      ${' '.repeat(width)}  → ${fix}` : ''}\n`;
     })
     .join('');
 }

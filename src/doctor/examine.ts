@@ -1,32 +1,34 @@
 import { createAdmission } from '../../admission/admission.js';
-import { openEngine } from '../../docker/engine.js';
-import { hostAddresses, routes } from '../../docker/host-net.js';
+import { type Engine, openEngine } from '../../docker/engine.js';
+import { hostAddresses, ownAddresses, routes } from '../../docker/host-net.js';
 import { knownHoles } from '../../docker/known-holes.js';
-import { Lockdown } from '../../docker/lockdown.js';
 import { SubnetPool } from '../../docker/subnet-pool.js';
+import { AddressRule } from '../../proxy/addresses.js';
+import { OwnAddresses } from '../../proxy/own-addresses.js';
 import { formatRate } from '../../proxy/rate/parse.js';
 import type { Config } from '../config/load.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
-import { openFiles, otherFirewalls, platform, privileges } from './host.js';
+import { openFiles } from './host.js';
+import { placements } from './placements.js';
 
 /** Looks at what this node can enforce and what is missing. Changes nothing. */
 export async function examine(config: Config): Promise<Finding[]> {
+  const { engine, findings } = await findEngine();
   return [
-    platform(),
-    ...(await engine()),
-    privileges(),
-    await lockdown(config),
-    otherFirewalls(),
+    ...findings,
+    ...(await placements(config, engine)),
     subnets(config),
     openFiles(),
+    nodeAddresses(config),
     ...egress(config),
     await admission(config),
   ];
 }
 
-async function engine(): Promise<Finding[]> {
+async function findEngine(): Promise<{ engine?: Engine; findings: Finding[] }> {
   try {
-    const { version, apiVersion, endpoint } = await openEngine();
+    const engine = await openEngine();
+    const { version, apiVersion, endpoint } = engine;
     const where = ok('engine', `Docker ${version}, API ${apiVersion}, at ${endpoint.url} (${endpoint.from})`);
     const holes = knownHoles(version).map(({ id, what, covered, fixed }) =>
       warn(
@@ -35,24 +37,24 @@ async function engine(): Promise<Finding[]> {
         `Docker ${fixed[0]} or later, if your distribution has not mended it already`,
       ),
     );
-    return [where, ...holes];
+    return { engine, findings: [where, ...holes] };
   } catch (error) {
-    return [failure('engine', error)];
+    return { findings: [failure('engine', error)] };
   }
 }
 
-async function lockdown(config: Config): Promise<Finding> {
-  try {
-    const missing = await new Lockdown({ port: config.gateway.port }).verify();
-    if (missing.length === 0) return ok('lock-down', `stands, gateway port ${config.gateway.port}`);
-    return warn(
-      'lock-down',
-      `${missing.length} rules or chains are missing; the first gateway installs them`,
-      'jobgate lockdown',
-    );
-  } catch (error) {
-    return failure('lock-down', error);
-  }
+/** Jobs reach none of them. A cloud's public address is on no interface, so only the operator knows it. */
+function nodeAddresses({ operator }: Config): Finding {
+  const known = new AddressRule({ exceptions: [], own: OwnAddresses.fixed([]), listeners: () => [] });
+  const own = ownAddresses().filter((address) => known.judge(address, 443).ok);
+  const all = [...new Set([...operator.nodeAddresses, ...own])];
+  const check = 'node addresses';
+  if (all.length > 0) return ok(check, `${all.join(', ')}: refused to jobs, as all of this node's`);
+  return warn(
+    check,
+    'no public address of this node is known; one that a cloud translates is on no interface',
+    'if it has one: Egress.NodeAddresses',
+  );
 }
 
 function subnets(config: Config): Finding {

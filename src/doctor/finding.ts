@@ -2,7 +2,9 @@
 export interface Finding {
   /** What was looked at: `engine`, `firewall tools`, … */
   readonly check: string;
-  /** `fail`: HTTP jobs cannot be enforced here; `warn`: they can, with something to know. */
+  /** Of one placement of gateways only; where it fails, the other may do. */
+  readonly placement?: 'host' | 'container';
+  /** `fail`: HTTP jobs cannot be enforced here, or at that placement; `warn`: they can, with something to know. */
   readonly status: 'ok' | 'warn' | 'fail';
   readonly detail: string;
   /** The command or the change that mends it. */

@@ -1,4 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { hasIpv6 } from '../../docker/host-net.js';
 import { type Finding, fail, ok, warn } from './finding.js';
 
 const CAP_NET_ADMIN = 12n;
@@ -56,4 +59,41 @@ export function otherFirewalls(): Finding {
 
 function processRuns(name: string): boolean {
   return read(`/run/${name}.pid`) !== '';
+}
+
+/** The commands that the lock-down is installed with. */
+export function firewallTools(): Finding {
+  try {
+    const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+    return ok(
+      'firewall tools',
+      execFileSync('iptables', ['--version'], { env, encoding: 'utf8', stdio: 'pipe' }).trim(),
+    );
+  } catch {
+    return fail('firewall tools', 'iptables is not installed', 'apt-get install iptables');
+  }
+}
+
+/** The settings of bridges; in a container /proc/sys is read-only unless it is told otherwise. */
+export function bridgeSettings(): Finding {
+  const file = '/proc/sys/net/ipv4/conf/default/forwarding';
+  try {
+    accessSync(file, constants.W_OK);
+    return ok('bridge settings', '/proc/sys/net can be written');
+  } catch {
+    return fail(
+      'bridge settings',
+      '/proc/sys/net is read-only, and bridges cannot be hardened',
+      'run as root; in a container with security_opt systempaths=unconfined',
+    );
+  }
+}
+
+export function kernel(): Finding {
+  const ipv6 = hasIpv6() ? 'with IPv6' : 'without IPv6';
+  const bridged = read('/proc/sys/net/bridge/bridge-nf-call-iptables').trim() === '1';
+  return ok(
+    'kernel',
+    `${release()}, ${ipv6}, bridged packets ${bridged ? 'pass' : 'do not pass'} the firewall`,
+  );
 }
