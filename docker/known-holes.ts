@@ -27,6 +27,12 @@ const HOLES: readonly KnownHole[] = [
     covered: 'jobs cannot reach published ports; other hosts can',
     fixed: ['28.3.3', '25.0.13'],
   },
+  {
+    id: 'CVE-2020-13401',
+    what: 'a container can take over the IPv6 routes of the host and of others by router advertisements',
+    covered: 'jobs have no NET_RAW and no IPv6',
+    fixed: ['19.03.11'],
+  },
 ];
 
 /**

@@ -49,7 +49,7 @@ function verdict(asked: Config['gateway']['placement'], can: Record<Placement, b
 async function onHost(config: Config, engine: Engine | undefined): Promise<Finding[]> {
   return [
     platform(),
-    ...(engine ? [await place(engine)] : []),
+    engine ? await place(engine) : fail('engine here', 'no engine answers'),
     privileges(),
     firewallTools(),
     await lockdown(config),

@@ -10,4 +10,6 @@ it('knows which engine versions have which holes', () => {
   expect(ids('26.1.5')).toEqual(['CVE-2025-54410', 'CVE-2025-54388']);
   expect(ids('28.3.3')).toEqual([]);
   expect(ids('29.0.0')).toEqual([]);
+  expect(ids('19.03.8')).toContain('CVE-2020-13401');
+  expect(ids('19.03.11')).not.toContain('CVE-2020-13401');
 });
