@@ -14,6 +14,8 @@ export interface NetworkRecord {
   readonly allow: readonly string[];
   /** bit/s; null is unlimited. */
   readonly rate: number | null;
+  /** See `JobPolicy.learn`. */
+  readonly learn?: boolean;
   /** Port of the gateway. */
   readonly port: number;
   readonly created: Date;
@@ -38,6 +40,7 @@ export function toLabels(record: NetworkRecord): Record<string, string> {
     ...(record.execution !== undefined && { execution: record.execution }),
     allow: JSON.stringify(record.allow),
     rate: record.rate === null ? 'unlimited' : String(record.rate),
+    ...(record.learn && { learn: 'true' }),
     port: String(record.port),
     created: record.created.toISOString(),
   };
@@ -70,7 +73,18 @@ export function fromLabels(
   if (port === undefined) return 'its label port is not a port';
   const created = date(get('created'));
   if (!created) return 'its label created is not a time';
-  return { owner, kind, job, ...(execution !== undefined && { execution }), allow, rate, port, created };
+  const learn = get('learn') === 'true' && { learn: true };
+  return {
+    owner,
+    kind,
+    job,
+    ...(execution !== undefined && { execution }),
+    allow,
+    rate,
+    ...learn,
+    port,
+    created,
+  };
 }
 
 const isId = (value: unknown): value is string =>

@@ -48,7 +48,7 @@ export async function serveConnect(
       leave();
       return;
     }
-    core.recorder.allowed(subject, origin.remoteAddress);
+    core.recorder.allowed({ ...subject, learned: target.learned }, origin.remoteAddress);
     stream.write(ESTABLISHED);
     new Tunnel(core, connection, { target, origin, subject }, leave).start(head);
   } catch (error) {
@@ -59,7 +59,7 @@ export async function serveConnect(
 }
 
 /** Refuses a CONNECT. Bytes behind it are dropped: they are never the next request. */
-export function refuseConnect(
+function refuseConnect(
   core: Core,
   connection: ClientConnection,
   subject: Subject,

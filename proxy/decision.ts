@@ -12,6 +12,8 @@ import { ResolveError, type Resolver } from './resolver.js';
 export interface DeciderOptions {
   readonly denied: Denied;
   readonly allowlist: Allowlist;
+  /** Let hosts through that the allowlist does not have, where `within` has them; absent: any. */
+  readonly learn?: { readonly within?: Allowlist };
   readonly resolver: Resolver;
   readonly rule: AddressRule;
   readonly dialler: Dialler;
@@ -40,8 +42,10 @@ export class Decider {
     const { host, port } = authority;
     if (denied.match(host, port)) throw new Refusal('operator-denied');
     if (dialler.isUpstream(authority)) throw new Refusal('proxy-loop');
-    const listed = allowlist.match(host, port, kind === 'tunnel' ? isConnectPort : isPlainHttpPort);
-    if (listed !== 'allowed') throw new Refusal(listed);
+    const ports = kind === 'tunnel' ? isConnectPort : isPlainHttpPort;
+    const listed = allowlist.match(host, port, ports);
+    const learned = listed === 'domain-not-allowed' && this.#learns(authority, ports);
+    if (listed !== 'allowed' && !learned) throw new Refusal(listed);
     await abortable(denied.ready(), signal);
     if (dialler.upstream !== undefined) await this.#upstreamKnown(signal);
     const answer = await this.#addresses(authority, signal);
@@ -49,7 +53,14 @@ export class Decider {
     const target = { authority, addresses: answer.map((address) => this.#judge(address, port)) };
     // A host that came to be denied while it was looked up.
     if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
-    return target;
+    return learned ? { ...target, learned } : target;
+  }
+
+  /** A host that the job did not declare, let through to be learned: on the usual ports, and where the node allows it. */
+  #learns({ host, port }: Authority, ports: (port: number) => boolean): boolean {
+    const { learn } = this.#with;
+    if (!learn || !ports(port)) return false;
+    return learn.within === undefined || learn.within.match(host, port, ports) === 'allowed';
   }
 
   /** Connects to a judged address. Rejects with a `Refusal`, or with the signal's reason. */

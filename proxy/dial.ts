@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { withDeadline } from './abort.js';
 import type { JudgedAddress } from './addresses.js';
@@ -18,6 +19,8 @@ export interface DialTarget {
   readonly authority: Authority;
   /** All that may be connected to. Empty only for a name where the dialler `resolvesNames`. */
   readonly addresses: readonly JudgedAddress[];
+  /** The job's list does not have it: its policy says `learn`. */
+  readonly learned?: true;
 }
 
 export interface DialOptions {
@@ -91,6 +94,11 @@ export function createDialler(options: DiallerOptions = {}): Dialler {
 /** What both have: a time limit, and an end. */
 abstract class BaseDialler {
   readonly #closed = new AbortController();
+
+  constructor() {
+    // As many listeners as dials under way.
+    setMaxListeners(0, this.#closed.signal);
+  }
 
   protected within(
     { signal, timeoutMs = CONNECT_TIMEOUT_MS }: DialOptions,

@@ -16,7 +16,7 @@ import { Gates } from './limits.js';
 import { openListeners, registerListener } from './listeners.js';
 import { type Logger, silentLogger } from './log.js';
 import { OwnAddresses } from './own-addresses.js';
-import type { EgressPolicy } from './policy.js';
+import type { EgressPolicy, OperatorPolicy } from './policy.js';
 import { JobLimiter } from './rate/job-limiter.js';
 import { Recorder } from './recorder.js';
 import { createResolver, type Resolver } from './resolver.js';
@@ -122,6 +122,7 @@ class JobProxy implements EgressProxy, Core {
       allowlist,
       resolver: this.#resolver,
       rule,
+      ...(job.learn && { learn: learnWithin(operator) }),
       dialler: this.#dialler,
       dials: this.gates.dials,
       connectTimeoutMs: limits.connectTimeoutMs,
@@ -316,6 +317,10 @@ class JobProxy implements EgressProxy, Core {
       if (connection.isIdle) connection.stream.destroy();
     }
   }
+}
+
+function learnWithin({ learnWithin: entries, allowPorts }: OperatorPolicy): { within?: Allowlist } {
+  return entries === undefined ? {} : { within: Allowlist.parse(entries, { allowPorts }) };
 }
 
 function whenClosed(socket: net.Socket): Promise<void> {

@@ -29,6 +29,8 @@ export interface DecisionEvent extends EventBase {
   readonly reason: 'allowed' | DenialReason;
   /** HTTP status of a denial; absent where the connection is just closed. */
   readonly status?: number;
+  /** Let through though the job's list does not have the host, because its policy says `learn`. */
+  readonly learned?: true;
   /** The address that was dialled or refused. For logs, never for the job. */
   readonly address?: string;
   /** Address of the client. */

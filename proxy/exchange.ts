@@ -139,7 +139,8 @@ export class Exchange implements Flow {
   #connected(socket: net.Socket): void {
     if (this.#allowed || socket === null) return;
     this.#allowed = true;
-    this.#with.core.recorder.allowed(this.#parts.subject, socket.remoteAddress);
+    const { subject, target } = this.#parts;
+    this.#with.core.recorder.allowed({ ...subject, learned: target.learned }, socket.remoteAddress);
   }
 
   /** 1xx of the origin. HTTP/1.0 knows none (RFC 9110 section 15.2). */

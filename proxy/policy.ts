@@ -17,6 +17,8 @@ export interface JobPolicy {
   readonly allow: readonly string[];
   /** Limit in bit/s for each direction, over all connections of the job; null is unlimited. */
   readonly rate: number | null;
+  /** Let hosts through that only this allowlist does not have, and say so in their events; every other rule holds. */
+  readonly learn?: boolean;
 }
 
 /** What the operator of the node decided; beats the job's part. */
@@ -27,6 +29,8 @@ export interface OperatorPolicy {
   readonly allowAddresses: readonly string[];
   /** Ports below 1024, beside 80 and 443, that a job's `:port` entry may add. */
   readonly allowPorts: readonly number[];
+  /** Entries that jobs which learn stay within: what this node lets jobs declare. Absent: any. */
+  readonly learnWithin?: readonly string[];
   /** Addresses of this node that are on no interface (a cloud's public address); refused like the interfaces' own. */
   readonly nodeAddresses: readonly string[];
   /** Extra answers of the proxy's resolver, `[name, address]`; judged like any answer. */

@@ -73,7 +73,7 @@ export class Recorder {
   }
 
   #decided(
-    { since, ...subject }: Subject,
+    { since, learned, ...subject }: Subject,
     verdict: Pick<DecisionEvent, 'decision' | 'reason' | 'status' | 'address'>,
   ): void {
     const event: DecisionEvent = {
@@ -82,6 +82,7 @@ export class Recorder {
       time: Date.now(),
       ...subject,
       ...verdict,
+      ...(learned && { learned }),
       ms: elapsed(since),
     };
     this.hosts.count(event);

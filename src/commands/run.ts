@@ -13,6 +13,7 @@ import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { admit } from '../job/admit.js';
+import { learnPolicy } from '../job/learn-policy.js';
 import { runJob } from '../job/run-job.js';
 import { createLogger } from '../logging.js';
 import { trapSignals } from '../signals.js';
@@ -34,6 +35,7 @@ interface RunFlags extends CommonFlags, JobFlags, EngineFlags {
   readonly platform?: string;
   readonly timeout?: string;
   readonly gateway?: string;
+  readonly learn?: true;
 }
 
 export function runCommand(): Command {
@@ -71,6 +73,10 @@ Examples:
     new Option('--pull <policy>', 'when to pull the image').choices(PULL_POLICIES).default('missing'),
     new Option('--platform <platform>', 'linux/arm64 and so on, for engines that run several'),
     new Option('--timeout <time>', 'end the job after 90s, 30m, 1h30m; exit code 124'),
+    new Option(
+      '--learn',
+      'let the job reach hosts that it does not name, and say at the end which domains it needs',
+    ),
     ...egressOptions(),
     ...settingOptions('gatewayPlacement', 'gatewayPort', 'subnetPool'),
     ...admissionOptions(),
@@ -105,8 +111,9 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
     const result = await runJob(admitted, {
       engine,
       owner,
-      operator: config.operator,
+      operator: flags.learn ? learnPolicy(config, admission) : config.operator,
       rate: config.rate,
+      ...(flags.learn && { learn: true }),
       openGateway: placedGateways({
         ...config.gateway,
         onPlaced: (placement, why) => logger.info(`gateway placement: ${placement} (${why})`),
@@ -126,6 +133,7 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
       kill: signals.kill,
     });
     if (logger.isLevelEnabled('warn')) process.stderr.write(result.denialText);
+    if (result.learned) process.stderr.write(result.learned.text);
     if (result.ended === 'timeout') logger.warn('the job ran into its time limit and was ended');
     if (result.ended === 'timeout') return EXIT.timeout;
     return result.ended === 'stopped'

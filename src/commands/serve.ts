@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { hostGateways } from '../../docker/host-gateway.js';
+import { placedGateways } from '../../docker/placement.js';
 import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
@@ -62,7 +62,10 @@ async function serve(flags: CommonFlags): Promise<number> {
   using signals = trapSignals();
   const service = await Service.open({
     config,
-    openGateway: hostGateways(config.gateway),
+    openGateway: placedGateways({
+      ...config.gateway,
+      onPlaced: (placement, why) => logger.info({ placement, why }, 'gateways are placed'),
+    }),
     logger,
     ...(address.kind === 'unix' && { socket: address.path }),
   });

@@ -107,6 +107,13 @@ export const EGRESS_SETTINGS = {
     default: true,
     help: 'close tunnels that carry neither TLS for their host nor HTTP',
   }),
+  allowLearn: setting({
+    kind: yesNo,
+    key: 'Egress.AllowLearn',
+    env: 'JOBGATE_ALLOW_LEARN',
+    default: false,
+    help: 'let jobs learn which domains they need, by reaching hosts that they do not declare',
+  }),
   jobHeader: setting({
     kind: parsed('a header name', (value) =>
       /^[A-Za-z0-9-]{1,64}$/.test(value)

@@ -32,6 +32,8 @@ export interface Config {
     readonly image?: string;
     readonly outside: string;
   };
+  /** Jobs may learn which domains they need. */
+  readonly allowLearn: boolean;
   /** Directories that job specs may mount from: `PATH`, `PATH:ro` or `PATH:rw`. */
   readonly allowedMounts: readonly string[];
   /** What `jobgate serve` does. */
@@ -160,6 +162,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       ...(settings.get('gatewayImage') && { image: settings.get('gatewayImage') as string }),
       outside: set('outsideNetwork'),
     },
+    allowLearn: set('allowLearn'),
     allowedMounts,
     service: {
       listen: set('listen'),

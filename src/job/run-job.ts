@@ -17,6 +17,7 @@ import type { ProxyEvent } from '../../proxy/events.js';
 import type { OperatorPolicy } from '../../proxy/policy.js';
 import type { AdmittedJob } from './admit.js';
 import { type DenialRow, DenialSummary } from './denial-summary.js';
+import { LearnedDomains } from './learned-domains.js';
 
 export interface RunJobOptions {
   readonly engine: Engine;
@@ -24,6 +25,8 @@ export interface RunJobOptions {
   readonly operator: OperatorPolicy;
   /** bit/s in each direction; null is unlimited. */
   readonly rate: number | null;
+  /** Let the job reach what it does not declare, and say at the end what it needs. */
+  readonly learn?: boolean;
   readonly openGateway: OpenGateway;
   readonly stdio: Stdio;
   readonly logger: Log;
@@ -55,6 +58,8 @@ export interface JobResult {
   readonly denials: readonly DenialRow[];
   /** The same for a person; empty where nothing was refused. */
   readonly denialText: string;
+  /** Of a job that learns: the domains that it needs, and the same for a person. */
+  readonly learned?: { readonly domains: readonly string[]; readonly text: string };
 }
 
 /** Time for the rest of a job's output after it was made to end, ms: whoever reads it may not read any more. */
@@ -69,6 +74,10 @@ const OUTPUT_GRACE_MS = 2000;
 export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<JobResult> {
   const { engine, logger, stop } = options;
   const summary = new DenialSummary();
+  const learned =
+    options.learn && job.network.type === 'HTTP'
+      ? new LearnedDomains(job.network.domains, options.operator.allowPorts)
+      : undefined;
 
   await ensureImage(engine.docker, job.engine.image, {
     ...(options.pull && { pull: options.pull }),
@@ -78,7 +87,8 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
   });
   stop?.throwIfAborted();
 
-  await using gateway = job.network.type === 'HTTP' ? await openGateway(job, options, summary) : undefined;
+  await using gateway =
+    job.network.type === 'HTTP' ? await openGateway(job, options, { summary, learned }) : undefined;
   stop?.throwIfAborted();
 
   const env = gateway ? proxied(job, gateway, logger) : job.engine.env;
@@ -93,10 +103,19 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
   await container.remove();
   // It tells its last decisions while it closes.
   await gateway?.close();
-  return { ...ended, denials: summary.rows(), denialText: summary.text() };
+  return {
+    ...ended,
+    denials: summary.rows(),
+    denialText: summary.text(),
+    ...(learned && { learned: { domains: learned.list(), text: learned.text() } }),
+  };
 }
 
-function openGateway(job: AdmittedJob, options: RunJobOptions, summary: DenialSummary): Promise<Gateway> {
+function openGateway(
+  job: AdmittedJob,
+  options: RunJobOptions,
+  { summary, learned }: { summary: DenialSummary; learned: LearnedDomains | undefined },
+): Promise<Gateway> {
   return options.openGateway({
     engine: options.engine,
     owner: options.owner,
@@ -106,12 +125,14 @@ function openGateway(job: AdmittedJob, options: RunJobOptions, summary: DenialSu
         ...(job.executionId && { execution: job.executionId }),
         allow: job.network.domains,
         rate: options.rate,
+        ...(options.learn && { learn: true }),
       },
       operator: options.operator,
     },
     logger: options.logger,
     onEvent: (event) => {
       summary.add(event);
+      learned?.add(event);
       options.onEvent?.(event);
     },
   });

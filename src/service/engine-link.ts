@@ -13,8 +13,10 @@ export interface NetworkEvent {
 
 export interface EngineLinkOptions {
   readonly logger: Log;
-  /** The engine answers: at the start, and each time after it was away. Events come once it has settled. */
+  /** The engine answers: at the start, and each time after it was away. It can be used by others once this settled. */
   readonly onUp: (engine: Engine) => Promise<void>;
+  /** It can be used, and its events come from now on. */
+  readonly onReady: () => void;
   readonly onNetworkEvent: (event: NetworkEvent) => void;
   readonly connect?: () => Promise<Engine>;
 }
@@ -66,6 +68,7 @@ export class EngineLink {
         const events = await this.#events(engine);
         await this.#options.onUp(engine);
         this.#engine = engine;
+        this.#options.onReady();
         wait = 0;
         asked();
         logger.info({ engine: engine.endpoint.url, version: engine.version }, 'the engine answers');

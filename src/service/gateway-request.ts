@@ -42,6 +42,10 @@ export function gatewayBody(config: Config) {
     network: network.optional(),
     job: job.optional(),
     rate: rate.optional(),
+    learn: z.boolean({ error: 'must be true or false' }).optional().meta({
+      description:
+        'let hosts through that are not declared, and list what is needed; the operator must allow it',
+    }),
   });
 }
 
@@ -65,7 +69,13 @@ export function gatewayPolicy(
   if (!job.ok) throw ApiError.invalid(job.problems);
   const execution = executionId !== undefined && { execution: executionId };
   return {
-    policy: { job: jobId, ...execution, allow: job.value.network.domains, rate: rateOf(request, config) },
+    policy: {
+      job: jobId,
+      ...execution,
+      allow: job.value.network.domains,
+      rate: rateOf(request, config),
+      ...(request.learn && { learn: true }),
+    },
     job: { ...job.value, id: jobId, ...(executionId !== undefined && { executionId }) },
   };
 }

@@ -6,6 +6,7 @@ import type { Owner } from '../../docker/owner.js';
 import type { OwnedNetwork } from '../../docker/sweep.js';
 import type { ProxyEvent } from '../../proxy/events.js';
 import type { JobPolicy, OperatorPolicy } from '../../proxy/policy.js';
+import { LearnedDomains } from '../job/learned-domains.js';
 import { ApiError } from './api-error.js';
 import type { EngineLink } from './engine-link.js';
 import type { EventHub, GatewayEvent } from './event-hub.js';
@@ -15,7 +16,8 @@ import { ServedGateway } from './served-gateway.js';
 export interface GatewaysOptions {
   readonly link: EngineLink;
   readonly owner: Owner;
-  readonly operator: OperatorPolicy;
+  /** The operator's part of a job's policy. @throws AdmissionRefused where there is none for it. */
+  readonly operator: (policy: JobPolicy) => OperatorPolicy;
   readonly openGateway: OpenGateway;
   readonly hub: EventHub;
   readonly logger: Log;
@@ -96,7 +98,7 @@ export class Gateways {
 
   /** Shows the gateway of a job that this serve runs. @returns to be called when it is closed. */
   track(gateway: Gateway, policy: JobPolicy): () => void {
-    const served = new ServedGateway(gateway, policy, new Date(), false, true);
+    const served = new ServedGateway(gateway, policy, { created: new Date(), ofJob: true });
     this.#byId.set(served.id, served);
     this.#tell(served, 'opened');
     return () => {
@@ -115,8 +117,14 @@ export class Gateways {
     existing: OwnedNetwork,
     { engine, owner }: { engine: Engine; owner: Owner },
   ): Promise<ServedGateway> {
-    const { job, execution, allow, rate, created } = existing.record;
-    const policy = { job, ...(execution !== undefined && { execution }), allow, rate };
+    const { job, execution, allow, rate, learn, created } = existing.record;
+    const policy: JobPolicy = {
+      job,
+      ...(execution !== undefined && { execution }),
+      allow,
+      rate,
+      ...(learn && { learn }),
+    };
     const key = keyOf(policy);
     if (this.isTaken(policy)) throw new ApiError('conflict', `${key} has a gateway already`);
     const opening = this.#make(policy, { engine, existing, owner, created });
@@ -206,10 +214,13 @@ export class Gateways {
       created,
     }: { engine: Engine; existing?: OwnedNetwork; owner: Owner; created: Date },
   ): Promise<ServedGateway> {
-    const { operator, hub, logger, openGateway } = this.#options;
+    const { operator: operatorOf, hub, logger, openGateway } = this.#options;
     let gateway: Gateway | undefined;
     const { job, execution } = policy;
+    const operator = operatorOf(policy);
+    const learned = policy.learn ? new LearnedDomains(policy.allow, operator.allowPorts) : undefined;
     const onEvent = (event: ProxyEvent) => {
+      learned?.add(event);
       if (gateway) hub.publish({ ...event, gateway: gateway.id });
     };
     gateway = await openGateway({
@@ -220,7 +231,7 @@ export class Gateways {
       onEvent,
       ...(existing && { existing }),
     });
-    const served = new ServedGateway(gateway, policy, created, existing !== undefined);
+    const served = new ServedGateway(gateway, policy, { created, reopened: existing !== undefined, learned });
     this.#byId.set(served.id, served);
     void gateway.failed.then((error) => this.fail(served, error.message));
     this.#tell(served, existing ? 'reopened' : 'opened');
@@ -268,6 +279,6 @@ function keyOf({ job, execution }: JobPolicy): string {
   return execution === undefined ? `job ${job}` : `execution ${execution}`;
 }
 
-function fingerprint({ job, execution, allow, rate }: JobPolicy): string {
-  return JSON.stringify([job, execution, [...new Set(allow)].sort(), rate]);
+function fingerprint({ job, execution, allow, rate, learn = false }: JobPolicy): string {
+  return JSON.stringify([job, execution, [...new Set(allow)].sort(), rate, learn]);
 }

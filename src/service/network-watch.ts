@@ -83,9 +83,11 @@ export class NetworkWatch {
     try {
       const info = await docker.getNetwork(id).inspect();
       // Who was there first is the job.
-      ids = Object.keys(info.Containers ?? {}).sort(
-        (a, b) => Number(served.containers.has(b)) - Number(served.containers.has(a)),
-      );
+      ids = Object.entries(info.Containers ?? {})
+        // That of the proxy itself, where it runs in a container.
+        .filter(([, { IPv4Address }]) => IPv4Address.split('/')[0] !== served.gateway.proxy.host)
+        .map(([container]) => container)
+        .sort((a, b) => Number(served.containers.has(b)) - Number(served.containers.has(a)));
     } catch (error) {
       if (engineStatus(error) !== 404) throw error;
       gateways.fail(served, `its network ${name} was removed`);

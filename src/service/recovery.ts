@@ -3,7 +3,7 @@ import type { Engine } from '../../docker/engine.js';
 import { EngineError, engineMessage } from '../../docker/errors.js';
 import type { Log } from '../../docker/log.js';
 import { removeNetwork } from '../../docker/network.js';
-import { Owner } from '../../docker/owner.js';
+import { Owner, ownerOfContainerName } from '../../docker/owner.js';
 import { type OwnedNetwork, sweep } from '../../docker/sweep.js';
 import type { Gateways } from './gateways.js';
 
@@ -38,6 +38,7 @@ export async function recover(options: RecoveryOptions): Promise<Owner[]> {
         if (hasJob(network, containers, options.unusedAfterMs) && !gateways.isTaken(network.record)) {
           await gateways.reopen(network, { engine, owner });
         } else {
+          await removeProxies(engine.docker, network, containers);
           await removeNetwork(engine.docker, network);
           logger.info(about, 'removed a network that has no job any more');
         }
@@ -76,10 +77,35 @@ function hasJob(
   containers: readonly Dockerode.ContainerInfo[],
   unusedAfterMs: number,
 ): boolean {
-  const of = containers.filter(({ HostConfig, NetworkSettings }) => {
-    const mode = HostConfig?.NetworkMode;
-    return mode === name || mode === id || NetworkSettings?.Networks?.[name] !== undefined;
-  });
+  const of = containers.filter((container) => !isOurs(container) && isOn(container, { id, name }));
   if (of.some(({ State }) => State !== 'exited' && State !== 'dead')) return true;
   return of.length === 0 && Date.now() - record.created.getTime() < unusedAfterMs;
+}
+
+// The proxy's own container, where the gateway has one. Its name is none that an image could choose.
+const isOurs = ({ Names }: Dockerode.ContainerInfo): boolean =>
+  (Names ?? []).some((name) => ownerOfContainerName(name) !== undefined);
+
+function isOn(
+  { HostConfig, NetworkSettings }: Dockerode.ContainerInfo,
+  { id, name }: Pick<OwnedNetwork, 'id' | 'name'>,
+): boolean {
+  const mode = HostConfig?.NetworkMode;
+  return mode === name || mode === id || NetworkSettings?.Networks?.[name] !== undefined;
+}
+
+async function removeProxies(
+  docker: Dockerode,
+  network: OwnedNetwork,
+  containers: readonly Dockerode.ContainerInfo[],
+): Promise<void> {
+  const proxies = containers.filter((container) => isOurs(container) && isOn(container, network));
+  await Promise.all(
+    proxies.map(({ Id }) =>
+      docker
+        .getContainer(Id)
+        .remove({ force: true, v: true })
+        .catch(() => {}),
+    ),
+  );
 }

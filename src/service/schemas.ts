@@ -67,6 +67,10 @@ export const gateway = z.object({
   reopened: z.boolean().meta({ description: 'opened again after the serve that made it had gone' }),
   ofJob: z.boolean().meta({ description: 'of a job of /v1/jobs, and closed with it' }),
   domains: z.array(z.string()),
+  learned: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'of a gateway that learns: the domains that its job needs by now' }),
   rate: z.number().nullable().meta({ description: 'bit/s in each direction; null is unlimited' }),
   network: z.object({ name: z.string(), id: z.string(), subnet: z.string() }),
   proxy: z.object({ url: z.string() }),

@@ -2,6 +2,7 @@ import { clientEnv } from '../../docker/client-env.js';
 import { isolatedOptions } from '../../docker/container.js';
 import type { Gateway } from '../../docker/gateway.js';
 import type { JobPolicy } from '../../proxy/policy.js';
+import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
 
 /** A container on a gateway's network. */
@@ -27,15 +28,28 @@ export class ServedGateway {
   /** Since when it has had no container, ms of `performance.now()`. */
   unusedSince: number | undefined = performance.now();
 
+  readonly created: Date;
+  /** Opened again after its serve had gone. */
+  readonly reopened: boolean;
+  /** Of a job that this serve runs, and closed with it. */
+  readonly ofJob: boolean;
+  readonly #learned: LearnedDomains | undefined;
+
   constructor(
     readonly gateway: Gateway,
     readonly policy: JobPolicy,
-    readonly created: Date,
-    /** Opened again after its serve had gone. */
-    readonly reopened: boolean,
-    /** Of a job that this serve runs, and closed with it. */
-    readonly ofJob = false,
-  ) {}
+    more: {
+      readonly created: Date;
+      readonly reopened?: boolean;
+      readonly ofJob?: boolean;
+      readonly learned?: LearnedDomains | undefined;
+    },
+  ) {
+    this.created = more.created;
+    this.reopened = more.reopened ?? false;
+    this.ofJob = more.ofJob ?? false;
+    this.#learned = more.learned;
+  }
 
   get id(): string {
     return this.gateway.id;
@@ -60,7 +74,7 @@ export class ServedGateway {
   view() {
     const { gateway, policy } = this;
     const { network, proxy } = gateway;
-    const create = isolatedOptions(network.name);
+    const create = createOptions(gateway);
     const { env } = clientEnv(proxy.url);
     const { job, execution, allow, rate } = policy;
     return {
@@ -73,6 +87,7 @@ export class ServedGateway {
       reopened: this.reopened,
       ofJob: this.ofJob,
       domains: [...allow],
+      ...(this.#learned && { learned: this.#learned.list() }),
       rate,
       network: { name: network.name, id: network.id, subnet: network.subnet },
       proxy: { url: proxy.url },
@@ -84,6 +99,14 @@ export class ServedGateway {
       figures: gateway.figures(),
     };
   }
+}
+
+/** Where the proxy has a container of its own, the engine may not see the files of this host. */
+function createOptions({ network, proxy }: Gateway) {
+  const create = isolatedOptions(network.name);
+  if (proxy.host === network.gateway) return create;
+  const { Mounts, ...HostConfig } = create.HostConfig;
+  return { HostConfig };
 }
 
 export type GatewayView = ReturnType<ServedGateway['view']>;

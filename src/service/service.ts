@@ -10,6 +10,7 @@ import { Owner } from '../../docker/owner.js';
 import type { Config } from '../config/load.js';
 import { AdmissionRefused } from '../errors.js';
 import { type AdmittedJob, admit } from '../job/admit.js';
+import { learnPolicy } from '../job/learn-policy.js';
 import { EngineLink } from './engine-link.js';
 import { EventHub } from './event-hub.js';
 import { Gateways } from './gateways.js';
@@ -64,14 +65,14 @@ export class Service {
       onUp: async (engine) => {
         const taken = await recover({ engine, gateways: this.gateways, logger, unusedAfterMs });
         this.#owners.push(...taken);
-        void this.#watch.lookAtAll();
       },
+      onReady: () => void this.#watch.lookAtAll(),
       onNetworkEvent: (event) => this.#watch.onEvent(event),
     });
     this.gateways = new Gateways({
       link: this.#link,
       owner,
-      operator: config.operator,
+      operator: (policy) => (policy.learn ? learnPolicy(config, this.#admission) : config.operator),
       openGateway,
       hub: this.hub,
       logger,

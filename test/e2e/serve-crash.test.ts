@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { Cleanup } from '../support/cleanup.js';
+import { cli } from '../support/cli.js';
+import { describeE2e, docker, JOB_IMAGE, run } from '../support/e2e.js';
+import { projectRoot } from '../support/engine.js';
+import { type Serve, startServe } from '../support/serve.js';
+import { type Stage, startStage } from '../support/stage.js';
+
+describeE2e('jobgate serve that comes and goes', () => {
+  const suite = new Cleanup();
+  let cleanup: Cleanup;
+  let stage: Stage;
+  let serve: Serve;
+  beforeAll(async () => {
+    stage = suite.use(await startStage({ 'example.com': {} }));
+  });
+  afterAll(() => suite[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    cleanup = new Cleanup();
+    serve = cleanup.use(await startServe(['--dns', stage.net.dns]));
+  });
+  afterEach(() => cleanup[Symbol.asyncDispose]());
+
+  interface View {
+    readonly id: string;
+    readonly network: { readonly name: string };
+    readonly docker: readonly string[];
+  }
+
+  async function openGateway(more: object = {}): Promise<View> {
+    const jobId = `crash-${randomBytes(4).toString('hex')}`;
+    const body = {
+      jobId,
+      executionId: `${jobId}-e`,
+      network: { Domains: ['example.com'] },
+      rate: '5mbit',
+      ...more,
+    };
+    const answer = await serve.ask('/v1/gateways', { body });
+    expect(answer.status).toBe(201);
+    cleanup.add(() => docker('network', 'rm', answer.body.network.name).catch(() => {}));
+    return answer.body;
+  }
+
+  async function startContainer(view: View): Promise<string> {
+    const name = `jobgate-test-${randomBytes(4).toString('hex')}`;
+    cleanup.add(() => docker('rm', '-f', name));
+    await docker('run', '-d', '--name', name, ...view.docker, JOB_IMAGE, 'sleep', '600');
+    return name;
+  }
+
+  const status = async (container: string, url = 'http://example.com/') => {
+    const args = ['curl', '-sS', '-m', '3', '-o', '/dev/null', '-w', '%{http_code}', url];
+    return (await run('docker', ['exec', container, ...args])).stdout;
+  };
+  const networks = async () => (await docker('network', 'ls', '--format', '{{.Name}}')).split('\n');
+  const view = async ({ id }: View) => (await serve.ask(`/v1/gateways/${id}`)).body;
+
+  it('kill -9: jobs reach nothing, and have their gateways back at the same address with the same policy', async () => {
+    const before = await openGateway();
+    const container = await startContainer(before);
+    await vi.waitFor(async () => expect((await view(before)).containers).toHaveLength(1));
+    const ended = await openGateway();
+    await docker('rm', '-f', await startContainer(ended));
+    // What no container has come for yet is kept as well: it may be on its way.
+    const early = await openGateway();
+    expect(await status(container)).toBe('200');
+
+    await serve.kill();
+    expect(await status(container)).toBe('000');
+    // Somebody else's start leaves it all alone.
+    expect((await cli(['run', '--pull', 'never', JOB_IMAGE, 'true'])).code).toBe(0);
+    expect(await networks()).toEqual(expect.arrayContaining([before.network.name, early.network.name]));
+
+    const start = performance.now();
+    await serve.start();
+    expect(await status(container)).toBe('200');
+    expect(performance.now() - start).toBeLessThan(4_000); // 2 s on a machine that has nothing else to do
+    expect(await status(container, 'http://refused.test/')).toBe('403');
+    const { figures, created, reopened, containers, state, ...rest } = await view(before);
+    expect(rest).toEqual(
+      expect.objectContaining({
+        id: before.id,
+        network: before.network,
+        domains: ['example.com'],
+        rate: 5_000_000,
+      }),
+    );
+    expect({ state, reopened }).toEqual({ state: 'open', reopened: true });
+    // Who asks again for the same execution gets the same.
+    const body = {
+      jobId: rest.jobId,
+      executionId: rest.executionId,
+      network: { Domains: ['example.com'] },
+      rate: '5mbit',
+    };
+    expect(await serve.ask('/v1/gateways', { body })).toMatchObject({ status: 200, body: { id: before.id } });
+    expect((await view(early)).state).toBe('open');
+
+    // And once more, now that it is taken over.
+    await serve.kill();
+    expect(await status(container)).toBe('000');
+    await serve.start();
+    expect(await status(container)).toBe('200');
+  });
+
+  it('kill -9: what has no job any more is removed by the next start', async () => {
+    const unused = await openGateway();
+    const container = await startContainer(unused);
+    await serve.kill();
+    await docker('stop', '-t', '0', container);
+    expect(await networks()).toContain(unused.network.name);
+    await serve.start();
+    expect(await networks()).not.toContain(unused.network.name);
+  });
+
+  it('kill -9: a container that came to break the contract meanwhile is disconnected by the next start', async () => {
+    const gateway = await openGateway();
+    const container = await startContainer(gateway);
+    await serve.kill();
+    await docker('network', 'connect', 'bridge', container);
+    await serve.start();
+    await vi.waitFor(
+      async () => {
+        const [info] = JSON.parse(await docker('inspect', container));
+        expect(Object.keys(info.NetworkSettings.Networks)).toEqual(['bridge']);
+      },
+      { timeout: 5_000 },
+    );
+  });
+
+  it('two starts at once: one takes over, the other refuses', async () => {
+    const gateway = await openGateway();
+    const container = await startContainer(gateway);
+    await serve.kill();
+    const [second] = await Promise.all([
+      startServe(['--dns', stage.net.dns]).then((other) => cleanup.use(other)),
+      serve.start(),
+    ]);
+    const counts = await Promise.all(
+      [serve, second].map(
+        async (one) =>
+          (await one.ask('/v1/gateways')).body.gateways.filter(({ id }: View) => id === gateway.id).length,
+      ),
+    );
+    expect(counts[0] + counts[1]).toBe(1);
+    expect(await status(container)).toBe('200');
+  });
+
+  it('SIGTERM: gateways of jobs that still run stay for the next start', async () => {
+    const gateway = await openGateway();
+    const container = await startContainer(gateway);
+    expect(await status(container)).toBe('200');
+    expect(await serve.stop()).toBe(0);
+    expect(await networks()).toContain(gateway.network.name);
+    expect(await status(container)).toBe('000');
+    await serve.start();
+    expect(await status(container)).toBe('200');
+  });
+
+  it('SIGTERM: takes no more, and its own jobs end', async () => {
+    const Engine = {
+      Type: 'docker',
+      Params: { Image: JOB_IMAGE, Parameters: ['bash', '-c', 'trap exit TERM; sleep 600 & wait'] },
+    };
+    const Network = { Type: 'HTTP', Domains: ['example.com'] };
+    const id = `crash-${randomBytes(4).toString('hex')}`;
+    await serve.stop();
+    await serve.start('--drain-time', '1s');
+    await serve.ask('/v1/jobs', { body: { ID: id, Tasks: [{ Name: 'main', Engine, Network }] } });
+    await vi.waitFor(async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.state).toBe('running'), {
+      timeout: 10_000,
+    });
+    const [{ network }] = (await serve.ask('/v1/gateways')).body.gateways;
+    expect(await docker('ps', '-q', '--filter', `network=${network.name}`)).not.toBe('');
+    expect(await serve.stop()).toBe(0);
+    expect(await docker('ps', '-aq', '--filter', `network=${network.name}`)).toBe('');
+    expect(await networks()).not.toContain(network.name);
+  }, 60_000);
+
+  it('a gateway whose container never comes is closed after a time', async () => {
+    await serve.stop();
+    await serve.start('--unused-after', '1s');
+    const gateway = await openGateway();
+    await vi.waitFor(async () => expect(await networks()).not.toContain(gateway.network.name), {
+      timeout: 15_000,
+      interval: 300,
+    });
+    expect((await serve.ask(`/v1/gateways/${gateway.id}`)).status).toBe(404);
+  });
+
+  it('a node daemon in plain shell needs curl and docker only', async () => {
+    const script =
+      'for h in example.com refused.test; do curl -sS -o /dev/null -w "%{http_code}\\n" http://$h/; done; exit 5';
+    const ran = await run(`${projectRoot}test/support/node-daemon.sh`, [
+      ...[serve.socket, `shell-${randomBytes(4).toString('hex')}`, 'example.com'],
+      ...[JOB_IMAGE, 'bash', '-c', script],
+    ]);
+    expect(ran).toMatchObject({ code: 5, stdout: '200\n403\n' });
+    expect((await serve.ask('/v1/gateways')).body.gateways).toEqual([]);
+  });
+});
