@@ -1,0 +1,183 @@
+import { parseArgs } from 'node:util';
+import { random } from '../proxy/target-grammar.js';
+import { RawClient } from '../support/raw-client.js';
+import { Proxies } from './proxies.js';
+import type { Look } from './proxy-process.js';
+import { createWorld, type JobSide, type World } from './world.js';
+
+/** A number from 0 to below `limit`. */
+export type Below = (limit: number) => number;
+
+/** What one scenario has: a job to be, the world, its own sequence of random numbers. */
+export interface Scene {
+  readonly world: World;
+  readonly job: JobSide;
+  readonly below: Below;
+  /** A connection to the job's proxy. */
+  connect(): Promise<RawClient>;
+}
+
+/** Does something as a hostile or careless job. Throws where the proxy did not do what it must. */
+export interface Scenario {
+  readonly name: string;
+  run(scene: Scene): Promise<void>;
+}
+
+/** Thrown by scenarios. */
+export class Mismatch extends Error {}
+
+const PHASE_MS = 10_000;
+/** Nothing that a client can begin takes longer: the limits of the policies are below 2 s. */
+const SCENARIO_MS = 15_000;
+const QUIET_MS = 10_000;
+/** Memory may grow by so much between the first phases and the last, bytes. */
+const MAX_GROWTH = 8_000_000;
+
+/** Runs scenarios against proxies in a process of their own until the time is up or something is wrong. */
+export async function run(name: string, scenarios: readonly Scenario[], concurrency: number): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string' },
+      hours: { type: 'string' },
+      seed: { type: 'string' },
+      /** One scenario by its number, for a closer look. */
+      only: { type: 'string' },
+    },
+  });
+  const seconds = values.hours ? Number(values.hours) * 3600 : Number(values.seconds ?? 120);
+  const seed = values.seed ? Number(values.seed) : Math.floor(Math.random() * 2 ** 31);
+  if (!(seconds > 0) || !Number.isInteger(seed))
+    throw new Error('usage: [--seconds N | --hours N] [--seed N] [--only N]');
+  console.log(`${name}: ${seconds} s, --seed ${seed}`);
+  const soak = new Soak(seed, scenarios, concurrency);
+  const problems = await soak.run(values.only ? 0 : seconds * 1000, Number(values.only ?? 0));
+  for (const problem of problems) console.error(`FAILED: ${problem}`);
+  console.log(problems.length > 0 ? `${name}: failed, --seed ${seed}` : `${name}: nothing found`);
+  process.exit(problems.length > 0 ? 1 : 0);
+}
+
+class Soak {
+  readonly #problems = new Map<string, number>();
+  readonly #inFlight = new Set<string>();
+  readonly #looks: Look[] = [];
+  readonly #began = performance.now();
+  #next = 0;
+
+  constructor(
+    private readonly seed: number,
+    private readonly scenarios: readonly Scenario[],
+    private readonly concurrency: number,
+  ) {}
+
+  async run(ms: number, only: number): Promise<string[]> {
+    const report = (problem: string) => this.#report(problem);
+    process.on('unhandledRejection', (error) => report(`in the generator: ${(error as Error).stack}`));
+    await using world = await createWorld(report);
+    const proxies = await Proxies.open([...world.policies], report);
+    const progress = setInterval(() => this.#say(proxies), PHASE_MS);
+    if (ms === 0) await this.#scenario(world, only);
+    for (const end = this.#began + ms; performance.now() < end && this.#problems.size === 0; ) {
+      const until = Math.min(end, performance.now() + PHASE_MS);
+      await Promise.all(Array.from({ length: this.concurrency }, () => this.#work(world, until)));
+      await this.#settle(world, proxies);
+    }
+    clearInterval(progress);
+    this.#checkGrowth();
+    this.#say(proxies);
+    await proxies.close();
+    return [...this.#problems].map(([problem, times]) =>
+      times > 1 ? `${problem} (${times} times)` : problem,
+    );
+  }
+
+  async #work(world: World, until: number): Promise<void> {
+    while (performance.now() < until && this.#problems.size === 0) await this.#scenario(world, this.#next++);
+  }
+
+  async #scenario(world: World, index: number): Promise<void> {
+    const below = random(this.seed + index * 7919);
+    // The first few numbers of neighbouring seeds are alike.
+    for (let i = 0; i < 4; i++) below(2);
+    const scenario = this.scenarios[below(this.scenarios.length)] as Scenario;
+    const job = world.jobs[below(world.jobs.length)] as JobSide;
+    const clients: RawClient[] = [];
+    const connect = async () => {
+      const client = await RawClient.connect(job.port);
+      clients.push(client);
+      return client;
+    };
+    const label = `${scenario.name} #${index}`;
+    this.#inFlight.add(label);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Mismatch(`still waits after ${SCENARIO_MS} ms`)), SCENARIO_MS);
+    });
+    try {
+      await Promise.race([scenario.run({ world, job, below, connect }), late]);
+    } catch (error) {
+      const said = error instanceof Mismatch ? error.message : (error as Error).stack;
+      this.#report(`${label}: ${said}`);
+    } finally {
+      clearTimeout(timer);
+      this.#inFlight.delete(label);
+      for (const client of clients) client.socket.destroy();
+    }
+  }
+
+  /** All is over: nothing may be left. */
+  async #settle(world: World, proxies: Proxies): Promise<void> {
+    const end = performance.now() + QUIET_MS;
+    const first = this.#looks[0];
+    for (;;) {
+      world.hangUp();
+      const look = await proxies.look();
+      if (look === undefined) return;
+      const open = look.figures.some(
+        ({ connections, tunnels, requests }) => connections + tunnels + requests > 0,
+      );
+      const more =
+        first !== undefined && (look.descriptors > first.descriptors || look.timers > first.timers);
+      if ((open || more || look.cpu > 0.5) && performance.now() < end) continue;
+      // Denials that were held back come out within a second.
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      const last = (await proxies.look()) ?? look;
+      this.#looks.push(last);
+      last.figures.forEach((figures, i) => proxies.ledgers[i]?.check(figures));
+      if (first && last.descriptors > first.descriptors) {
+        this.#report(`${last.descriptors} descriptors, ${first.descriptors} at first`);
+      }
+      if (first && last.timers > first.timers)
+        this.#report(`${last.timers} timers, ${first.timers} at first`);
+      if (last.cpu > 0.5) this.#report(`the processor is busy while nothing happens: ${last.cpu.toFixed(2)}`);
+      return;
+    }
+  }
+
+  #checkGrowth(): void {
+    const memory = this.#looks.slice(1).map((look) => look.memory);
+    const third = Math.floor(memory.length / 3);
+    if (third === 0) return;
+    const lowest = (part: number[]) => Math.min(...part);
+    const growth = lowest(memory.slice(-third)) - lowest(memory.slice(0, third));
+    if (growth > MAX_GROWTH)
+      this.#report(`memory grew by ${(growth / 1e6).toFixed(1)} MB: ${memory.join(' ')}`);
+  }
+
+  #report(problem: string): void {
+    const known = this.#problems.get(problem);
+    if (known === undefined && this.#problems.size >= 20) return;
+    if (known === undefined)
+      console.error(`problem: ${problem}\n  in flight: ${[...this.#inFlight].join(', ')}`);
+    this.#problems.set(problem, (known ?? 0) + 1);
+  }
+
+  #say(proxies: Proxies): void {
+    const seconds = Math.round((performance.now() - this.#began) / 1000);
+    const decisions = proxies.ledgers.reduce((sum, ledger) => sum + ledger.decisions, 0);
+    const look = this.#looks.at(-1);
+    const state = look
+      ? `, ${look.descriptors} descriptors, ${(look.memory / 1e6).toFixed(1)} MB used, ${(look.rss / 1e6).toFixed(0)} MB resident`
+      : '';
+    console.log(`${seconds} s: ${this.#next} scenarios, ${decisions} decisions${state}`);
+  }
+}
