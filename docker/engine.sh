@@ -168,7 +168,7 @@ remove_docker_rules() { # iptables|ip6tables
 remove_network_traces() {
   local name ipt
   # Bridges of a dockerd that died with networks up; of one that ended well only docker0 is left.
-  interfaces | grep -E '^(docker0|br-[0-9a-f]{12}|jg-.*)$' | grep -vxFf "$run/before/interfaces" |
+  interfaces | grep -E '^(docker0|br-[0-9a-f]{12}|jg[-c][0-9a-f]+)$' | grep -vxFf "$run/before/interfaces" |
     while read -r name; do ip link del "$name" 2>/dev/null || true; done || true
   for ipt in iptables ip6tables; do
     if [ "$(cat "$run/before/$ipt-chains")" = 0 ]; then remove_docker_rules "$ipt"; fi
@@ -185,14 +185,13 @@ unmount_below() {
 stop_engine() {
   if [ ! -e "$run/before" ] && [ ! -e "$run/docker.pid" ]; then say 'no engine of ours runs'; return; fi
   [ "$(id -u)" = 0 ] || die 'stopping the engine needs root'
-  local pid left network
+  local pid
   if pid=$(our_pid); then
-    left=$(timeout 30 docker -H "$sock" ps -aq 2>/dev/null || true)
-    # shellcheck disable=SC2086 # ids, one word each
-    [ -z "$left" ] || timeout 60 docker -H "$sock" rm -f $left >/dev/null 2>&1 || true
-    for network in $(timeout 30 docker -H "$sock" network ls -q --filter type=custom 2>/dev/null || true); do
-      timeout 30 docker -H "$sock" network rm "$network" >/dev/null 2>&1 || true
-    done
+    # Dozens may be left of tests that failed, and each takes a while.
+    { timeout 30 docker -H "$sock" ps -aq || true; } 2>/dev/null |
+      timeout 180 xargs -r -n 8 -P 4 docker -H "$sock" rm -f >/dev/null 2>&1 || true
+    { timeout 30 docker -H "$sock" network ls -q --filter type=custom || true; } 2>/dev/null |
+      timeout 180 xargs -r -n 8 docker -H "$sock" network rm >/dev/null 2>&1 || true
     kill "$pid" 2>/dev/null || true
     for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
     if kill -9 "$pid" 2>/dev/null; then say "dockerd ($pid) had to be killed"; sleep 1; fi
