@@ -1,3 +1,4 @@
+import type http from 'node:http';
 import type net from 'node:net';
 import type { DialTarget } from './dial.js';
 import type { ThrottledSocket } from './rate/throttled-socket.js';
@@ -11,7 +12,7 @@ const KEEP_ALIVE_MS = 60_000;
  * A client that sent its FIN may still read, or may be gone: the same on the wire. As long as answers flow in each
  * period of so many ms it is taken to read; a request whose answer does not come is given up.
  */
-const HALF_CLOSED_MS = 1_000;
+const HALF_CLOSED_MS = 500;
 
 export interface ClientConnectionOptions {
   readonly id: number;
@@ -33,12 +34,15 @@ export class ClientConnection {
   readonly client: string;
   /** Requests that were read and not yet answered. */
   inFlight = 0;
+  /** The last request that was read. */
+  latest: { readonly request: http.IncomingMessage; readonly response: http.ServerResponse } | undefined;
   /** After a refusal that ends the connection: what still arrives is not read as a request. */
   refused = false;
   /** Set once the connection is a tunnel that carries HTTP. */
   tunnel: DialTarget | undefined;
   readonly #options: ClientConnectionOptions;
   readonly #whenGone = new Set<() => void>();
+  #last: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #mark = 0;
   #waited = 0;
@@ -52,9 +56,7 @@ export class ClientConnection {
     ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client } = options);
     this.raw.once('close', () => clearTimeout(this.#timer));
     this.stream.once('end', () => this.#halfClosed());
-    this.stream.once('close', () => {
-      for (const callback of this.#whenGone) callback();
-    });
+    this.stream.once('close', () => this.giveUp());
   }
 
   /** From now on a request head is due, once its first byte is there. */
@@ -86,7 +88,9 @@ export class ClientConnection {
 
   requestEnded(): void {
     this.inFlight--;
-    if (this.inFlight === 0) this.awaitHead();
+    if (this.inFlight > 0) return;
+    if (this.#last) this.#last();
+    else this.awaitHead();
   }
 
   /**
@@ -96,6 +100,17 @@ export class ClientConnection {
   whenGone(callback: () => void): () => void {
     this.#whenGone.add(callback);
     return () => this.#whenGone.delete(callback);
+  }
+
+  /** Ends all that is under way for this connection, as if it were gone. */
+  giveUp(): void {
+    for (const callback of this.#whenGone) callback();
+  }
+
+  /** Calls back once, when all requests that were read are answered. */
+  whenAnswered(callback: () => void): void {
+    if (this.inFlight === 0) callback();
+    else this.#last = callback;
   }
 
   /** Bytes of this connection in each direction since this was last asked; together they are all its bytes. */

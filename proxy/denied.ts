@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { CanonicalHost } from './authority.js';
 import { DenyList } from './deny-list.js';
 import { formatIp, parseIp, unmapped } from './ip.js';
@@ -46,6 +47,8 @@ export class Denied {
   #pending: Promise<unknown> | undefined;
 
   constructor({ resolver, onChange, logger, clock = systemClock }: DeniedOptions) {
+    // As many listeners as names.
+    setMaxListeners(0, this.#stop.signal);
     this.#resolver = resolver;
     this.#onChange = onChange;
     this.#logger = logger;

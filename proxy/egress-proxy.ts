@@ -19,6 +19,7 @@ import { OwnAddresses } from './own-addresses.js';
 import type { EgressPolicy, OperatorPolicy } from './policy.js';
 import { JobLimiter } from './rate/job-limiter.js';
 import { Recorder } from './recorder.js';
+import { resetSocket } from './reset.js';
 import { createResolver, type Resolver } from './resolver.js';
 import { Service } from './service.js';
 
@@ -292,7 +293,7 @@ class JobProxy implements EgressProxy, Core {
     const subject = { connection, client: raw.remoteAddress ?? '', method: '-', host: '', port: 0 };
     this.recorder.denied({ ...subject, since: performance.now() }, reason, DENIALS[reason].status);
     if (this.#refusing.size >= MAX_REFUSING) {
-      raw.resetAndDestroy();
+      resetSocket(raw);
       return;
     }
     this.#refusing.add(raw);

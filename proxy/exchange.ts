@@ -11,6 +11,7 @@ import { hasUnknownCoding, type RequestHead, responseLines, trailerLines } from 
 import type { OriginAgent, RouteOptions } from './origin-agent.js';
 import type { Subject } from './recorder.js';
 import { asRefusal, Refusal } from './refusal.js';
+import { resetSocket } from './reset.js';
 
 export interface ExchangeParts {
   readonly connection: ClientConnection;
@@ -241,7 +242,7 @@ export class Exchange implements Flow {
     if (this.#parts.response.writableEnded) return;
     this.#reason ??= reason;
     const { stream } = this.#parts.connection;
-    if (this.#parts.request.httpVersion === '1.0') stream.resetAndDestroy();
+    if (this.#parts.request.httpVersion === '1.0') resetSocket(stream);
     else stream.destroy();
   }
 

@@ -43,7 +43,11 @@ export class OriginAgent extends http.Agent {
   ): null {
     const { target, signal } = routeOf(options);
     this.#dial(target, signal).then(
-      (socket) => callback?.(null, socket),
+      (socket) => {
+        // An origin that ends a kept connection must not leave half of it for the next request.
+        socket.allowHalfOpen = false;
+        callback?.(null, socket);
+      },
       (error: Error) => callback?.(error, undefined as unknown as Duplex),
     );
     return null;

@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import type { ClientStream } from './client-connection.js';
+import { resetSocket } from './reset.js';
 
 /** `end`, or what cut it: `client-reset`, `origin-reset`, or the reason given to `end()`. */
 export type RelayReason = string;
@@ -70,7 +71,7 @@ export class Relay {
   #cut(reason: RelayReason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    reset(reason === 'client-reset' ? this.#origin : this.#client);
+    resetSocket(reason === 'client-reset' ? this.#origin : this.#client);
   }
 
   #closed(reason: RelayReason): void {
@@ -79,8 +80,4 @@ export class Relay {
     if (!readableEnded || !writableFinished) this.#cut(reason);
     if (this.#open === 0) this.#done(this.#reason ?? 'end');
   }
-}
-
-function reset(socket: ClientStream): void {
-  if (!socket.destroyed) socket.resetAndDestroy();
 }

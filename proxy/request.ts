@@ -27,6 +27,7 @@ export async function serveRequest(
   const { core } = forwarder;
   if (connection.refused) return;
   connection.requestBegan();
+  connection.latest = { request, response };
   const gone = new AbortController();
   const leave = core.gates.requests.enter();
   let exchange: Exchange | undefined;

@@ -1,16 +1,15 @@
 import type http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ProxyServer } from 'http-proxy';
-import { closeWith, denialText } from './answer.js';
+import { closeWith, denialText, discardInput } from './answer.js';
 import type { ClientConnection } from './client-connection.js';
-import { refuseConnect, serveConnect } from './connect-method.js';
+import { serveConnect } from './connect-method.js';
 import type { Core } from './core.js';
 import { DENIALS, type DenialReason } from './denial.js';
 import type { ForwarderOptions } from './exchange.js';
 import { HttpServer } from './http-server.js';
 import { OriginAgent } from './origin-agent.js';
 import { printable, type Subject } from './recorder.js';
-import { Refusal } from './refusal.js';
 import { serveRequest } from './request.js';
 import { basicAuthorization, parseUpstream } from './upstream.js';
 
@@ -57,7 +56,7 @@ export class Service {
   }
 
   headerTimeout(connection: ClientConnection): void {
-    this.#refuseRaw(connection, 'header-timeout');
+    this.#refuseLast(connection, undefined, 'header-timeout');
   }
 
   /** Ends the connections to origins, those in use included. */
@@ -67,46 +66,50 @@ export class Service {
 
   #connect(connection: ClientConnection, request: http.IncomingMessage, head: Buffer): void {
     if (connection.refused) return;
-    if (connection.inFlight > 0) {
-      // The answers to earlier requests are still to come: there is no place for one to this.
-      this.#core.recorder.denied(subjectOf(connection, request), 'malformed-request', 0);
-      connection.stream.destroy();
-      return;
-    }
-    void serveConnect(this.#core, connection, request, head);
+    // Nobody can want a tunnel behind answers that are still to come.
+    if (connection.inFlight > 0) this.#refuseLast(connection, request, 'malformed-request');
+    else void serveConnect(this.#core, connection, request, head);
   }
 
   #connectInside(connection: ClientConnection, request: http.IncomingMessage): void {
-    if (connection.refused) return;
-    const refusal = new Refusal('connect-in-tunnel');
-    if (connection.inFlight === 0) {
-      refuseConnect(this.#core, connection, subjectOf(connection, request), refusal);
-      return;
-    }
-    this.#core.recorder.denied(subjectOf(connection, request), refusal.reason, 0);
-    connection.stream.destroy();
+    if (!connection.refused) this.#refuseLast(connection, request, 'connect-in-tunnel');
   }
 
-  #broken(stream: Duplex, tooLarge: boolean, code: string | undefined): void {
+  #broken(stream: Duplex, tooLarge: boolean, code = ''): void {
     const connection = this.#connections.get(stream);
     // Resets and the like: there is nobody left to answer.
-    if (connection === undefined || connection.refused || !(code ?? '').startsWith('HPE_')) {
-      if (!connection?.refused) stream.destroy();
-      return;
+    if (connection === undefined || !code.startsWith('HPE_')) stream.destroy();
+    // What follows a request that said it was the last is nothing to anybody.
+    else if (code === 'HPE_CLOSED_CONNECTION') discardInput(stream);
+    else if (!connection.refused) {
+      this.#refuseLast(connection, undefined, tooLarge ? 'headers-too-large' : 'malformed-request');
     }
-    this.#refuseRaw(connection, tooLarge ? 'headers-too-large' : 'malformed-request');
   }
 
-  /** Refuses what was not even a request. */
-  #refuseRaw(connection: ClientConnection, reason: DenialReason): void {
-    const { stream, inFlight } = connection;
-    const subject = subjectOf(connection, undefined);
+  /** Refuses what ends a connection: behind the answers to what was asked before it, if there are any. */
+  #refuseLast(
+    connection: ClientConnection,
+    request: http.IncomingMessage | undefined,
+    reason: DenialReason,
+  ): void {
+    const { stream } = connection;
+    const subject = subjectOf(connection, request);
     connection.refused = true;
     connection.headArrived();
-    this.#core.recorder.denied(subject, reason, inFlight > 0 ? 0 : DENIALS[reason].status);
+    discardInput(stream);
+    this.#core.recorder.denied(subject, reason, DENIALS[reason].status);
     const { host, port } = subject;
-    if (inFlight > 0) stream.destroy();
-    else closeWith(stream, denialText({ reason, host, port, job: this.#core.policy.job.job }));
+    const text = denialText({ reason, host, port, job: this.#core.policy.job.job });
+    if (connection.latest?.request.complete === false) {
+      // It broke off within its body: no answer to it can come any more, unless one has begun.
+      const { response } = connection.latest;
+      const first = connection.inFlight === 1 && !response.headersSent;
+      connection.giveUp();
+      if (first) closeWith(stream, text);
+      else stream.destroy();
+      return;
+    }
+    connection.whenAnswered(() => closeWith(stream, text));
   }
 
   #of(stream: Duplex): ClientConnection {

@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { Duplex } from 'node:stream';
+import { resetSocket } from '../reset.js';
 import { Download } from './download.js';
 import type { Scheduler } from './scheduler.js';
 import { Upload } from './upload.js';
@@ -79,7 +80,7 @@ export class ThrottledSocket extends Duplex {
 
   /** Closes with a RST instead of a FIN. */
   resetAndDestroy(): this {
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
     return this.destroy();
   }
 

@@ -268,7 +268,7 @@ describe('nothing is left behind', () => {
       await expect.poll(() => origin.accepted).toBe(i + 1);
       await client[Symbol.asyncDispose]();
     }
-    await expect.poll(() => origin.sockets.size).toBe(0);
+    await expect.poll(() => origin.sockets.size, { timeout: 3_000 }).toBe(0);
   });
 
   test('of refused connections, however many', async () => {
