@@ -16,7 +16,7 @@ export const silentLogger: Logger = { debug: noop, info: noop, warn: noop, error
  * values that were parsed or cut to printable ASCII: a job cannot forge a line.
  */
 export function logEvent(logger: Logger, event: ProxyEvent): void {
-  const { time, v, type, ...fields } = event;
+  const { time, type, ...fields } = event;
   if (event.type === 'closed') logger.info({ event: type, ...fields }, `${event.kind} closed`);
   else if (event.decision === 'allow') logger.info({ event: type, ...fields }, 'allowed');
   else logger.warn({ event: type, ...fields }, `denied: ${event.reason}`);

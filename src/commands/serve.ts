@@ -20,8 +20,6 @@ import {
 } from './common-options.js';
 import { settingOptions, settingsOf } from './setting-options.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-
 export function serveCommand(): Command {
   const command = new Command('serve')
     .summary('the sidecar of a compute node: admission, gateways and jobs over HTTP')
@@ -59,6 +57,7 @@ async function serve(flags: CommonFlags): Promise<number> {
   const logger = createLogger(config.log);
   const auth = new Auth({ unix: address.kind === 'unix', ...(token !== undefined && { token }) });
 
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
   using signals = trapSignals();
   const service = await Service.open({
     config,

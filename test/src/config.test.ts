@@ -55,8 +55,15 @@ describe('without configuration', () => {
       },
       operator: DEFAULT_OPERATOR_POLICY,
       rate: DEFAULT_RATE,
-      gateway: { placement: 'auto', port: 13_128 },
+      gateway: { placement: 'auto', port: 13_128, outside: 'bridge' },
+      allowLearn: false,
       allowedMounts: [],
+      service: {
+        listen: 'unix:/run/jobgate/jobgate.sock',
+        brokenContract: 'disconnect',
+        unusedAfterMs: 600_000,
+        drainMs: 10_000,
+      },
       log: { level: 'info', format: 'pretty' },
     });
     expect(await load({ yaml: '' })).toMatchObject({ rate: DEFAULT_RATE, file: join(dir, 'node.yaml') });
