@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { Figures } from '../../proxy/figures.js';
 import { random } from '../proxy/target-grammar.js';
 import { RawClient } from '../support/raw-client.js';
 import { Proxies } from './proxies.js';
@@ -116,7 +117,8 @@ class Soak {
       await Promise.race([scenario.run({ world, job, below, connect }), late]);
     } catch (error) {
       const said = error instanceof Mismatch ? error.message : (error as Error).stack;
-      this.#report(`${label}: ${said}`);
+      const got = clients.map(({ text }) => JSON.stringify(text.slice(-200))).join(', ');
+      this.#report(`${label}: ${said}; its clients got ${got}`);
     } finally {
       clearTimeout(timer);
       this.#inFlight.delete(label);
@@ -142,7 +144,7 @@ class Soak {
       await new Promise((resolve) => setTimeout(resolve, 1_100));
       const last = (await proxies.look()) ?? look;
       this.#looks.push(last);
-      last.figures.forEach((figures, i) => proxies.ledgers[i]?.check(figures));
+      for (const [i, ledger] of proxies.ledgers.entries()) ledger.check(last.figures[i] as Figures);
       if (first && last.descriptors > first.descriptors) {
         this.#report(`${last.descriptors} descriptors, ${first.descriptors} at first`);
       }
@@ -167,7 +169,7 @@ class Soak {
     const known = this.#problems.get(problem);
     if (known === undefined && this.#problems.size >= 20) return;
     if (known === undefined)
-      console.error(`problem: ${problem}\n  in flight: ${[...this.#inFlight].join(', ')}`);
+      console.error(`problem: ${problem}\n  in flight: ${[...this.#inFlight].slice(0, 12).join(', ')}`);
     this.#problems.set(problem, (known ?? 0) + 1);
   }
 

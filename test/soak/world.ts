@@ -94,7 +94,7 @@ export async function createWorld(report: Report): Promise<World> {
       ['127.0.0.1', 0],
     ].map(([host, port]) => trap(host as string, port as number, report)),
   );
-  const trapPort = (traps[2]?.address() as net.AddressInfo).port;
+  const trapPort = (traps.at(-1) as net.Server).address() as net.AddressInfo;
   const silent = await startSilentListener('127.0.0.1');
   const dns = await startNames(report);
   const reachable = [origin.port, closed as number, ...(silent ? [silent.port] : []), ...proxyPorts];
@@ -105,7 +105,7 @@ export async function createWorld(report: Report): Promise<World> {
         job,
         ...(execution && { execution }),
         rate,
-        allow: [`.${domain}`, ...[...reachable, trapPort].map((port) => `.${domain}:${port}`)],
+        allow: [`.${domain}`, ...[...reachable, trapPort.port].map((port) => `.${domain}:${port}`)],
       },
       operator: {
         ...DEFAULT_OPERATOR_POLICY,
@@ -133,7 +133,7 @@ export async function createWorld(report: Report): Promise<World> {
     originPort: origin.port,
     closedPort: closed as number,
     silentPort: silent?.port,
-    trapPort,
+    trapPort: trapPort.port,
     ca: ca.pem,
     hangUp: () => {
       for (const socket of origin.sockets) socket.destroy();
