@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type Dockerode from 'dockerode';
 import { demux } from './demux.js';
@@ -182,7 +183,7 @@ export async function startContainer(
       return StatusCode;
     });
     exited.catch(() => {});
-    return started(container, exited);
+    return started(container, exited, stream as Duplex);
   } catch (error) {
     await removeContainer(container);
     throw startError(options, error);
@@ -208,8 +209,12 @@ async function createContainer(
   }
 }
 
-function started(container: Dockerode.Container, exited: Promise<number>): StartedContainer {
-  const remove = () => removeContainer(container);
+function started(container: Dockerode.Container, exited: Promise<number>, output: Duplex): StartedContainer {
+  const remove = () => {
+    // Output that nobody takes holds the engine's lock on the container: it would neither stop nor remove it.
+    output.destroy();
+    return removeContainer(container);
+  };
   return {
     id: container.id,
     exited: exited.catch((error: unknown) => {

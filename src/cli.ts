@@ -48,6 +48,9 @@ for (const command of [
   program.addCommand(inherit(command()));
 }
 
+// Whoever reads our output may be gone: that is no failure of what we do.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
+
 process.exitCode = await main(process.argv);
 
 async function main(argv: string[]): Promise<number> {

@@ -15,6 +15,7 @@ import { EXIT, signalExit } from '../exit-codes.js';
 import { admit } from '../job/admit.js';
 import { learnPolicy } from '../job/learn-policy.js';
 import { runJob } from '../job/run-job.js';
+import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
 import { trapSignals } from '../signals.js';
 import {
@@ -135,10 +136,8 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
     if (logger.isLevelEnabled('warn')) process.stderr.write(result.denialText);
     if (result.learned) process.stderr.write(result.learned.text);
     if (result.ended === 'timeout') logger.warn('the job ran into its time limit and was ended');
-    if (result.ended === 'timeout') return EXIT.timeout;
-    return result.ended === 'stopped'
-      ? signalExit(signals.received ?? 'SIGTERM')
-      : (result.exitCode ?? EXIT.failed);
+    if (result.ended === 'exited') return result.exitCode ?? EXIT.failed;
+    return leaveSoon(result.ended === 'timeout' ? EXIT.timeout : signalExit(signals.received ?? 'SIGTERM'));
   } catch (error) {
     if (signals.received && signals.stop.aborted && error === signals.stop.reason)
       return signalExit(signals.received);

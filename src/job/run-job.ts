@@ -203,6 +203,8 @@ async function end(
     await Promise.race([
       container.stop(graceMs),
       aborted(kill, settled.signal).then(() => container.remove()),
+      // An engine whose output is not taken does not answer; removing the container does not need its answer.
+      after(graceMs + OUTPUT_GRACE_MS, settled.signal),
     ]);
     const exitCode = await Promise.race([
       container.exited.catch(() => undefined),
