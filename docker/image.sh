@@ -33,7 +33,7 @@ done
 # Beside Node: a shell, and what the host placement needs where jobgate runs in a container with the host's network.
 find_program() { PATH=/usr/bin:/bin:/usr/sbin:/sbin type -P -- "$1"; }
 programs=("node=$node")
-for program in sh iptables-save iptables-restore ip6tables-save ip6tables-restore ip; do
+for program in sh iptables iptables-save iptables-restore ip6tables-save ip6tables-restore ip; do
   if path=$(find_program "$program"); then
     programs+=("$program=$(readlink -f "$path")")
   else
@@ -53,9 +53,7 @@ if [ -n "$libc" ]; then
     [ ! -e "$library" ] || libraries+=("$library")
   done
   while read -r library; do libraries+=("$library"); done < <(
-    find /usr/lib/*/xtables /usr/lib/xtables -name 'lib*_*.so' \
-      \( -name '*addrtype*' -o -name '*standard*' -o -name '*REJECT*' -o -name '*tcp*' -o -name '*comment*' \
-      -o -name '*conntrack*' -o -name '*state*' -o -name '*mark*' -o -name '*udp*' -o -name '*icmp*' \) 2>/dev/null)
+    find /usr/lib/*/xtables /usr/lib/xtables -name 'lib*_*.so' 2>/dev/null)
 fi
 extras=()
 for file in /etc/ssl/certs/ca-certificates.crt /etc/iproute2/rt_tables /usr/share/iproute2/rt_tables; do
