@@ -88,10 +88,7 @@ async function tryAll(net: Internet, list: readonly Attempt[], network: readonly
   const resolve = Object.entries(net.addresses)
     .flatMap(([name, address]) => [443, 80].map((port) => `--resolve ${name}:${port}:${address}`))
     .join(' ');
-  const script = [
-    prelude,
-    ...list.map(({ command }, i) => command.replaceAll('ID', `${i}`)),
-  ].join('\n');
+  const script = [prelude, ...list.map(({ command }, i) => command.replaceAll('ID', `${i}`))].join('\n');
   // The names are known to curl beforehand, so that an attempt around the proxy is not stopped by the missing DNS alone.
   const env = { CA_PEM: net.caPem, RESOLVE: resolve };
   const quiet = ['--pull', 'never', '--log-format', 'json', '--timeout', '2m'];
