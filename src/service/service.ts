@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { type Admission, createAdmission } from '../../admission/admission.js';
 import type { Job } from '../../admission/job.js';
 import type { Verdict } from '../../admission/rule.js';
-import { findEngine } from '../../docker/engine.js';
+import { type Engine, findEngine } from '../../docker/engine.js';
 import { GatewayError } from '../../docker/errors.js';
 import type { OpenGateway } from '../../docker/gateway.js';
 import type { Log } from '../../docker/log.js';
@@ -25,6 +25,8 @@ export interface ServiceOptions {
   readonly logger: Log;
   /** Where the API listens, if that is a unix socket: no job may have it. */
   readonly socket?: string;
+  /** Default: the engine that the docker CLI would use. */
+  readonly connect?: () => Promise<Engine>;
 }
 
 /** All that `jobgate serve` does, without its HTTP: gateways, their watch, admission, events, metrics. */
@@ -48,7 +50,7 @@ export class Service {
   }
 
   private constructor(
-    { config, openGateway, logger, socket }: ServiceOptions,
+    { config, openGateway, logger, socket, connect }: ServiceOptions,
     owner: Owner,
     jobsOwner: Owner,
   ) {
@@ -62,6 +64,7 @@ export class Service {
     });
     this.#link = new EngineLink({
       logger,
+      ...(connect && { connect }),
       onUp: async (engine) => {
         const taken = await recover({ engine, gateways: this.gateways, logger, unusedAfterMs });
         this.#owners.push(...taken);
