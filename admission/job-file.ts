@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { Job } from './job.js';
 import { type JobSpecOptions, parseJobSpec } from './job-spec.js';
 import { formatProblem, type Problem, quote } from './problem.js';
@@ -23,12 +23,15 @@ export function parseJobFile(text: string, name: string, options: JobSpecOptions
   }
   const lines = new LineCounter();
   // A byte order mark is no part of the document.
-  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
+  const document = parseDocument(text.replace(/^\uFEFF/, ''), {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false, // the parser's own search takes minutes for a mapping of a megabyte
+  });
+  const errors = document.errors.length > 0 ? document.errors : repeatedKeys(document);
+  if (errors.length > 0) {
     return fail(
-      document.errors.map((error) =>
-        at({ path: '', problem: oneLine(error.message) }, lines.linePos(error.pos[0])),
-      ),
+      errors.map(({ message, pos }) => at({ path: '', problem: oneLine(message) }, lines.linePos(pos[0]))),
     );
   }
   let value: unknown;
@@ -47,6 +50,25 @@ export function parseJobFile(text: string, name: string, options: JobSpecOptions
   function at(problem: Problem, { line, col }: { line: number; col: number }): string {
     return `${name}:${line}:${col}: ${formatProblem(problem)}`;
   }
+}
+
+function repeatedKeys(document: Document): { readonly message: string; readonly pos: readonly [number] }[] {
+  const found: { message: string; pos: [number] }[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const keys = new Set<unknown>();
+      for (const { key } of items) {
+        // What is no plain value is no field of a job spec either.
+        if (!isScalar(key)) continue;
+        // As properties have it: 1 and "1" are the same.
+        const name = String(key.value);
+        if (keys.has(name))
+          found.push({ message: `Map keys must be unique: ${quote(name)}`, pos: [key.range?.[0] ?? 0] });
+        keys.add(name);
+      }
+    },
+  });
+  return found;
 }
 
 function fail(problems: readonly string[]): ParsedFile {

@@ -75,10 +75,19 @@ describe('a job file', () => {
         .join('\n')}\n`,
       'alias',
     ],
+    ['1: x\n"1": y\n', 'unique'],
+    ['a: {b: 1, c: 2, b: 3}\n', 'unique'],
   ])('that is none is one line: %#', (text, problem) => {
     const [first = '', ...more] = read(text);
     expect(first).toContain(problem);
     expect(first).toMatch(/^job\.yaml:\d+:\d+: /);
     for (const line of [first, ...more]) expect(line).not.toContain('\n');
   });
+
+  it('with very many keys is judged in seconds', () => {
+    const text = Array.from({ length: 300_000 }, (_, index) => `k${index}: 1\n`).join('');
+    const begin = performance.now();
+    expect(read(`${text}k7: 1\n`)).toEqual([expect.stringMatching(/^job\.yaml:300001:1: .*unique/)]);
+    expect(performance.now() - begin).toBeLessThan(20_000);
+  }, 600_000);
 });
