@@ -10,6 +10,7 @@ import { parseOptions, USAGE } from './options.js';
 import { startPeers } from './peers.js';
 import { asJson, type Figure, tables } from './report.js';
 import { allowlist } from './sections/allowlist.js';
+import { containerGateways } from './sections/container-gateways.js';
 import { forwarders } from './sections/forwarders.js';
 import { gateways } from './sections/gateways.js';
 import { jobs } from './sections/jobs.js';
@@ -30,6 +31,7 @@ const SECTIONS: readonly Section[] = [
   jobs,
   memory,
   gateways,
+  containerGateways,
   allowlist,
 ];
 
