@@ -100,7 +100,8 @@ function row(host: HostFigures | undefined): string {
 }
 
 function containers({ containers }: GatewayView): string {
-  return containers.map(({ name, enforced }) => (enforced ? name : `${name} (not enforced)`)).join(', ');
+  const names = containers.map(({ name, enforced }) => (enforced ? name : `${name} (not enforced)`));
+  return names.join(', ') || 'none yet';
 }
 
 function throttled({ figures: { throttledMs } }: GatewayView): string {

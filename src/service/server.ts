@@ -32,6 +32,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 256 },
   });
+  app.removeContentTypeParser('text/plain');
   // Of forms only that of the page is read, which has one field.
   app.addContentTypeParser(FORM, { parseAs: 'string', bodyLimit: 4_096 }, (_request, body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body as string))),

@@ -54,7 +54,7 @@ function show(view) {
   set(article, 'proxy', view.proxy.url);
   set(article, 'limit', view.rate === null ? 'unlimited' : bits(view.rate));
   const names = view.containers.map(({ name, enforced }) => (enforced ? name : `${name} (not enforced)`));
-  set(article, 'container', names.join(', '));
+  set(article, 'container', names.join(', ') || 'none yet');
   const rows = article.querySelector('tbody');
   rows.replaceChildren();
   for (const host of view.figures.hosts) {
