@@ -6,6 +6,8 @@ import { locate } from './yaml-location.js';
 
 /** A job spec is a page of text; more is a mistake, or an attack on the parser. */
 const MAX_BYTES = 4 * 1024 * 1024;
+/** Problems that are told one by one. */
+const MAX_PROBLEMS = 100;
 
 /** The job, or all problems, each as `name:line:col: path: problem`. */
 export type ParsedFile =
@@ -45,7 +47,14 @@ export function parseJobFile(text: string, name: string, options: JobSpecOptions
 
   const parsed = parseJobSpec(value, options);
   if (parsed.ok) return parsed;
-  return fail(parsed.problems.map((problem) => at(problem, lines.linePos(locate(document, problem.path)))));
+  // Where each one is takes a search.
+  const shown = parsed.problems.slice(0, MAX_PROBLEMS);
+  return fail([
+    ...shown.map((problem) => at(problem, lines.linePos(locate(document, problem.path)))),
+    ...(parsed.problems.length > shown.length
+      ? [`${name}: and ${parsed.problems.length - shown.length} more problems`]
+      : []),
+  ]);
 
   function at(problem: Problem, { line, col }: { line: number; col: number }): string {
     return `${name}:${line}:${col}: ${formatProblem(problem)}`;

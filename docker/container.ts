@@ -91,6 +91,8 @@ export function containerOptions(
   return {
     ...(spec.name && { name: spec.name }),
     Image: spec.image,
+    // The image's own would make the engine start programs as often as it likes, for nobody.
+    Healthcheck: { Test: ['NONE'] },
     Cmd: [...spec.command],
     ...(spec.entrypoint && { Entrypoint: [...spec.entrypoint] }),
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
