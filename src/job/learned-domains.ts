@@ -45,7 +45,7 @@ export class LearnedDomains {
     const list = this.list();
     if (list.length === 0) return 'jobgate learned: the job reached no host\n';
     const flags = list.map((entry) => `--domain ${entry}`).join(' ');
-    return `jobgate learned: the job needs\n  ${flags}\n  Domains: [${list.join(', ')}]\n`;
+    return `jobgate learned: the job needs\n  ${flags}\n  Domains: ${JSON.stringify(list)}\n`;
   }
 }
 

@@ -40,7 +40,7 @@ export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
  * unless `dns` is given. Its default allowlist is `.allowed.test`, all of it at 127.0.0.1.
  */
 export async function startProxy(options: TestProxyOptions = {}): Promise<TestProxy> {
-  const { limits, clients = LOOPBACK, logger, allow, rate, execution, ...operator } = options;
+  const { limits, clients = LOOPBACK, logger, allow, rate, execution, learn, ...operator } = options;
   const events: ProxyEvent[] = [];
   const waiting = new Set<() => void>();
   const proxy = createEgressProxy(
@@ -50,6 +50,7 @@ export async function startProxy(options: TestProxyOptions = {}): Promise<TestPr
         allow: allow ?? ['.allowed.test'],
         rate: rate ?? null,
         ...(execution && { execution }),
+        ...(learn && { learn }),
       },
       operator: {
         ...DEFAULT_OPERATOR_POLICY,
