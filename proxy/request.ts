@@ -1,4 +1,4 @@
-import type http from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { closeWith, denialAnswer, denialText, discardInput } from './answer.js';
 import { type Authority, formatAuthority, parseAbsoluteTarget, parseHostHeader } from './authority.js';
 import type { ClientConnection } from './client-connection.js';
@@ -21,8 +21,8 @@ interface Asked {
 export async function serveRequest(
   forwarder: ForwarderOptions,
   connection: ClientConnection,
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
 ): Promise<void> {
   const { core } = forwarder;
   if (connection.refused) return;
@@ -69,8 +69,8 @@ export async function serveRequest(
 export function refuseRequest(
   core: Core,
   connection: ClientConnection,
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
   subject: Subject,
   { reason, detail, address }: Refusal,
 ): void {
@@ -90,12 +90,13 @@ export function refuseRequest(
     response.shouldKeepAlive = false;
     discardInput(connection.stream);
   }
-  response.writeHead(status, headers);
+  // With its phrase: one of the origin's that Node found malformed would stay, and be thrown for again.
+  response.writeHead(status, STATUS_CODES[status], headers);
   response.end(body);
   request.resume();
 }
 
-function restIsClear(request: http.IncomingMessage): boolean {
+function restIsClear(request: IncomingMessage): boolean {
   if (request.complete) return true;
   let length = 0;
   for (let i = 0; i < request.rawHeaders.length; i += 2) {
@@ -108,7 +109,7 @@ function restIsClear(request: http.IncomingMessage): boolean {
 
 function subjectOf(
   connection: ClientConnection,
-  request: http.IncomingMessage,
+  request: IncomingMessage,
   authority: Authority | undefined,
 ): Subject {
   const shown = authority ?? connection.tunnel?.authority;
@@ -123,7 +124,7 @@ function subjectOf(
 }
 
 /** The target, from an absolute form to the proxy or an origin form inside a tunnel; each only there. */
-function askedFor(connection: ClientConnection, request: http.IncomingMessage, head: RequestHead): Asked {
+function askedFor(connection: ClientConnection, request: IncomingMessage, head: RequestHead): Asked {
   const url = request.url ?? '';
   const { tunnel } = connection;
   if (head.hosts.length > 1) throw new Refusal('malformed-request', { detail: 'two Host headers' });
@@ -151,7 +152,7 @@ function checkHost(authority: Authority, host: string | undefined): void {
   if (formatAuthority(parsed.value) !== formatAuthority(authority)) throw new Refusal('other-authority');
 }
 
-function checkHead(request: http.IncomingMessage, head: RequestHead): RequestHead {
+function checkHead(request: IncomingMessage, head: RequestHead): RequestHead {
   // HTTP/2 may be offered, and going on without it is the answer (RFC 9110 section 7.8). Others get an answer.
   if (head.upgrades.some((protocol) => protocol !== 'h2c')) throw new Refusal('unsupported-upgrade');
   const { maxForwards } = head;
