@@ -50,7 +50,7 @@ async function sayAndLeave(client: RawClient, bytes: Buffer, { below }: Scene): 
   else if (way === 1) client.socket.destroy();
   else if (way < 5) client.end();
   // One that stays may be waited for as long as it does.
-  const patience = setTimeout(() => client.end(), 2_500);
+  const patience = setTimeout(() => client.end(), 4_500);
   await client.untilEnd();
   clearTimeout(patience);
 }
@@ -107,6 +107,7 @@ export const hellos: Scenario = {
         [10, Buffer.from('0002001d', 'hex')],
         [13, Buffer.from('000404030804', 'hex')],
         [43, Buffer.from('020304', 'hex')],
+        [51, Buffer.from(`0024001d0020${'09'.repeat(32)}`, 'hex')],
         ...(below(5) === 0 ? [[below(60), Buffer.alloc(below(40))] as const] : []),
       ],
     });

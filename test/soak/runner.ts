@@ -28,7 +28,7 @@ export interface Scenario {
 export class Mismatch extends Error {}
 
 const PHASE_MS = 10_000;
-/** Nothing that a client can begin takes longer: the limits of the policies are below 2 s. */
+/** Nothing that a client can begin takes longer: the limits of the policies are 2 s. */
 const SCENARIO_MS = 15_000;
 const QUIET_MS = 10_000;
 /** Memory may grow by so much between the first phases and the last, bytes. */
