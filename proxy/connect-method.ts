@@ -7,6 +7,7 @@ import { DENIALS } from './denial.js';
 import { checkVersion } from './heads.js';
 import { printable, type Subject } from './recorder.js';
 import { asRefusal, Refusal } from './refusal.js';
+import { SocketReader } from './socket-reader.js';
 import { Tunnel } from './tunnel.js';
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n';
@@ -40,8 +41,9 @@ export async function serveConnect(
     if (core.closing) throw new Refusal('closing');
     leave = core.gates.tunnels.enter();
     if (leave === undefined) throw new Refusal(core.gates.tunnels.reason);
+    const { large } = core;
     const target = await core.decider.route(authority, 'tunnel', gone.signal);
-    const origin = await core.decider.dial(target, gone.signal);
+    const origin = await core.decider.dial(target, gone.signal, large && (() => new SocketReader(large)));
     stream.off('close', abort);
     if (stream.destroyed) {
       origin.destroy();

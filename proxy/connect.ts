@@ -9,8 +9,14 @@ export interface Address {
   readonly family: 4 | 6;
 }
 
-/** Makes the `onread` of one attempt: attempts share nothing, and a buffer shared by sockets corrupts data. */
-export type OnReadFactory = () => OnReadOpts;
+/** How a socket is read. */
+export interface OnRead extends OnReadOpts {
+  /** Called with the socket before anything is read. */
+  attach?(socket: Socket): void;
+}
+
+/** Makes the `onread` of one attempt: attempts share nothing, and what one socket reads is not to reach another's. */
+export type OnReadFactory = () => OnRead;
 
 export interface ConnectOptions {
   /** Ends every attempt; the promise rejects with its reason. */
@@ -66,6 +72,7 @@ function open(
   onread: OnReadFactory | undefined,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
+    const reader = onread?.();
     const options: TcpNetConnectOpts = {
       host: address,
       port,
@@ -76,9 +83,10 @@ function open(
       allowHalfOpen: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
-      ...(onread && { onread: onread() }),
+      ...(reader && { onread: reader }),
     };
     const socket = netConnect(options);
+    reader?.attach?.(socket);
     let failure: Error | undefined;
     // Stays for the socket's life: an error that nobody listens for ends the process.
     socket.on('error', (error) => {

@@ -2,6 +2,7 @@ import type { ClientConnection } from './client-connection.js';
 import type { Decider } from './decision.js';
 import type { DialTarget } from './dial.js';
 import type { IdleWatch } from './idle.js';
+import type { LargeBuffers } from './large-buffers.js';
 import type { Gates } from './limits.js';
 import type { EgressPolicy } from './policy.js';
 import type { Recorder } from './recorder.js';
@@ -20,6 +21,8 @@ export interface Core {
   readonly gates: Gates;
   readonly recorder: Recorder;
   readonly idle: IdleWatch;
+  /** For tunnels as fast as the machine; undefined where the job has a rate: its tokens are slower than any read. */
+  readonly large: LargeBuffers | undefined;
   /** True while the proxy drains: nothing new is begun. */
   readonly closing: boolean;
   /** Whoever begins something that is allowed says so, and says when it is over. */

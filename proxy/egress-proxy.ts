@@ -12,6 +12,7 @@ import { createDialler, type Dialler } from './dial.js';
 import type { ProxyEvent } from './events.js';
 import type { Figures } from './figures.js';
 import { IdleWatch } from './idle.js';
+import { LargeBuffers } from './large-buffers.js';
 import { Gates } from './limits.js';
 import { openListeners, registerListener } from './listeners.js';
 import { type Logger, silentLogger } from './log.js';
@@ -22,6 +23,7 @@ import { Recorder } from './recorder.js';
 import { resetSocket } from './reset.js';
 import { createResolver, type Resolver } from './resolver.js';
 import { Service } from './service.js';
+import { SocketReader } from './socket-reader.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */
@@ -71,6 +73,7 @@ class JobProxy implements EgressProxy, Core {
   readonly gates: Gates;
   readonly recorder: Recorder;
   readonly idle: IdleWatch;
+  readonly large: LargeBuffers | undefined;
   closing = false;
   readonly #flows = new Set<Flow>();
   readonly #logger: Logger;
@@ -98,6 +101,7 @@ class JobProxy implements EgressProxy, Core {
     this.gates = new Gates(limits);
     this.recorder = new Recorder({ job: job.job, execution: job.execution, logger, onEvent });
     this.idle = new IdleWatch(limits.tunnelIdleMs);
+    this.large = job.rate === null ? new LargeBuffers() : undefined;
     this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst });
     const dns = { dns: operator.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
     const allowlist = Allowlist.parse(job.allow, { allowPorts: operator.allowPorts });
@@ -250,7 +254,8 @@ class JobProxy implements EgressProxy, Core {
     this.recorder.flush();
   }
 
-  #accept(raw: net.Socket): void {
+  #accept(accepted: net.Socket): void {
+    const raw = this.large ? SocketReader.accept(accepted, this.large) : accepted;
     raw.on('error', ignore);
     const client = raw.remoteAddress ?? '';
     const id = this.#nextId++;

@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import type { ClientStream } from './client-connection.js';
 import { resetSocket } from './reset.js';
+import { SocketReader } from './socket-reader.js';
 
 /** `end`, or what cut it: `client-reset`, `origin-reset`, or the reason given to `end()`. */
 export type RelayReason = string;
@@ -31,14 +32,6 @@ export class Relay {
   start(first: Buffer): void {
     const client = this.#client;
     const origin = this.#origin;
-    client.on('data', (chunk: Buffer) => {
-      this.up += chunk.length;
-      if (!origin.write(chunk)) client.pause();
-    });
-    origin.on('data', (chunk: Buffer) => {
-      this.down += chunk.length;
-      if (!client.write(chunk)) origin.pause();
-    });
     client.on('drain', () => origin.resume());
     origin.on('drain', () => client.resume());
     client.on('end', () => origin.end());
@@ -55,6 +48,12 @@ export class Relay {
       this.up += first.length;
       origin.write(first);
     }
+    pass(client, origin, (bytes) => {
+      this.up += bytes;
+    });
+    pass(origin, client, (bytes) => {
+      this.down += bytes;
+    });
     if (client.readableEnded) origin.end();
     if (origin.readableEnded) client.end();
     if (!origin.writableNeedDrain) client.resume();
@@ -80,4 +79,17 @@ export class Relay {
     if (!readableEnded || !writableFinished) this.#cut(reason);
     if (this.#open === 0) this.#done(this.#reason ?? 'end');
   }
+}
+
+/** Bytes from one side to the other; who resumes a paused `from` listens to `drain`. */
+function pass(from: ClientStream, to: ClientStream, count: (bytes: number) => void): void {
+  const reader = SocketReader.of(from);
+  if (reader) {
+    reader.relayTo(to, count);
+    return;
+  }
+  from.on('data', (chunk: Buffer) => {
+    count(chunk.length);
+    if (!to.write(chunk)) from.pause();
+  });
 }
