@@ -1,8 +1,10 @@
 import { Command } from 'commander';
+import type Dockerode from 'dockerode';
 import { openEngine } from '../../docker/engine.js';
 import { GatewayError } from '../../docker/errors.js';
 import { Lockdown } from '../../docker/lockdown.js';
-import { sweep } from '../../docker/sweep.js';
+import { removeNetwork } from '../../docker/network.js';
+import { type OwnedNetwork, sweep } from '../../docker/sweep.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging.js';
 import { addOptions, type CommonFlags, configOptions } from './common-options.js';
@@ -13,7 +15,8 @@ export function cleanCommand(): Command {
     .summary('remove left-overs of dead runs, and the firewall rules when no gateway is open')
     .description(
       'Removes containers and networks of jobgate processes that are gone. Then, when no isolated network is left,\n' +
-        'removes the rules that lockdown installed. What belongs to a live process is left alone.',
+        'removes the rules that lockdown installed. What belongs to a live process is left alone, and so are gateways of\n' +
+        'a serve that has gone whose jobs still run: the next one opens them again.',
     );
   addOptions(command, ...settingOptions('gatewayPort'), ...configOptions());
   return command.action(async (flags: CommonFlags) => {
@@ -21,7 +24,9 @@ export function cleanCommand(): Command {
     const logger = createLogger(config.log);
     try {
       const engine = await openEngine();
-      await sweep(engine.docker, { logger });
+      const left: OwnedNetwork[] = [];
+      await sweep(engine.docker, { logger, onServeNetwork: (network) => void left.push(network) });
+      for (const network of left) await removeUnused(engine.docker, network);
     } catch (error) {
       // Rules can go without an engine; networks that it would know show as interfaces.
       if (!(error instanceof GatewayError)) throw error;
@@ -30,4 +35,10 @@ export function cleanCommand(): Command {
     await new Lockdown({ port: config.gateway.port, logger }).remove();
     process.stdout.write('clean\n');
   });
+}
+
+// Where a job still runs, the next serve opens its gateway again.
+async function removeUnused(docker: Dockerode, network: OwnedNetwork): Promise<void> {
+  const { Containers: attached = {} } = await docker.getNetwork(network.id).inspect();
+  if (Object.keys(attached ?? {}).length === 0) await removeNetwork(docker, network);
 }

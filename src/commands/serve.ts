@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { Lockdown } from '../../docker/lockdown.js';
 import { placedGateways } from '../../docker/placement.js';
 import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
@@ -63,6 +64,8 @@ async function serve(flags: CommonFlags): Promise<number> {
     config,
     openGateway: placedGateways({
       ...config.gateway,
+      // One for all jobs: its lines are no job's.
+      lockdown: new Lockdown({ port: config.gateway.port, logger }),
       onPlaced: (placement, why) => logger.info({ placement, why }, 'gateways are placed'),
     }),
     logger,

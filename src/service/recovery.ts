@@ -35,10 +35,11 @@ export async function recover(options: RecoveryOptions): Promise<Owner[]> {
       const { job, execution } = network.record;
       const about = { job, ...(execution !== undefined && { execution }), network: network.name };
       try {
+        // Of the serve that died: they serve nobody any more.
+        await removeProxies(engine.docker, network, containers);
         if (hasJob(network, containers, options.unusedAfterMs) && !gateways.isTaken(network.record)) {
           await gateways.reopen(network, { engine, owner });
         } else {
-          await removeProxies(engine.docker, network, containers);
           await removeNetwork(engine.docker, network);
           logger.info(about, 'removed a network that has no job any more');
         }

@@ -3,7 +3,7 @@ import { startEchoOrigin } from '../support/origin.js';
 import { startProxy, type TestProxyOptions } from '../support/proxy.js';
 import { denialOf, RawClient, statusOf } from '../support/raw-client.js';
 
-const HOSTS: TestProxyOptions['addHosts'] = [
+const HOSTS: NonNullable<TestProxyOptions['addHosts']> = [
   ['declared.test', '127.0.0.1'],
   ['other.test', '127.0.0.1'],
   ['sub.other.test', '127.0.0.1'],
