@@ -66,6 +66,8 @@ export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOpti
 
 /** Refused connections that may still be read from at once; a flood beyond it is reset unanswered. */
 const MAX_REFUSING = 128;
+/** Of the event loop, that a flow may take to end once its sockets are closed. */
+const MAX_TICKS = 1_000;
 
 class JobProxy implements EgressProxy, Core {
   readonly policy: EgressPolicy;
@@ -248,8 +250,12 @@ class JobProxy implements EgressProxy, Core {
     this.#denied.close();
     this.#service.close();
     await Promise.all(gone);
-    // What ends with a socket says so in the ticks after it.
-    while (this.#flows.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    // What ends with a socket says so in the ticks after it. What does not must not keep the gateway from closing.
+    for (let tick = 0; this.#flows.size > 0 && tick < MAX_TICKS; tick++) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (this.#flows.size > 0)
+      this.fault(new Error(`${this.#flows.size} flows did not end with their sockets`));
     this.#unregister?.();
     this.recorder.flush();
   }
