@@ -187,7 +187,7 @@ describeE2e('jobgate serve that comes and goes', () => {
       timeout: 15_000,
       interval: 300,
     });
-    expect((await serve.ask(`/v1/gateways/${gateway.id}`)).status).toBe(404);
+    await vi.waitFor(async () => expect((await serve.ask(`/v1/gateways/${gateway.id}`)).status).toBe(404));
   });
 
   it('a node daemon in plain shell needs curl and docker only', async () => {
