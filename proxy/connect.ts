@@ -87,11 +87,13 @@ function open(
     };
     const socket = netConnect(options);
     reader?.attach?.(socket);
+    // Stays for the socket's life, and so must keep nothing of the attempt: an error without listener ends the process.
+    socket.on('error', ignore);
     let failure: Error | undefined;
-    // Stays for the socket's life: an error that nobody listens for ends the process.
-    socket.on('error', (error) => {
+    const failed = (error: Error) => {
       failure ??= error;
-    });
+    };
+    socket.on('error', failed);
     const abort = () => socket.destroy();
     const closed = () => {
       signal.removeEventListener('abort', abort);
@@ -107,6 +109,7 @@ function open(
       }
       signal.removeEventListener('abort', abort);
       socket.removeListener('close', closed);
+      socket.removeListener('error', failed);
       resolve(socket);
     });
   });
@@ -158,3 +161,5 @@ function connectFailed({ errors }: RaceError): DialError {
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
+
+function ignore(): void {}

@@ -28,6 +28,7 @@ export function race<C, T>(
   attempt: (candidate: C, signal: AbortSignal) => Promise<T>,
   { staggerMs, signal, discard }: RaceOptions<T>,
 ): Promise<T> {
+  if (candidates.length === 1 && !signal.aborted) return alone(candidates[0] as C, attempt, signal);
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason);
@@ -71,4 +72,18 @@ export function race<C, T>(
     if (candidates.length === 0) finish(() => reject(new RaceError(errors)));
     else start();
   });
+}
+
+/** A race with nobody else in it, which is the usual one: no controller, no timer. */
+async function alone<C, T>(
+  candidate: C,
+  attempt: (candidate: C, signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  try {
+    return await attempt(candidate, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new RaceError([error]);
+  }
 }

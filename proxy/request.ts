@@ -34,7 +34,8 @@ export async function serveRequest(
   const over = () => {
     forget();
     response.off('close', over);
-    gone.abort();
+    // Aborting costs more than all else here, and there is nothing to end.
+    if (!response.writableFinished) gone.abort();
     exchange?.over();
     leave?.();
     connection.requestEnded();
