@@ -110,11 +110,10 @@ describeE2e('from a job whose gateway is a container', () => {
       const hosts = [...v6, own].flatMap((address) => [address, `${address}%eth0`]);
       const targets = hosts.flatMap((host) => [tcp(host, tcp6), udp(host, udp6)]);
       expect(open(await probe(job, targets))).toEqual([]);
-      const plain = await startPlain(
-        cleanup,
-        ...['--network', gateway.network.name, '--sysctl', 'net.ipv6.conf.all.disable_ipv6=0'],
-        ...[JOB_IMAGE, 'sleep', '60'],
-      );
+      const privileged = ['--privileged', '--network', gateway.network.name];
+      const plain = await startPlain(cleanup, ...privileged, JOB_IMAGE, 'sleep', '60');
+      const on = 'for i in all eth0; do echo 0 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; done';
+      await docker('exec', plain, 'bash', '-c', on);
       await docker('exec', plain, 'node', '-e', 'setTimeout(() => {}, 2500)'); // duplicate address detection
       expect(open(await probe(plain, [tcp(`${own}%eth0`, tcp6)]))).toHaveLength(1);
     } finally {

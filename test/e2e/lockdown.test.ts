@@ -96,9 +96,10 @@ describeE2e('a job behind the lock-down', () => {
 
   afterAll(() => cleanup[Symbol.asyncDispose]());
 
-  /** Refused, each, at once. */
+  /** Refused, each, at once; or without a route, which engines from 26 on don't give. */
   function expectRefused(probed: Probed[]): void {
-    expect(probed.filter(({ result, ms }) => result !== 'ECONNREFUSED' || ms > AT_ONCE_MS)).toEqual([]);
+    const refused = ['ECONNREFUSED', 'ENETUNREACH'];
+    expect(probed.filter(({ result, ms }) => !refused.includes(result) || ms > AT_ONCE_MS)).toEqual([]);
     expect(probed.length).toBeGreaterThan(0);
   }
 
