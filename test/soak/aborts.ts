@@ -12,7 +12,10 @@ export function maybeAbort(client: RawClient, below: Below): boolean {
 /** Sends in random segments. */
 export async function sendCut(client: RawClient, bytes: Buffer, below: Below): Promise<void> {
   for (let at = 0; at < bytes.length && !client.closed; ) {
-    const size = below(3) === 0 ? bytes.length : 1 + below(below(2) === 0 ? 8 : 700);
+    const size =
+      below(3) === 0
+        ? bytes.length
+        : 1 + below(below(2) === 0 ? 8 : 700) + below(Math.ceil(bytes.length / 20));
     client.send(bytes.subarray(at, at + size));
     at += size;
     if (at < bytes.length) await new Promise((resolve) => setImmediate(resolve));

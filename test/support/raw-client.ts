@@ -56,9 +56,8 @@ export class RawClient implements AsyncDisposable {
   }
 
   get bytes(): Buffer {
-    const all = Buffer.concat(this.#received);
-    this.#received = [all];
-    return all;
+    if (this.#received.length !== 1) this.#received = [Buffer.concat(this.#received)];
+    return this.#received[0] as Buffer;
   }
 
   get text(): string {
