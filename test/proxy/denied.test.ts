@@ -74,6 +74,20 @@ describe('jobs must not start jobs: what the operator denies', () => {
     expect([await status(origin.port), await status(api.port)]).toEqual([200, 403]);
   });
 
+  test('is never looked up', async () => {
+    await using dns = await startDnsServer({ records: { 'no.allowed.test': 'nodata', '*': ['127.0.0.1'] } });
+    await using proxy = await startProxy({
+      dns: dns.address,
+      allow: ['.allowed.test'],
+      deny: ['.no.allowed.test'],
+    });
+    const ask = async (host: string) => RawClient.exchange(proxy.port, both(host, 8080)[1] ?? '');
+    expect(denialOf(await ask('x.no.allowed.test'))).toBe('operator-denied');
+    expect(denialOf(await ask('x.yes.allowed.test'))).not.toBe('operator-denied');
+    expect(dns.queries).toContain('x.yes.allowed.test A');
+    expect(dns.queries).not.toContain('x.no.allowed.test A');
+  });
+
   test('beats an exception of the operator', async () => {
     await using proxy = await startProxy({
       allow: ['127.0.0.1'],
