@@ -68,7 +68,7 @@ describe.each([
     });
     const curl = async (...args: string[]) => {
       const common = ['-sS', '--max-time', '10', '-x', `http://127.0.0.1:${proxy.port}`];
-      const child = run('curl', [...common, ...args], { encoding: 'utf8' });
+      const child = run('curl', [...common, ...args], { encoding: 'utf8', maxBuffer: 8_000_000 });
       child.child.stdin?.end(args.includes('-T') ? 'x'.repeat(3_000_000) : '');
       return (await child).stdout;
     };
