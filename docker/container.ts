@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type Dockerode from 'dockerode';
 import { demux } from './demux.js';
@@ -44,6 +45,7 @@ const DEAD_RESOLVER: Dockerode.MountSettings = {
   ReadOnly: true,
 };
 const LOG_BYTES = '10m';
+const ASK_AGAIN_MS = 2000;
 
 /**
  * Create options that a container on an isolated network must have, whoever starts it: no raw sockets (hand-made
@@ -174,12 +176,14 @@ export async function startContainer(
     output.on('error', () => {});
     const written = new Promise<void>((resolve) => output.once('close', resolve));
     stream.pipe(output);
+    stream.once('close', () => output.end()); // where it broke off
     // Asked before the start, so that a job of a millisecond is not missed.
     const ended = container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>;
     ended.catch(() => {});
     await container.start();
     if (stdio.stdin && options.OpenStdin) stdio.stdin.pipe(stream);
-    const exited = ended.then(async ({ StatusCode }) => {
+    const closed = new Promise<void>((resolve) => stream.once('close', resolve));
+    const exited = Promise.race([ended, exitOf(container, closed, ended)]).then(async ({ StatusCode }) => {
       stdio.stdin?.unpipe(stream);
       await written;
       return StatusCode;
@@ -189,6 +193,27 @@ export async function startContainer(
   } catch (error) {
     await removeContainer(container);
     throw startError(options, error);
+  }
+}
+
+/**
+ * An engine that dies leaves the question for the container's end without an answer, and without an error. What tells is
+ * that the connection for the output closes; as it does when a job closes its own output. From then on the engine is asked.
+ */
+async function exitOf(
+  container: Dockerode.Container,
+  closed: Promise<void>,
+  ended: Promise<unknown>,
+): Promise<{ StatusCode: number }> {
+  const settled = new AbortController();
+  const settle = () => settled.abort();
+  ended.then(settle, settle);
+  await closed;
+  for (;;) {
+    // Rejects once the answer has come after all.
+    await sleep(ASK_AGAIN_MS, undefined, { signal: settled.signal });
+    const { State } = await container.inspect();
+    if (!State.Running) return { StatusCode: State.ExitCode };
   }
 }
 

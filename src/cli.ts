@@ -70,7 +70,8 @@ function inherit(command: Command): Command {
     .showHelpAfterError(false);
 }
 
-function report(error: unknown): number {
+function report(thrown: unknown): number {
+  const error = firstOf(thrown);
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.ok;
     return say(`${error.message.replace(/^error: /, '')}; see jobgate --help`, EXIT.usage);
@@ -84,6 +85,13 @@ function report(error: unknown): number {
   const text =
     error instanceof Error ? (process.env.JOBGATE_DEBUG && error.stack) || error.message : String(error);
   return say(`unexpected: ${text} (JOBGATE_DEBUG=1 shows where)`, EXIT.failed);
+}
+
+// Where cleaning up fails as well, what went wrong before that is the reason.
+function firstOf(error: unknown): unknown {
+  return error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
+    ? firstOf(error.suppressed)
+    : error;
 }
 
 function say(message: string, code: number): number {
