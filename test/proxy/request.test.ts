@@ -204,6 +204,8 @@ describe('a request that is refused', () => {
     await client.untilEnd();
     expect(client.text).toContain('Connection: close');
     expect(client.text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(proxy.decisions).toHaveLength(1);
     expect(origin.accepted).toBe(0);
   });
 
@@ -288,7 +290,7 @@ describe('answers of the origin', () => {
 
   test('trailers are passed on', async () => {
     const answer = await answerOf(
-      'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nX-Jobgate-Deny: x\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nX-Jobgate-Deny: x\r\nHost: x\r\nExpect: x\r\n\r\n',
     );
     expect(answer).toContain('2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n');
   });
@@ -335,6 +337,32 @@ describe('answers of the origin', () => {
     client.send('hello');
     await client.until('done');
     expect(asked).toBe(true);
+  });
+
+  test('a kept connection that breaks when it is used again is replaced, unless the request changes something', async () => {
+    let accepted = 0;
+    await using origin = await startTcpOrigin((socket) => {
+      accepted++;
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+        socket.once('data', () => socket.destroy());
+      });
+    });
+    await using proxy = await startProxy();
+    await using client = await RawClient.connect(proxy.port);
+    const statuses = async (count: number) => {
+      await expect.poll(() => client.text.match(/HTTP\/1\.1 \d+/g)?.length).toBe(count);
+      return client.text.match(/(?<=HTTP\/1\.1 )\d+/g);
+    };
+    const url = `http://allowed.test:${origin.port}/`;
+    client.send(`GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await statuses(1)).toEqual(['200']);
+    client.send(`GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await statuses(2)).toEqual(['200', '200']);
+    expect(accepted).toBe(2);
+    client.send(`POST ${url} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+    expect(await statuses(3)).toEqual(['200', '200', '502']);
+    expect(accepted).toBe(2);
   });
 
   test('a kept connection that the origin closed is no error for the next request', async () => {

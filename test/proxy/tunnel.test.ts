@@ -322,7 +322,10 @@ describe('a tunnel ends', () => {
   });
 });
 
-describe('backpressure', () => {
+describe.each([
+  ['without a limit', null],
+  ['with a limit', 2_000_000_000],
+])('backpressure %s', (_, rate) => {
   test('a job that does not read stops the origin, and gets everything once it reads', async () => {
     const size = 30_000_000;
     let sent = 0;
@@ -338,7 +341,7 @@ describe('backpressure', () => {
       socket.once('data', more);
       socket.on('drain', more);
     });
-    await using proxy = await startProxy({ allow: [`allowed.test:${origin.port}`] });
+    await using proxy = await startProxy({ rate, allow: [`allowed.test:${origin.port}`] });
     await using client = await RawClient.connect(proxy.port);
     await client.connectTo(`allowed.test:${origin.port}`);
     client.socket.pause();
@@ -352,5 +355,33 @@ describe('backpressure', () => {
     client.socket.resume();
     await client.untilEnd();
     expect(client.bytes.length).toBe(size);
+  });
+
+  test('an origin that does not read stops the job, and gets everything once it reads', async () => {
+    const size = 30_000_000;
+    let got = 0;
+    let socket: net.Socket | undefined;
+    await using origin = await startTcpOrigin((one) => {
+      socket = one.pause();
+      one.on('data', (chunk) => {
+        got += chunk.length;
+      });
+      one.pause();
+    });
+    await using proxy = await startProxy({ rate, allow: [`allowed.test:${origin.port}`] });
+    await using client = await RawClient.connect(proxy.port);
+    const hello = helloFor('allowed.test');
+    await client.connectTo(`allowed.test:${origin.port}`, hello);
+    for (let sent = 0; sent < size; sent += 1_000_000) client.send(Buffer.alloc(1_000_000, 'x'));
+    let before = -1;
+    let up = 0;
+    while (up !== before) {
+      before = up;
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      ({ up } = proxy.proxy.figures());
+    }
+    expect(up).toBeLessThan(size * 0.7);
+    socket?.resume();
+    await expect.poll(() => got, { timeout: 10_000 }).toBe(size + hello.length);
   });
 });
