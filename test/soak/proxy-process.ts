@@ -101,8 +101,15 @@ async function obey(message: ToProxies): Promise<void> {
     case 'close':
       await Promise.all(proxies.map((proxy) => proxy.close()));
       flush();
+      process.off('disconnect', orphaned);
       process.send?.({ did: 'close' } satisfies FromProxies, () => process.disconnect());
   }
 }
 
+/** Whoever asks the questions is gone. */
+function orphaned(): void {
+  process.exit(1);
+}
+
+process.on('disconnect', orphaned);
 process.on('message', (message: ToProxies) => void obey(message));
