@@ -1,12 +1,9 @@
 import net from 'node:net';
 import { AddressRule } from './addresses.js';
 import { Allowlist } from './allowlist.js';
-import { closeWith, denialText } from './answer.js';
-import { ClientConnection } from './client-connection.js';
-import { Clients } from './clients.js';
+import type { ClientConnection } from './client-connection.js';
 import type { Core, Flow } from './core.js';
 import { Decider } from './decision.js';
-import { DENIALS, type DenialReason } from './denial.js';
 import { Denied } from './denied.js';
 import { createDialler, type Dialler } from './dial.js';
 import type { ProxyEvent } from './events.js';
@@ -19,11 +16,10 @@ import { type Logger, silentLogger } from './log.js';
 import { OwnAddresses } from './own-addresses.js';
 import type { EgressPolicy, OperatorPolicy } from './policy.js';
 import { JobLimiter } from './rate/job-limiter.js';
+import { Reception } from './reception.js';
 import { Recorder } from './recorder.js';
-import { resetSocket } from './reset.js';
 import { createResolver, type Resolver } from './resolver.js';
 import { Service } from './service.js';
-import { SocketReader } from './socket-reader.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */
@@ -64,8 +60,6 @@ export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOpti
   return new JobProxy(policy, options);
 }
 
-/** Refused connections that may still be read from at once; a flood beyond it is reset unanswered. */
-const MAX_REFUSING = 128;
 /** Of the event loop, that a flow may take to end once its sockets are closed. */
 const MAX_TICKS = 1_000;
 
@@ -85,13 +79,8 @@ class JobProxy implements EgressProxy, Core {
   readonly #resolver: Resolver;
   readonly #dialler: Dialler;
   readonly #denied: Denied;
-  readonly #connections = new Map<net.Socket, ClientConnection>();
-  readonly #refusing = new Set<net.Socket>();
-  #clients = new Clients([]);
+  readonly #reception: Reception;
   #unregister: (() => void) | undefined;
-  #nextId = 1;
-  #pastUp = 0;
-  #pastDown = 0;
   #closed: Promise<void> | undefined;
   #wakeDrain: (() => void) | undefined;
 
@@ -135,9 +124,15 @@ class JobProxy implements EgressProxy, Core {
       connectTimeoutMs: limits.connectTimeoutMs,
     });
     this.#service = new Service(this, operator.upstream);
+    this.#reception = new Reception({
+      core: this,
+      limiter: this.#limiter,
+      service: this.#service,
+      onGone: () => this.#wakeWhenEmpty(),
+    });
     this.#server = net.createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 },
-      (socket) => this.#accept(socket),
+      (socket) => this.#reception.accept(socket),
     );
     // EMFILE in accept, say: those that are open go on.
     this.#server.on('error', (error) => logger.error({ error: String(error) }, 'the listener failed'));
@@ -159,10 +154,7 @@ class JobProxy implements EgressProxy, Core {
   }
 
   setClients(cidrs: readonly string[]): void {
-    this.#clients = new Clients(cidrs);
-    for (const { raw, client } of this.#connections.values()) {
-      if (!this.#clients.includes(client)) raw.destroy();
-    }
+    this.#reception.setClients(cidrs);
   }
 
   setDenied(entries: readonly string[]): void {
@@ -171,16 +163,9 @@ class JobProxy implements EgressProxy, Core {
 
   figures(): Figures {
     const { connections, tunnels, requests } = this.gates;
-    let up = this.#pastUp;
-    let down = this.#pastDown;
-    for (const { raw } of this.#connections.values()) {
-      up += raw.bytesRead;
-      down += raw.bytesWritten;
-    }
     const { allowed, denied } = this.recorder.hosts;
     return {
-      up,
-      down,
+      ...this.#reception.bytes,
       connections: connections.open,
       tunnels: tunnels.open,
       requests: requests.open,
@@ -195,7 +180,7 @@ class JobProxy implements EgressProxy, Core {
     if (!this.closing) {
       this.closing = true;
       this.#server.close();
-      this.#closeIdle();
+      this.#reception.closeIdle();
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.#wakeDrain = resolve;
@@ -237,19 +222,18 @@ class JobProxy implements EgressProxy, Core {
   async #close(): Promise<void> {
     this.closing = true;
     this.#wakeDrain?.();
-    const gone = [...this.#connections.keys(), ...this.#refusing].map(whenClosed);
-    if (this.#server.listening) {
-      gone.push(new Promise((resolve) => this.#server.once('close', resolve)));
-      this.#server.close();
-    }
+    const stopped = new Promise<void>((resolve) => {
+      if (this.#server.listening) this.#server.close(() => resolve());
+      else resolve();
+    });
     for (const flow of this.#flows) flow.end('closed');
-    for (const socket of [...this.#connections.keys(), ...this.#refusing]) socket.destroy();
+    const gone = this.#reception.close();
     this.#limiter.close();
     this.#dialler.close();
     this.#resolver.close();
     this.#denied.close();
     this.#service.close();
-    await Promise.all(gone);
+    await Promise.all([stopped, gone]);
     // What ends with a socket says so in the ticks after it. What does not must not keep the gateway from closing.
     for (let tick = 0; this.#flows.size > 0 && tick < MAX_TICKS; tick++) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -260,60 +244,8 @@ class JobProxy implements EgressProxy, Core {
     this.recorder.flush();
   }
 
-  #accept(accepted: net.Socket): void {
-    const raw = this.large ? SocketReader.accept(accepted, this.large) : accepted;
-    raw.on('error', ignore);
-    const client = raw.remoteAddress ?? '';
-    const id = this.#nextId++;
-    const leave = this.#admit(client);
-    if (typeof leave === 'string') {
-      this.#refuse(raw, id, leave);
-      return;
-    }
-    const stream = this.#limiter.throttle(raw);
-    const connection = new ClientConnection({
-      id,
-      raw,
-      stream,
-      client,
-      headerTimeoutMs: this.policy.operator.limits.headerTimeoutMs,
-      onHeaderTimeout: (late) => this.#service.headerTimeout(late),
-    });
-    this.#connections.set(raw, connection);
-    raw.once('close', () => {
-      this.#connections.delete(raw);
-      this.#pastUp += raw.bytesRead;
-      this.#pastDown += raw.bytesWritten;
-      leave();
-      this.#wakeWhenEmpty();
-    });
-    this.#service.serve(connection);
-  }
-
-  /** What leaves again, or the reason why not. */
-  #admit(client: string): (() => void) | DenialReason {
-    const { connections, connectionRate } = this.gates;
-    if (!this.#clients.includes(client)) return 'client-not-allowed';
-    if (this.closing) return 'closing';
-    if (!connectionRate.admit()) return 'connection-rate';
-    return connections.enter() ?? connections.reason;
-  }
-
-  /** Refuses a connection before anything is read from it. */
-  #refuse(raw: net.Socket, connection: number, reason: DenialReason): void {
-    const subject = { connection, client: raw.remoteAddress ?? '', method: '-', host: '', port: 0 };
-    this.recorder.denied({ ...subject, since: performance.now() }, reason, DENIALS[reason].status);
-    if (this.#refusing.size >= MAX_REFUSING) {
-      resetSocket(raw);
-      return;
-    }
-    this.#refusing.add(raw);
-    raw.once('close', () => this.#refusing.delete(raw));
-    closeWith(raw, denialText({ reason, host: '', port: 0, job: this.policy.job.job }));
-  }
-
   #wakeWhenEmpty(): void {
-    if (this.#connections.size === 0 && this.#flows.size === 0) this.#wakeDrain?.();
+    if (this.#reception.isEmpty && this.#flows.size === 0) this.#wakeDrain?.();
   }
 
   /** A deny list that changed, or a denied name that resolves to more. */
@@ -322,21 +254,8 @@ class JobProxy implements EgressProxy, Core {
       if (this.decider.isDenied(flow.target)) flow.end('operator-denied');
     }
   }
-
-  /** Connections that wait for their next request have nothing to finish. */
-  #closeIdle(): void {
-    for (const connection of this.#connections.values()) {
-      if (connection.isIdle) connection.stream.destroy();
-    }
-  }
 }
 
 function learnWithin({ learnWithin: entries, allowPorts }: OperatorPolicy): { within?: Allowlist } {
   return entries === undefined ? {} : { within: Allowlist.parse(entries, { allowPorts }) };
 }
-
-function whenClosed(socket: net.Socket): Promise<void> {
-  return socket.closed ? Promise.resolve() : new Promise((resolve) => socket.once('close', () => resolve()));
-}
-
-function ignore(): void {}
