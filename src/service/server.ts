@@ -2,6 +2,7 @@ import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Log } from '../../docker/log.js';
 import { ApiError, asApiError, errorBody } from './api-error.js';
 import type { Auth, Caller } from './auth.js';
+import { discardBody } from './discard-body.js';
 import { openapi } from './openapi.js';
 import { FORM, type Route, register } from './route.js';
 
@@ -48,14 +49,15 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       'answered',
     );
   });
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     const known =
       asApiError(error) ?? ofFastify(error as { code?: string; statusCode?: number; message: string });
     if (!known) logger.error({ err: error, method: request.method, path: pathOf(request) }, 'unexpected');
     const answer = known ?? new ApiError('internal', 'an unexpected error; the log has more');
     if (answer.code === 'unauthorized') reply.header('WWW-Authenticate', 'Bearer realm="jobgate"');
     if (answer.status === 503) reply.header('Retry-After', '1');
-    reply.code(answer.status).send(errorBody(answer));
+    await discardBody(request.raw);
+    return reply.code(answer.status).send(errorBody(answer));
   });
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request);
