@@ -2,7 +2,7 @@ import type net from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { helloFor, helloMessage, realClientHello, records, serverNames } from '../support/client-hello.js';
 import { startEchoOrigin, startTcpOrigin } from '../support/origin.js';
-import { startProxy } from '../support/proxy.js';
+import { startProxy, type TestProxyOptions } from '../support/proxy.js';
 import { RawClient } from '../support/raw-client.js';
 
 const startMirror = (host?: string) => startTcpOrigin((socket) => void socket.pipe(socket), host);
@@ -217,9 +217,13 @@ describe('HTTP inside a tunnel', () => {
 });
 
 describe('a tunnel ends', () => {
-  async function open(handle: Parameters<typeof startTcpOrigin>[0], limits = {}) {
+  async function open(
+    handle: Parameters<typeof startTcpOrigin>[0],
+    limits = {},
+    rate: TestProxyOptions = {},
+  ) {
     const origin = await startTcpOrigin(handle);
-    const proxy = await startProxy({ allow: [`allowed.test:${origin.port}`], limits });
+    const proxy = await startProxy({ allow: [`allowed.test:${origin.port}`], limits, ...rate });
     const client = await RawClient.connect(proxy.port);
     await client.connectTo(`allowed.test:${origin.port}`);
     const hello = helloFor('allowed.test');
@@ -304,6 +308,19 @@ describe('a tunnel ends', () => {
     await tunnel.client.untilEnd();
     expect(performance.now() - began).toBeGreaterThan(550);
     expect((await tunnel.proxy.closed()).reason).toBe('idle');
+  });
+
+  test('and not while its bytes wait for the limiter, however long that takes', async () => {
+    // 1000 byte/s behind a burst of 4096: more than a second passes between some bytes.
+    const answer = 'y'.repeat(7_000);
+    await using tunnel = await open(
+      (socket) => void socket.once('data', () => socket.end(answer)),
+      { tunnelIdleMs: 200 },
+      { rate: 8_000, burst: 4_096 },
+    );
+    await tunnel.client.untilEnd();
+    tunnel.client.end();
+    expect(await tunnel.proxy.closed()).toMatchObject({ reason: 'end', down: answer.length });
   });
 
   test.each([
