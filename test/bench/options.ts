@@ -9,6 +9,8 @@ export interface Options {
   readonly against: string | undefined;
   /** Where to write the figures. */
   readonly json: string | undefined;
+  /** Whether the README gets the tables. */
+  readonly readme: boolean;
   /** Gateways that are open while others are timed. */
   readonly gateways: number;
   readonly quick: boolean;
@@ -19,7 +21,7 @@ export interface Options {
   readonly warmMs: number;
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--peers] [--against DIR] [--gateways N] [--json FILE]`;
+export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--peers] [--against DIR] [--gateways N] [--json FILE] [--readme]`;
 
 /** Throws on an argument that is not understood. */
 export function parseOptions(args: readonly string[]): Options {
@@ -31,16 +33,18 @@ export function parseOptions(args: readonly string[]): Options {
       peers: { type: 'boolean', default: false },
       against: { type: 'string' },
       json: { type: 'string' },
+      readme: { type: 'boolean', default: false },
       gateways: { type: 'string', default: '50' },
       rounds: { type: 'string' },
     },
   });
-  const { quick, peers, against, json } = values;
+  const { quick, peers, against, json, readme } = values;
   return {
     only: values.only.flatMap((names) => names.split(',')),
     peers,
     against,
     json,
+    readme,
     quick,
     gateways: Number(values.gateways),
     rounds: Number(values.rounds ?? (quick ? 1 : 5)),

@@ -10,18 +10,33 @@ export interface Figure {
   readonly rounds: readonly number[];
   /** Against a direct connection in the same round. */
   readonly ratios?: readonly number[] | undefined;
+  /** For each second that the measured process ran: what a busy machine changes least. */
+  readonly perCpuSecond?: readonly number[] | undefined;
   /** Share of a core, %, of the measured process and of what loads it. */
   readonly cpu?: { readonly measured?: number | undefined; readonly load: number } | undefined;
 }
 
-const HEAD = ['', 'of', 'median', 'unit', 'ratio to direct', 'lowest–highest', 'CPU', 'CPU of the load'];
+const HEAD = [
+  '',
+  'of',
+  'median',
+  'unit',
+  'ratio to direct',
+  'per second of CPU',
+  'lowest–highest',
+  'CPU',
+  'CPU of the load',
+];
+/** Columns that a reader of the README needs. */
+const BRIEF = 6;
 
-/** The figures as tables of Markdown, one for each section. */
-export function tables(figures: readonly Figure[]): string {
+/** The figures as tables of Markdown, one for each section; `brief` without what is about the measurement itself. */
+export function tables(figures: readonly Figure[], { brief = false } = {}): string {
   return [...new Set(figures.map(({ section }) => section))]
     .map((name) => {
       const all = figures.filter(({ section }) => section === name);
-      return `${name}\n\n${table([HEAD, ...all.map(cells)])}`;
+      const rows = [HEAD, ...all.map(cells)];
+      return `${name}\n\n${table(brief ? rows.map((row) => row.slice(0, BRIEF)) : rows)}`;
     })
     .join('\n\n');
 }
@@ -36,7 +51,7 @@ export function asJson(machine: string, figures: readonly Figure[]): string {
   return `${JSON.stringify({ machine, date: new Date().toISOString(), figures: all }, null, 2)}\n`;
 }
 
-function cells({ name, of, unit, rounds, ratios, cpu }: Figure): string[] {
+function cells({ name, of, unit, rounds, ratios, perCpuSecond, cpu }: Figure): string[] {
   const share = (percent: number | undefined) => (percent === undefined ? '' : `${Math.round(percent)} %`);
   return [
     name,
@@ -44,6 +59,7 @@ function cells({ name, of, unit, rounds, ratios, cpu }: Figure): string[] {
     format(median(rounds)),
     unit,
     ratios ? median(ratios).toFixed(2) : '',
+    perCpuSecond ? format(median(perCpuSecond)) : '',
     `${format(Math.min(...rounds))}–${format(Math.max(...rounds))}`,
     share(cpu?.measured),
     share(cpu?.load),
@@ -60,9 +76,11 @@ function format(value: number): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length), 3));
+  const used = (rows[0] ?? []).filter((_, column) => column < 4 || rows.slice(1).some((row) => row[column]));
+  const columns = used.map((name) => (rows[0] ?? []).indexOf(name));
+  const widths = columns.map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length), 3));
   const line = (row: readonly string[]) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+    `| ${columns.map((column, i) => (row[column] ?? '').padEnd(widths[i] ?? 0)).join(' | ')} |`;
   const [head = [], ...body] = rows;
   return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...body.map(line)].join(
     '\n',

@@ -25,6 +25,10 @@ export async function interleaved(
       of: contender.name,
       unit,
       rounds: own.map(({ perSecond }) => perSecond * scale),
+      perCpuSecond:
+        measured.length > 0
+          ? own.map(({ perSecond, cpu }) => (perSecond * scale * 100) / (cpu.measured || Number.NaN))
+          : undefined,
       ratios: own.map(({ perSecond }, round) => perSecond / (base[round]?.perSecond ?? Number.NaN)),
       cpu: {
         measured: measured.length > 0 ? median(measured) : undefined,

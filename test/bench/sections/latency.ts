@@ -9,7 +9,7 @@ export const latency: Section = {
     await using child = startJobgate(cores?.measured);
     const open = { root, jobs: 3, rate: 10_000_000, allow: allowed(origins) };
     const [idle, busy, crowded] = await child.call('openJobs', open);
-    const window = { warmMs: 1000, ms: options.quick ? 2000 : 4000 };
+    const window = { warmMs: 700, ms: options.quick ? 2000 : 3000 };
     const cases = [
       { name: 'no proxy', of: 'direct', via: direct.via, bulk: 0, window: { ...window, ms: 1000 } },
       { name: 'nothing else', of: 'jobgate', via: { host: 'bench.test', proxy: idle }, bulk: 0, window },

@@ -17,11 +17,12 @@ export const memory: Section = {
   async run(context) {
     const figures = [];
     for (const [name, rate] of RATES) {
+      const held = context.options.quick ? 3_000 : IDLE;
       const idle: number[] = [];
       const stalled: number[] = [];
       const growth: number[] = [];
       for (let i = 0; i < context.options.rounds; i++) {
-        idle.push(await measure(context, rate, 'hold', context.options.quick ? 3_000 : IDLE));
+        idle.push(await measure(context, rate, 'hold', held));
       }
       for (let i = 0; i < context.options.rounds; i++) {
         stalled.push(
@@ -31,7 +32,7 @@ export const memory: Section = {
         );
       }
       figures.push(
-        { name: `idle, ${IDLE} open, ${name}`, of: 'jobgate', unit: 'KiB', rounds: idle },
+        { name: `idle, ${held} open, ${name}`, of: 'jobgate', unit: 'KiB', rounds: idle },
         { name: `stalled reader, ${STALLED} open, ${name}`, of: 'jobgate', unit: 'KiB', rounds: stalled },
         { name: `the same 2 s later, ${name}`, of: 'jobgate', unit: 'KiB', rounds: growth },
       );
@@ -55,7 +56,7 @@ async function measure(
   await load.call('hold', { via, count: 100 });
   await load.call('release');
   const settled = async () => {
-    await sleep(1000);
+    await sleep(500);
     await child.call('collect');
     await sleep(200);
     return residentBytes(child.pid);
