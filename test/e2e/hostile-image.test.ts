@@ -27,7 +27,7 @@ describeE2e('an image that brings settings of its own', () => {
     const volumes = async () => (await engine().listVolumes()).Volumes.map(({ Name }) => Name);
     const before = await volumes();
     const job = startCli([
-      ...['run', '--pull', 'never', '--domain', 'example.com', '--dns', '127.0.0.1', IMAGE, 'bash', '-c'],
+      ...['run', '--pull', 'never', '--domain', 'example.com', IMAGE, 'bash', '-c'],
       'env; sleep 2; cat /tmp/checked; echo waiting; sleep 600 & wait',
     ]);
     try {
