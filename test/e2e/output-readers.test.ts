@@ -41,7 +41,7 @@ describeE2e('whoever reads the output of jobgate run', () => {
   it.each(['warn', 'info'])(
     "may close stderr: the exit code is still the job's (log level %s)",
     async (level) => {
-      const http = ['--domain', 'example.com', '--dns', '127.0.0.1', '--log-level', level];
+      const http = ['--domain', 'example.com', '--log-level', level];
       const refused = 'curl -s -o /dev/null http://refused.test/';
       const { child, ended } = start(http, `echo up; sleep 1; ${refused}; echo err >&2; ${refused}; exit 7`);
       child.stdout.resume();
