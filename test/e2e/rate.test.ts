@@ -9,7 +9,7 @@ const SIZE = 12_500_000;
 /** Never faster than the limit; "not much slower" is loose, because machines are noisy. */
 function expectRate(seconds: number): void {
   expect(seconds).toBeGreaterThan((SIZE - BURST) / RATE - 0.05);
-  expect(seconds).toBeLessThan(13);
+  expect(seconds).toBeLessThan(30);
 }
 
 const timed = (script: string) =>
