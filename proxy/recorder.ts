@@ -25,46 +25,37 @@ export interface RecorderOptions {
   readonly onEvent?: ((event: ProxyEvent) => void) | undefined;
 }
 
+type Outcome = Pick<ClosedEvent, 'kind' | 'up' | 'down' | 'reason'>;
+
+type Writable<E> = { -readonly [K in keyof E]: E[K] };
+
 /** Makes the events of one proxy: counts each, and tells the log and the listener, floods coalesced. */
 export class Recorder {
   readonly hosts = new HostCounts();
   readonly #options: RecorderOptions;
   readonly #guard = new FloodGuard((event) => this.#tell(event));
-  readonly #base: Pick<DecisionEvent, 'v' | 'job' | 'execution'>;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { job, execution } = options;
-    this.#base = { v: EVENT_VERSION, job, ...(execution !== undefined && { execution }) };
   }
 
   allowed(subject: Subject, address: string | undefined): void {
-    this.#decided(subject, { decision: 'allow', reason: 'allowed', ...(address && { address }) });
+    this.#decided(subject, 'allow', 'allowed', 0, address);
   }
 
   /** `status` 0: the connection is just closed. */
   denied(subject: Subject, reason: DenialReason, status: number, address?: string): void {
-    this.#decided(subject, {
-      decision: 'deny',
-      reason,
-      ...(status > 0 && { status }),
-      ...(address && { address }),
-    });
+    this.#decided(subject, 'deny', reason, status, address);
   }
 
-  closed(subject: Subject, outcome: Pick<ClosedEvent, 'kind' | 'up' | 'down' | 'reason'>): void {
-    const { connection, method, host, port, since } = subject;
-    this.#tell({
-      ...this.#base,
-      type: 'closed',
-      time: Date.now(),
-      connection,
-      method,
-      host,
-      port,
-      ...outcome,
-      ms: elapsed(since),
-    });
+  closed(subject: Subject, { kind, up, down, reason }: Outcome): void {
+    const event = this.#begin<ClosedEvent>('closed', subject);
+    event.kind = kind;
+    event.up = up;
+    event.down = down;
+    event.reason = reason;
+    event.ms = elapsed(subject.since);
+    this.#tell(event);
   }
 
   /** Tells what was held back. */
@@ -73,20 +64,36 @@ export class Recorder {
   }
 
   #decided(
-    { since, learned, ...subject }: Subject,
-    verdict: Pick<DecisionEvent, 'decision' | 'reason' | 'status' | 'address'>,
+    subject: Subject,
+    decision: DecisionEvent['decision'],
+    reason: DecisionEvent['reason'],
+    status: number,
+    address: string | undefined,
   ): void {
-    const event: DecisionEvent = {
-      ...this.#base,
-      type: 'decision',
-      time: Date.now(),
-      ...subject,
-      ...verdict,
-      ...(learned && { learned }),
-      ms: elapsed(since),
-    };
+    const event = this.#begin<DecisionEvent>('decision', subject);
+    event.client = subject.client;
+    event.decision = decision;
+    event.reason = reason;
+    if (status > 0) event.status = status;
+    if (address) event.address = address;
+    if (subject.learned) event.learned = true;
+    event.ms = elapsed(subject.since);
     this.hosts.count(event);
     this.#guard.push(event);
+  }
+
+  /** Field by field: with spreads, events were a tenth of what a request costs. */
+  #begin<E extends ProxyEvent>(type: E['type'], { connection, method, host, port }: Subject): Writable<E> {
+    const { job, execution } = this.#options;
+    const event = { v: EVENT_VERSION, job } as Writable<E>;
+    if (execution !== undefined) event.execution = execution;
+    event.type = type;
+    event.time = Date.now();
+    event.connection = connection;
+    event.method = method;
+    event.host = host;
+    event.port = port;
+    return event;
   }
 
   #tell(event: ProxyEvent): void {
