@@ -23,6 +23,8 @@ export interface GatewaysOptions {
   readonly logger: Log;
   /** A gateway without a container is closed after so long, ms. */
   readonly unusedAfterMs: number;
+  /** Called before a gateway is opened, for what may still stand in its way. @throws what the caller is told. */
+  readonly beforeOpen?: (policy: JobPolicy) => Promise<void>;
   /** A gateway was closed: its last figures. */
   readonly onClosed?: (gateway: ServedGateway) => void;
 }
@@ -73,6 +75,7 @@ export class Gateways {
   ): Promise<{ gateway: ServedGateway; created: boolean }> {
     const key = keyOf(policy);
     const wanted = fingerprint(policy);
+    await this.#options.beforeOpen?.(policy);
     for (let known = this.#byKey.get(key); known; known = this.#byKey.get(key)) {
       if (known.wanted !== wanted) {
         throw new ApiError(

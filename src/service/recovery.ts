@@ -1,57 +1,176 @@
 import type Dockerode from 'dockerode';
 import type { Engine } from '../../docker/engine.js';
-import { EngineError, engineMessage } from '../../docker/errors.js';
+import { EngineError, engineMessage, GatewayError } from '../../docker/errors.js';
 import type { Log } from '../../docker/log.js';
 import { removeNetwork } from '../../docker/network.js';
 import { Owner, ownerOfContainerName } from '../../docker/owner.js';
 import { type OwnedNetwork, sweep } from '../../docker/sweep.js';
+import type { JobPolicy } from '../../proxy/policy.js';
+import { type Clock, systemClock } from '../../proxy/rate/clock.js';
+import type { EventHub } from './event-hub.js';
 import type { Gateways } from './gateways.js';
 
 export interface RecoveryOptions {
-  readonly engine: Engine;
+  /** @throws EngineError while it is away. */
+  readonly engine: () => Engine;
   readonly gateways: Gateways;
+  readonly hub: EventHub;
   readonly logger: Log;
   /** A network without any container is kept for so long after it was made: its container may be on its way. */
   readonly unusedAfterMs: number;
+  readonly clock?: Clock;
 }
+
+/** A network that was taken over, whose gateway is not open again, or which is not removed yet. */
+interface Left {
+  readonly network: OwnedNetwork;
+  readonly owner: Owner;
+  /** Until the next attempt, ms. */
+  wait: number;
+  timer: unknown;
+  running: Promise<void> | undefined;
+  /** Why the last attempt failed. */
+  problem: string | undefined;
+}
+
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
 
 /**
  * Takes over what dead serves left: the gateways of jobs that still run are opened again at their addresses, and
- * networks that have no job any more are removed. What dead runs left is removed as well.
- *
- * @returns the owners that were taken over; to be closed when this serve ends.
+ * networks that have no job any more are removed. What does not work at once is tried again until it does.
  */
-export async function recover(options: RecoveryOptions): Promise<Owner[]> {
-  const { engine, gateways, logger } = options;
-  const networks: OwnedNetwork[] = [];
-  await sweep(engine.docker, { logger, onServeNetwork: (network) => void networks.push(network) });
-  if (networks.length === 0) return [];
-  const owners = await takeOver(networks);
-  const containers = await listContainers(engine.docker);
-  await Promise.all(
-    networks.map(async (network) => {
+export class Recovery implements AsyncDisposable {
+  readonly #options: RecoveryOptions;
+  readonly #clock: Clock;
+  readonly #owners: Owner[] = [];
+  /** By the id of the network. */
+  readonly #left = new Map<string, Left>();
+  #stopped = false;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * Looks for what dead serves left, and tries once what of it is not done. What dead runs left is removed as well.
+   *
+   * @throws EngineError where the engine does not say what it has.
+   */
+  async start(engine: Engine): Promise<void> {
+    if (this.#stopped) return;
+    const networks: OwnedNetwork[] = [];
+    const { logger } = this.#options;
+    await sweep(engine.docker, { logger, onServeNetwork: (network) => void networks.push(network) });
+    const owners = await takeOver(networks);
+    this.#owners.push(...owners.values());
+    for (const network of networks) {
       const owner = owners.get(network.record.owner.id);
-      if (!owner) return; // another serve was faster
-      const { job, execution } = network.record;
-      const about = { job, ...(execution !== undefined && { execution }), network: network.name };
-      try {
-        // Of the serve that died: they serve nobody any more.
-        await removeProxies(engine.docker, network, containers);
-        if (hasJob(network, containers, options.unusedAfterMs) && !gateways.isTaken(network.record)) {
-          await gateways.reopen(network, { engine, owner });
-        } else {
-          await removeNetwork(engine.docker, network);
-          logger.info(about, 'removed a network that has no job any more');
-        }
-      } catch (error) {
-        logger.error(
-          { ...about, err: error },
-          'a gateway could not be opened again: its job reaches nothing',
-        );
+      if (!owner) continue; // another serve was faster
+      const fresh = { wait: FIRST_WAIT_MS, timer: undefined, running: undefined, problem: undefined };
+      this.#left.set(network.id, { network, owner, ...fresh });
+    }
+    await Promise.all([...this.#left.values()].map((left) => this.#attempt(left, engine)));
+  }
+
+  /**
+   * Tries now what is left of this execution, else job.
+   *
+   * @throws GatewayError where it still does not work: another gateway would be no help to a container that is on
+   *   the network of this one.
+   */
+  async retry(policy: Pick<JobPolicy, 'job' | 'execution'>): Promise<void> {
+    for (const left of [...this.#left.values()]) {
+      const { job, execution } = left.network.record;
+      if (execution !== policy.execution || (execution === undefined && job !== policy.job)) continue;
+      await this.#attempt(left, this.#options.engine());
+      if (left.problem !== undefined) {
+        throw new GatewayError(`its gateway cannot be opened again yet: ${left.problem}`);
       }
-    }),
-  );
-  return [...owners.values()];
+    }
+  }
+
+  /** Tries no more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { timer } of this.#left.values()) this.#clock.clearTimeout(timer);
+    await Promise.all([...this.#left.values()].map(({ running }) => running));
+  }
+
+  /** Gives up what was taken over: from now on it is the next serve's. */
+  async close(): Promise<void> {
+    await this.stop();
+    await Promise.all(this.#owners.map((owner) => owner.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Never throws: what fails is tried again later. */
+  #attempt(left: Left, engine: Engine): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    this.#clock.clearTimeout(left.timer);
+    left.running ??= this.#settle(left, engine)
+      .then(
+        () => {
+          left.problem = undefined;
+          this.#left.delete(left.network.id);
+        },
+        (error: unknown) => this.#failed(left, error),
+      )
+      .finally(() => {
+        left.running = undefined;
+      });
+    return left.running;
+  }
+
+  async #settle({ network, owner }: Left, engine: Engine): Promise<void> {
+    const { gateways, logger, unusedAfterMs } = this.#options;
+    const containers = await listContainers(engine.docker);
+    // Of the serve that died: they serve nobody any more.
+    await removeProxies(engine.docker, network, containers);
+    if (hasJob(network, containers, unusedAfterMs) && !gateways.isTaken(network.record)) {
+      await gateways.reopen(network, { engine, owner });
+    } else {
+      await removeNetwork(engine.docker, network);
+      logger.info(aboutOf(network), 'removed a network that has no job any more');
+    }
+  }
+
+  #failed(left: Left, error: unknown): void {
+    const { hub, logger } = this.#options;
+    const problem = engineMessage(error);
+    const about = { ...aboutOf(left.network), retryMs: left.wait };
+    // Once for each reason: it may take hours until somebody mends it.
+    if (problem === left.problem) logger.debug({ ...about, problem }, 'still not');
+    else {
+      logger.error({ ...about, err: error }, 'a gateway cannot be opened again yet: its job reaches nothing');
+      const { network, ...ids } = aboutOf(left.network);
+      const gateway = network.replace(/^jobgate-/, '');
+      hub.publish({ type: 'gateway', time: Date.now(), ...ids, gateway, change: 'failed', reason: problem });
+    }
+    left.problem = problem;
+    if (this.#stopped) return;
+    left.timer = this.#clock.setTimeout(() => this.#again(left), left.wait);
+    left.wait = Math.min(LONGEST_WAIT_MS, left.wait * 2);
+  }
+
+  #again(left: Left): void {
+    if (this.#stopped) return;
+    let engine: Engine;
+    try {
+      engine = this.#options.engine();
+    } catch {
+      return; // it is away: all are tried when it comes back
+    }
+    void this.#attempt(left, engine);
+  }
+}
+
+function aboutOf({ name, record: { job, execution } }: OwnedNetwork) {
+  return { job, ...(execution !== undefined && { execution }), network: name };
 }
 
 // All that an owner made is taken over at once: from then on it is alive, for others and for us.

@@ -17,7 +17,7 @@ import { Gateways } from './gateways.js';
 import { Jobs } from './jobs.js';
 import { Metrics } from './metrics.js';
 import { NetworkWatch } from './network-watch.js';
-import { recover } from './recovery.js';
+import { Recovery } from './recovery.js';
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -39,6 +39,7 @@ export class Service {
   readonly #admission: Admission;
   readonly #link: EngineLink;
   readonly #watch: NetworkWatch;
+  readonly #recovery: Recovery;
   readonly #owners: Owner[];
   readonly #logger: Log;
   readonly #atEnd = new Set<() => void>();
@@ -65,10 +66,7 @@ export class Service {
     this.#link = new EngineLink({
       logger,
       ...(connect && { connect }),
-      onUp: async (engine) => {
-        const taken = await recover({ engine, gateways: this.gateways, logger, unusedAfterMs });
-        this.#owners.push(...taken);
-      },
+      onUp: (engine) => this.#recovery.start(engine),
       onReady: () => void this.#watch.lookAtAll(),
       onNetworkEvent: (event) => this.#watch.onEvent(event),
     });
@@ -80,7 +78,15 @@ export class Service {
       hub: this.hub,
       logger,
       unusedAfterMs,
+      beforeOpen: (policy) => this.#recovery.retry(policy),
       onClosed: (gateway) => this.metrics.closed(gateway),
+    });
+    this.#recovery = new Recovery({
+      engine: () => this.#link.engine,
+      gateways: this.gateways,
+      hub: this.hub,
+      logger,
+      unusedAfterMs,
     });
     this.jobs = new Jobs({
       link: this.#link,
@@ -146,9 +152,11 @@ export class Service {
     this.gateways.stopTaking();
     this.jobs.stopTaking();
     this.#watch.close();
+    await this.#recovery.stop();
     await Promise.all([this.jobs.close(ms), this.gateways.leave(ms)]);
     for (const end of [...this.#atEnd]) end();
     await this.#link.close();
+    await this.#recovery.close();
     await this.#admission.close();
     this.metrics.close();
     await Promise.all(this.#owners.map((owner) => owner.close()));

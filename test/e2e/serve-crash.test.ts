@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
 import { cli } from '../support/cli.js';
 import { describeE2e, docker, JOB_IMAGE, run } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';
+import { placement } from '../support/placement.js';
 import { type Serve, startServe } from '../support/serve.js';
 import { type Stage, startStage } from '../support/stage.js';
 
@@ -25,6 +28,7 @@ describeE2e('jobgate serve that comes and goes', () => {
   interface View {
     readonly id: string;
     readonly network: { readonly name: string };
+    readonly proxy: { readonly url: string };
     readonly docker: readonly string[];
   }
 
@@ -114,6 +118,59 @@ describeE2e('jobgate serve that comes and goes', () => {
     await serve.start();
     expect(await networks()).not.toContain(unused.network.name);
   });
+
+  it('kill -9: a gateway that cannot be opened again at once is back as soon as it can', async () => {
+    const gateway = await openGateway();
+    const container = await startContainer(gateway);
+    await serve.kill();
+    const release = await takeAddress(gateway);
+    await serve.start();
+    // Serve works, and the job is not enforced by anything weaker meanwhile.
+    expect((await serve.ask('/readyz')).status).toBe(200);
+    expect((await serve.ask(`/v1/gateways/${gateway.id}`)).status).toBe(404);
+    expect(await status(container)).not.toBe('200');
+    await release();
+    await vi.waitFor(async () => expect(await status(container)).toBe('200'), { timeout: 20_000 });
+    expect(await view(gateway)).toMatchObject({ state: 'open', reopened: true, proxy: gateway.proxy });
+  });
+
+  /** Something else has the address of a gateway, until the returned is called. */
+  async function takeAddress({ network, proxy }: View): Promise<() => Promise<unknown>> {
+    const { hostname, port } = new URL(proxy.url);
+    if (placement === 'host') {
+      const other = createServer((socket) => socket.destroy()).listen({
+        host: '0.0.0.0',
+        port: Number(port),
+      });
+      await once(other, 'listening');
+      cleanup.add(() => other.close());
+      return async () => other.close();
+    }
+    const name = `jobgate-test-${randomBytes(4).toString('hex')}`;
+    // The proxy's container ends by itself once its serve has gone.
+    await vi.waitFor(
+      () =>
+        docker(
+          'run',
+          '-d',
+          '--name',
+          name,
+          '--network',
+          network.name,
+          '--ip',
+          hostname,
+          JOB_IMAGE,
+          'sleep',
+          '600',
+        ).catch(async (error) => {
+          await docker('rm', '-f', name);
+          throw error;
+        }),
+      { timeout: 10_000, interval: 300 },
+    );
+    cleanup.add(() => docker('rm', '-f', name));
+    return () => docker('rm', '-f', name);
+  }
 
   it('kill -9: a container that came to break the contract meanwhile is disconnected by the next start', async () => {
     const gateway = await openGateway();

@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import type Dockerode from 'dockerode';
 import type { Engine } from '../../docker/engine.js';
 import { EngineError } from '../../docker/errors.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway.js';
+import { type NetworkRecord, toLabels } from '../../docker/labels.js';
+import type { OwnerRef } from '../../docker/owner.js';
 import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
 import type { ProxyEvent } from '../../proxy/events.js';
-import { silentLogger } from '../../proxy/log.js';
+import { type Logger, silentLogger } from '../../proxy/log.js';
 import { loadConfig } from '../../src/config/load.js';
 import { Auth } from '../../src/service/auth.js';
 import { listen } from '../../src/service/listen.js';
@@ -14,23 +17,46 @@ import { serviceRoutes } from '../../src/service/routes/all.js';
 import { createServer } from '../../src/service/server.js';
 import { Service } from '../../src/service/service.js';
 
-/** An engine that has nothing, and may be away. */
+/** An engine that has what a test puts there, and may be away. */
 export class FakeEngine {
   isAway = false;
-  /** What is asked of the engine, by method of the client. */
+  readonly networks: (Partial<Dockerode.NetworkInspectInfo> & { Id: string })[] = [];
+  readonly containers: object[] = [];
   #events: PassThrough | undefined;
+
+  /** A network that a serve made and left; its container runs. */
+  addNetwork(owner: OwnerRef, record: Partial<NetworkRecord> = {}): string {
+    const hex = randomBytes(6).toString('hex');
+    const Name = `jobgate-${hex}`;
+    const whole = { kind: 'serve', job: 'job-1', allow: ['example.com'], rate: null, port: 13128 } as const;
+    this.networks.push({
+      ...{ Id: `network-${hex}`, Name, Driver: 'bridge', Internal: true },
+      Options: { 'com.docker.network.bridge.name': `jg-${hex}` },
+      IPAM: { Config: [{ Subnet: '10.213.0.0/29', Gateway: '10.213.0.1' }] },
+      Labels: toLabels({ ...whole, owner, created: new Date(), ...record }),
+    });
+    this.containers.push({ Id: hex, Names: ['/job'], State: 'running', HostConfig: { NetworkMode: Name } });
+    return hex;
+  }
 
   connect = async (): Promise<Engine> => {
     if (this.isAway) throw new EngineError('no Docker engine answers at unix:///none: start Docker');
-    const handle = { inspect: async () => ({ Containers: {} }) };
+    const handle = (id: string) => ({
+      inspect: async () => ({ Containers: {} }),
+      remove: async () =>
+        void this.networks.splice(
+          this.networks.findIndex(({ Id }) => Id === id),
+          1,
+        ),
+    });
     const docker = {
       getEvents: async () => {
         this.#events = new PassThrough();
         return this.#events;
       },
-      listNetworks: async () => [],
-      listContainers: async () => [],
-      getNetwork: () => handle,
+      listNetworks: async () => this.networks,
+      listContainers: async () => this.containers,
+      getNetwork: handle,
     };
     return {
       docker: docker as unknown as Engine['docker'],
@@ -50,10 +76,18 @@ export class FakeEngine {
 export class FakeGateways {
   readonly proxies = new Map<string, { proxy: EgressProxy; port: number }>();
 
-  open: OpenGateway = async ({ policy, onEvent }) => {
+  /** Why none can be opened. */
+  problem: Error | undefined;
+  /** Attempts to open one. */
+  asked = 0;
+
+  open: OpenGateway = async ({ policy, onEvent, existing }) => {
+    this.asked++;
+    if (this.problem) throw this.problem;
     const proxy = createEgressProxy(policy, { onEvent: (event: ProxyEvent) => onEvent?.(event) });
     const { host, port } = await proxy.listen({ host: '127.0.0.1', port: 0, clients: ['127.0.0.1/32'] });
-    const id = randomBytes(6).toString('hex');
+    const name = existing?.name ?? `jobgate-${randomBytes(6).toString('hex')}`;
+    const id = name.replace(/^jobgate-/, '');
     this.proxies.set(id, { proxy, port });
     const close = async () => {
       await proxy.close();
@@ -61,7 +95,7 @@ export class FakeGateways {
     };
     const gateway: Gateway = {
       id,
-      network: { id: `network-${id}`, name: `jobgate-${id}`, subnet: '10.213.0.0/29', gateway: host },
+      network: { id: `network-${id}`, name, subnet: '10.213.0.0/29', gateway: host },
       proxy: { host, port, url: `http://${host}:${port}` },
       failed: new Promise(() => {}),
       setContainer: () => {},
@@ -83,18 +117,25 @@ export interface TestService extends AsyncDisposable {
   readonly port: number;
 }
 
+interface StartOptions {
+  readonly token?: string;
+  readonly env?: Record<string, string>;
+  readonly engine?: FakeEngine;
+  readonly gateways?: FakeGateways;
+  readonly logger?: Logger;
+}
+
 /** A serve without an engine in this process, on a port of 127.0.0.1. */
 export async function startService(
   flags: object = {},
-  { token, env = {} }: { token?: string; env?: Record<string, string> } = {},
+  { token, env = {}, ...given }: StartOptions = {},
 ): Promise<TestService> {
-  const engine = new FakeEngine();
-  const gateways = new FakeGateways();
+  const { engine = new FakeEngine(), gateways = new FakeGateways(), logger = silentLogger } = given;
   const config = await loadConfig({ env, flags });
   const service = await Service.open({
     config,
     openGateway: gateways.open,
-    logger: silentLogger,
+    logger,
     connect: engine.connect,
   });
   // Without a token, as on a socket of its owner's.
@@ -102,7 +143,7 @@ export async function startService(
   const app = await createServer({
     routes: serviceRoutes(service, auth),
     auth,
-    logger: silentLogger,
+    logger,
     version: '0',
   });
   await listen(app.server, { kind: 'tcp', host: '127.0.0.1', port: 0 });
