@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../../admission/job.js';
+import { API_ERRORS, type ApiErrorCode } from './api-error.js';
 
 export const id = z
   .string({ error: 'must be text' })
@@ -33,7 +34,7 @@ export const logsQuery = z.object({
 export const verdict = z.object({ shouldBid: z.boolean(), reason: z.string() });
 
 export const apiError = z.object({
-  error: z.string(),
+  error: z.enum(Object.keys(API_ERRORS) as [ApiErrorCode, ...ApiErrorCode[]]),
   message: z.string(),
   problems: z.array(z.object({ path: z.string(), problem: z.string() })).optional(),
 });

@@ -15,8 +15,9 @@ export function admissionRoutes(service: Service): Route[] {
       answers: {
         200: { description: 'the verdict', schema: verdict },
         400: {
-          description: 'the job is not valid: a refusal, with everything that is wrong',
-          schema: apiError.extend(verdict.shape),
+          description:
+            'the job is not valid: a refusal, with everything that is wrong; no verdict on what is no JSON',
+          schema: apiError.extend(verdict.partial().shape),
         },
       },
       handle: async ({ body }, reply) => {

@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { z } from 'zod';
 import { API_ERRORS } from '../../../src/service/api-error.js';
-import { Auth } from '../../../src/service/auth.js';
-import { serviceRoutes } from '../../../src/service/routes/all.js';
+import { JobLog } from '../../../src/service/job-log.js';
+import type { ServedJob } from '../../../src/service/jobs.js';
 import { apiError } from '../../../src/service/schemas.js';
 import { Cleanup } from '../../support/cleanup.js';
 import { type AskOptions, ask, open } from '../../support/serve.js';
@@ -19,61 +18,9 @@ describe('the API', () => {
   });
   afterEach(() => cleanup[Symbol.asyncDispose]());
 
-  /** Asks, and holds the answer against the OpenAPI document's schema of it. */
-  async function checked(template: string, options: AskOptions = {}, id = '') {
-    const answer = await ask(served.port, template.replace('{id}', id), options);
-    const method = options.method ?? (options.body === undefined ? 'GET' : 'POST');
-    const routes = serviceRoutes(served.service, new Auth({ unix: true }));
-    const route = routes.find((one) => one.path === template.split('?')[0] && one.method === method);
-    const told = route?.answers[answer.status];
-    if (!told) expect(strictly(apiError).safeParse(answer.body).error).toBeUndefined();
-    else if (told.schema) expect(strictly(told.schema).safeParse(answer.body).error).toBeUndefined();
-    else expect(answer.headers['content-type']).toBe(told.content);
-    return answer;
-  }
-  // A field that the document doesn't have is a mistake as well.
-  const strictly = (schema: z.ZodType) =>
-    schema instanceof z.ZodObject && !schema.def.catchall ? schema.strict() : schema;
-
   const job = (Network: object) => ({ ID: 'job-1', Tasks: [{ Name: 'main', Network }] });
   const http = { Type: 'HTTP', Domains: ['example.com'] };
   const wanted = { jobId: 'job-1', network: { Domains: ['example.com'] } };
-
-  it('answers what its OpenAPI document says', async () => {
-    const { body: document } = await ask(served.port, '/openapi.json');
-    expect(document.openapi).toBe('3.1.0');
-    expect(Object.keys(document.paths).sort()).toEqual([
-      ...[
-        '/healthz',
-        '/metrics',
-        '/readyz',
-        '/v1/admission',
-        '/v1/events',
-        '/v1/gateways',
-        '/v1/gateways/{id}',
-      ],
-      ...['/v1/gateways/{id}/docker', '/v1/jobs', '/v1/jobs/{id}', '/v1/jobs/{id}/logs'],
-    ]);
-    expect(
-      document.paths['/v1/gateways'].post.requestBody.content['application/json'].schema.required,
-    ).toEqual(['jobId']);
-    for (const path of ['/healthz', '/readyz', '/metrics', '/v1/gateways', '/v1/jobs']) {
-      expect((await checked(path)).status).toBe(200);
-    }
-    expect((await checked('/v1/admission', { body: job(http) })).status).toBe(200);
-    expect((await checked('/v1/admission', { body: job({ Type: 'x' }) })).status).toBe(400);
-    const { status, body } = await checked('/v1/gateways', { body: wanted });
-    expect(status).toBe(201);
-    expect((await checked('/v1/gateways', { body: wanted })).status).toBe(200);
-    expect((await checked('/v1/gateways/{id}', {}, body.id)).status).toBe(200);
-    expect((await checked('/v1/gateways/{id}/docker', {}, body.id)).status).toBe(200);
-    expect((await checked('/v1/gateways')).body.gateways).toHaveLength(1);
-    expect((await checked('/v1/gateways/{id}', { method: 'DELETE' }, body.id)).status).toBe(200);
-    for (const path of ['/v1/gateways/{id}', '/v1/jobs/{id}', '/v1/jobs/{id}/logs']) {
-      expect((await checked(path, {}, 'none')).status).toBe(404);
-    }
-    expect((await checked('/v1/jobs', { body: job(http) })).status).toBe(400);
-  });
 
   it('answers admission in every shape of the reference', async () => {
     const old = { Spec: { Engine: 'Docker', Docker: { Image: 'ubuntu' }, Network: http } };
@@ -84,11 +31,11 @@ describe('the API', () => {
       { node_id: 'n', job_id: 'j', spec: old.Spec },
     ];
     for (const body of bodies) {
-      const { status, body: verdict } = await checked('/v1/admission', { body });
+      const { status, body: verdict } = await ask(served.port, '/v1/admission', { body });
       expect({ status, ...verdict }).toEqual({ status: 200, shouldBid: true, reason: expect.any(String) });
     }
     // A node that reads no more than the verdict gets one for an invalid job, too.
-    const refused = await checked('/v1/admission', {
+    const refused = await ask(served.port, '/v1/admission', {
       body: { Job: job({ Type: 'HTTP', Domains: ['*.x.com', 'y'] }) },
     });
     expect(refused).toMatchObject({
@@ -201,6 +148,42 @@ describe('the API', () => {
     expect(process.memoryUsage().external + process.memoryUsage().heapUsed - before).toBeLessThan(40 << 20);
     slow.resume();
     await once(slow, 'close');
+  });
+
+  it("drops a reader of a job's output that is too slow, and buffers no more for it", async () => {
+    const log = new JobLog();
+    vi.spyOn(served.service.jobs, 'get').mockReturnValue({ log } as ServedJob);
+    const slow = connect(served.port, '127.0.0.1', () =>
+      slow.write('GET /v1/jobs/x/logs?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    );
+    cleanup.add(() => slow.destroy());
+    slow.on('error', () => {});
+    slow.pause();
+    const fast = await open(served.port, '/v1/jobs/x/logs?follow=1');
+    cleanup.add(() => fast.destroy());
+    let read = 0;
+    fast.on('data', (chunk: Buffer) => {
+      read += chunk.length;
+    });
+    const before = process.memoryUsage().external + process.memoryUsage().heapUsed;
+    const piece = Buffer.alloc(100_000, 'x');
+    const output = log.sink('stdout');
+    for (let round = 0; round < 600; round++) {
+      output.write(Buffer.from(piece));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await vi.waitFor(() => expect(read).toBe(600 * piece.length), { timeout: 10_000 });
+    expect(process.memoryUsage().external + process.memoryUsage().heapUsed - before).toBeLessThan(40 << 20);
+    let late = 0;
+    slow.on('data', (chunk: Buffer) => {
+      late += chunk.length;
+    });
+    slow.resume();
+    await once(slow, 'close');
+    expect(late).toBeLessThan(20 << 20);
+    // The one that keeps up is told the end.
+    log.end();
+    await once(fast, 'end');
   });
 
   it('200 gateways open and close, 50 calls at a time, and nothing is left', async () => {
