@@ -1,13 +1,14 @@
 import type http from 'node:http';
 import type net from 'node:net';
 import type { DialTarget } from './dial.js';
+import { keepAlive } from './keep-alive.js';
 import type { ThrottledSocket } from './rate/throttled-socket.js';
 
 /** A job's connection behind its limiter; the accepted socket itself where there is no limit. */
 export type ClientStream = net.Socket | ThrottledSocket;
 
 /** How long a connection may stay open between two requests, ms. */
-const KEEP_ALIVE_MS = 60_000;
+const MAX_IDLE_MS = 60_000;
 /**
  * A client that sent its FIN may still read, or may be gone: the same on the wire. As long as answers flow in each
  * period of so many ms it is taken to read; a request whose answer does not come is given up.
@@ -82,6 +83,7 @@ export class ClientConnection {
   }
 
   requestBegan(): void {
+    if (this.latest === undefined) keepAlive(this.raw);
     this.inFlight++;
     this.headArrived();
   }
@@ -140,7 +142,7 @@ export class ClientConnection {
   #check(): void {
     if (this.raw.bytesRead === this.#mark) {
       this.#waited += this.#options.headerTimeoutMs;
-      if (this.#waited >= KEEP_ALIVE_MS) {
+      if (this.#waited >= MAX_IDLE_MS) {
         this.stream.destroy();
         return;
       }

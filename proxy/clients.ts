@@ -4,6 +4,8 @@ import { type IpRange, parseIp, unmapped } from './ip.js';
 /** Who may speak to a proxy: addresses within any of some CIDRs. None: nobody. */
 export class Clients {
   readonly #ranges: readonly IpRange[];
+  /** The last one that was included: a job mostly has one address. */
+  #last: string | undefined;
 
   /** @throws TypeError for what is not a CIDR or an address. */
   constructor(cidrs: readonly string[]) {
@@ -16,9 +18,13 @@ export class Clients {
 
   /** `address`: as a socket gives it; IPv4 on a dual-stack listener counts as IPv4. */
   includes(address: string | undefined): boolean {
-    const ip = parseIp(address ?? '');
+    if (address === undefined) return false;
+    if (address === this.#last) return true;
+    const ip = parseIp(address);
     if (ip === undefined) return false;
     const plain = unmapped(ip);
-    return this.#ranges.some((range) => range.contains(plain));
+    if (!this.#ranges.some((range) => range.contains(plain))) return false;
+    this.#last = address;
+    return true;
   }
 }

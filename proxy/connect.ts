@@ -28,22 +28,36 @@ export interface ConnectOptions {
 
 /** Attempts per connection at most: a name with a thousand addresses must not become a thousand sockets. */
 const MAX_ATTEMPTS = 16;
-/** Time after which the kernel asks a silent peer whether it is still there, ms. */
-const KEEP_ALIVE_MS = 60_000;
 
 /**
- * The first connection to one of `addresses`. The socket is checked to be connected to one of them, has an error
- * listener from its first moment on, and does not read until someone listens. Throws `DialError` with
- * `connect-failed`, or the signal's reason.
+ * The first connection to one of `addresses`. The socket is checked to be connected to it, has an error listener from
+ * its first moment on, and does not read until someone listens. Throws `DialError` with `connect-failed`, or the
+ * signal's reason.
  */
 export function connect(
   addresses: readonly Address[],
   port: number,
   { signal, staggerMs, onread }: ConnectOptions,
 ): Promise<Socket> {
-  const allowed = new Set(addresses.map((one) => canonical(one.address)));
-  const attempt = (one: Address, stop: AbortSignal) => open(one, port, allowed, stop, onread);
+  const attempt = async (one: Address, stop: AbortSignal) => {
+    const { connected, end } = open(one, port, onread);
+    const abort = () => end(stop.reason);
+    stop.addEventListener('abort', abort);
+    try {
+      return await connected;
+    } finally {
+      stop.removeEventListener('abort', abort);
+    }
+  };
   return raceAddresses(addresses, attempt, { signal, staggerMs });
+}
+
+/** An attempt to connect to one address. */
+export interface Attempt {
+  /** Rejects with what the system says, or with what it was ended with. */
+  readonly connected: Promise<Socket>;
+  /** Ends it, unless it is over. */
+  readonly end: (reason: unknown) => void;
 }
 
 /**
@@ -60,66 +74,60 @@ export async function raceAddresses<A extends Address>(
     return await race(candidates, attempt, { staggerMs, signal, discard: (socket) => socket.destroy() });
   } catch (error) {
     if (!(error instanceof RaceError)) throw error;
-    throw connectFailed(error);
+    throw connectFailed(error.errors);
   }
 }
 
-function open(
-  { address, family }: Address,
-  port: number,
-  allowed: ReadonlySet<string>,
-  signal: AbortSignal,
-  onread: OnReadFactory | undefined,
-): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const reader = onread?.();
-    const options: TcpNetConnectOpts = {
-      host: address,
-      port,
-      family,
-      autoSelectFamily: false,
-      lookup: refuseLookup,
-      noDelay: true,
-      allowHalfOpen: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
-      ...(reader && { onread: reader }),
-    };
-    const socket = netConnect(options);
-    reader?.attach?.(socket);
-    // Stays for the socket's life, and so must keep nothing of the attempt: an error without listener ends the process.
-    socket.on('error', ignore);
-    let failure: Error | undefined;
-    const failed = (error: Error) => {
-      failure ??= error;
-    };
+export function open({ address, family }: Address, port: number, onread?: OnReadFactory): Attempt {
+  const reader = onread?.();
+  const options: TcpNetConnectOpts = {
+    host: address,
+    port,
+    family,
+    autoSelectFamily: false,
+    lookup: refuseLookup,
+    noDelay: true,
+    allowHalfOpen: true,
+  };
+  if (reader) options.onread = reader;
+  const socket = netConnect(options);
+  reader?.attach?.(socket);
+  // Stays for the socket's life, and so must keep nothing of the attempt: an error without listener ends the process.
+  socket.on('error', ignore);
+  let failure: unknown;
+  const failed = (error: unknown) => {
+    failure ??= error;
+  };
+  const connected = new Promise<Socket>((resolve, reject) => {
+    const closed = () => reject(failure);
     socket.on('error', failed);
-    const abort = () => socket.destroy();
-    const closed = () => {
-      signal.removeEventListener('abort', abort);
-      reject(failure ?? new Error('aborted'));
-    };
-    signal.addEventListener('abort', abort, { once: true });
     socket.once('close', closed);
     socket.once('connect', () => {
-      failure = wrongPeer(socket, allowed);
-      if (failure) {
+      const wrong = wrongPeer(socket, address);
+      if (wrong) {
+        failed(wrong);
         socket.destroy();
         return;
       }
-      signal.removeEventListener('abort', abort);
       socket.removeListener('close', closed);
       socket.removeListener('error', failed);
       resolve(socket);
     });
   });
+  const end = (reason: unknown) => {
+    failed(reason);
+    if (socket.connecting) socket.destroy();
+  };
+  return { connected, end };
 }
 
 /** What was judged and what is connected must be the same, whatever happened in between. */
-function wrongPeer(socket: Socket, allowed: ReadonlySet<string>): Error | undefined {
+function wrongPeer(socket: Socket, address: string): Error | undefined {
   const { remoteAddress, remotePort, localAddress, localPort } = socket;
   if (remoteAddress === undefined) return new Error('closed by the peer');
-  if (!allowed.has(canonical(remoteAddress))) return new Error(`connected to ${remoteAddress} instead`);
+  if (remoteAddress !== address && canonical(remoteAddress) !== canonical(address)) {
+    return new Error(`connected to ${remoteAddress} instead`);
+  }
   // The kernel may connect a port of this host that nobody listens on to itself.
   return remoteAddress === localAddress && remotePort === localPort
     ? Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' })
@@ -137,7 +145,8 @@ function canonical(address: string): string {
 }
 
 /** One of each family in turn, beginning with the family of the first. */
-function alternate<A extends Address>(addresses: readonly A[]): A[] {
+function alternate<A extends Address>(addresses: readonly A[]): readonly A[] {
+  if (addresses.length < 2) return addresses;
   const first = addresses.filter((one) => one.family === addresses[0]?.family);
   const second = addresses.filter((one) => one.family !== addresses[0]?.family);
   return first
@@ -149,7 +158,8 @@ function alternate<A extends Address>(addresses: readonly A[]): A[] {
 /** No route is said last: it is what a host without IPv6 says of every other name. */
 const UNTELLING = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
-function connectFailed({ errors }: RaceError): DialError {
+/** What is said of attempts that all failed. */
+export function connectFailed(errors: readonly unknown[]): DialError {
   const cause = errors.find((error) => !UNTELLING.has(codeOf(error) ?? '')) ?? errors[0];
   if (cause instanceof DialError) return cause;
   // A timeout of the kernel's is one only if nothing else was heard.

@@ -46,7 +46,8 @@ export class Decider {
     const listed = allowlist.match(host, port, ports);
     const learned = listed === 'domain-not-allowed' && this.#learns(authority, ports);
     if (listed !== 'allowed' && !learned) throw new Refusal(listed);
-    await abortable(denied.ready(), signal);
+    const pending = denied.ready();
+    if (pending) await abortable(pending, signal);
     if (dialler.upstream !== undefined) await this.#upstreamKnown(signal);
     const answer = await this.#addresses(authority, signal);
     signal.throwIfAborted();

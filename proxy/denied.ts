@@ -20,8 +20,6 @@ const MIN_REFRESH_MS = 5_000;
 const MAX_REFRESH_MS = 3_600_000;
 const RETRY_MS = 5_000;
 
-const READY = Promise.resolve();
-
 /** A denied name, and what it resolves to. */
 interface Watched {
   readonly host: CanonicalHost;
@@ -74,9 +72,9 @@ export class Denied {
     this.#onChange();
   }
 
-  /** Settles once every name was asked for once. Never rejects. */
-  ready(): Promise<unknown> {
-    return this.#pending ?? READY;
+  /** Settles once every name was asked for once; undefined where all were. Never rejects. */
+  ready(): Promise<unknown> | undefined {
+    return this.#pending;
   }
 
   /** Whether a target is denied as it was asked for. */

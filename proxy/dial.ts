@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { withDeadline } from './abort.js';
 import type { JudgedAddress } from './addresses.js';
 import type { Authority } from './authority.js';
-import { connect, type OnReadFactory, raceAddresses } from './connect.js';
+import { connect, connectFailed, type OnReadFactory, open, raceAddresses } from './connect.js';
 import { DialError } from './dial-error.js';
 import { createResolver, type Resolver, type ResolverOptions } from './resolver.js';
 import { basicAuthorization, parseUpstream, redactUpstream, type Upstream } from './upstream.js';
@@ -97,7 +97,11 @@ abstract class BaseDialler {
 
   constructor() {
     // As many listeners as dials under way.
-    setMaxListeners(0, this.#closed.signal);
+    setMaxListeners(0, this.closed);
+  }
+
+  protected get closed(): AbortSignal {
+    return this.#closed.signal;
   }
 
   protected within(
@@ -105,7 +109,7 @@ abstract class BaseDialler {
     late: () => DialError,
     work: (signal: AbortSignal) => Promise<Socket>,
   ): Promise<Socket> {
-    return withDeadline(timeoutMs, [this.#closed.signal, signal], late, async (inner) => {
+    return withDeadline(timeoutMs, [this.closed, signal], late, async (inner) => {
       const socket = await work(inner);
       if (!inner.aborted) return socket;
       // The abort came in the very moment of success: nobody waits for the socket any more.
@@ -123,6 +127,8 @@ class DirectDialler extends BaseDialler implements Dialler {
   readonly resolvesNames = false;
   readonly forwardsRequests = false;
   readonly supportsOnread = true;
+  /** Ends of dials to a single address. */
+  readonly #ends = new Set<(reason: unknown) => void>();
 
   constructor(private readonly staggerMs: number) {
     super();
@@ -130,6 +136,8 @@ class DirectDialler extends BaseDialler implements Dialler {
 
   dial({ authority, addresses }: DialTarget, options: DialOptions = {}): Promise<Socket> {
     const { onread } = options;
+    const [first, second] = addresses;
+    if (first !== undefined && second === undefined) return this.#dialOnly(first, authority.port, options);
     return this.within(options, originSilent, (signal) =>
       connect(addresses, authority.port, { signal, staggerMs: this.staggerMs, onread }),
     );
@@ -148,6 +156,44 @@ class DirectDialler extends BaseDialler implements Dialler {
   }
 
   async ready(): Promise<void> {}
+
+  override close(): void {
+    super.close();
+    for (const end of this.#ends) end(this.closed.reason);
+  }
+
+  /** The usual case, without a race and its signals: they cost more than the dial. */
+  async #dialOnly(
+    address: JudgedAddress,
+    port: number,
+    { signal, timeoutMs = CONNECT_TIMEOUT_MS, onread }: DialOptions,
+  ): Promise<Socket> {
+    this.closed.throwIfAborted();
+    signal?.throwIfAborted();
+    const { connected, end } = open(address, port, onread);
+    let ended: { readonly reason: unknown } | undefined;
+    const stop = (reason: unknown) => {
+      ended ??= { reason };
+      end(reason);
+    };
+    const abort = () => stop(signal?.reason);
+    const timer = setTimeout(() => stop(originSilent()), timeoutMs);
+    signal?.addEventListener('abort', abort);
+    this.#ends.add(stop);
+    try {
+      const socket = await connected;
+      if (!ended) return socket;
+      // The end came in the very moment of success: nobody waits for the socket any more.
+      socket.destroy();
+      throw ended.reason;
+    } catch (error) {
+      throw ended ? ended.reason : connectFailed([error]);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      this.#ends.delete(stop);
+    }
+  }
 }
 
 class UpstreamDialler extends BaseDialler implements Dialler {

@@ -130,9 +130,8 @@ class JobProxy implements EgressProxy, Core {
       service: this.#service,
       onGone: () => this.#wakeWhenEmpty(),
     });
-    this.#server = net.createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 },
-      (socket) => this.#reception.accept(socket),
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#reception.accept(socket),
     );
     // EMFILE in accept, say: those that are open go on.
     this.#server.on('error', (error) => logger.error({ error: String(error) }, 'the listener failed'));

@@ -4,12 +4,15 @@ export interface Idler {
   activity(): number;
   /** Whether bytes wait for the limiter; that is not idle. */
   waiting(): boolean;
+  /** It has lasted for a while. */
+  lasting(): void;
   /** It was idle for the whole time. */
   idle(): void;
 }
 
 interface Watched {
   activity: number;
+  lasting: boolean;
   /** Looks without a byte. */
   looks: number;
 }
@@ -29,7 +32,7 @@ export class IdleWatch {
   }
 
   add(idler: Idler): void {
-    this.#watched.set(idler, { activity: idler.activity(), looks: 0 });
+    this.#watched.set(idler, { activity: idler.activity(), lasting: false, looks: 0 });
     this.#timer ??= setInterval(() => this.#look(), this.#period).unref();
   }
 
@@ -42,6 +45,8 @@ export class IdleWatch {
 
   #look(): void {
     for (const [idler, watched] of this.#watched) {
+      if (!watched.lasting) idler.lasting();
+      watched.lasting = true;
       const activity = idler.activity();
       if (activity !== watched.activity || idler.waiting()) {
         watched.activity = activity;

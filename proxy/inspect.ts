@@ -27,7 +27,7 @@ const REQUEST_LINE = /^[A-Z-]+ [!-~]+ HTTP\/1\.[01]\r?$/;
 
 /**
  * Reads from a tunnel until it is clear whether it carries TLS for the tunnel's host, HTTP/1.1, or something else.
- * The bytes that were read are in the answer; the stream is paused then.
+ * The bytes that were read are in the answer, and nobody listens to the stream then.
  */
 export function inspect(
   stream: Duplex,
@@ -55,7 +55,6 @@ export function inspect(
     stream.off('data', onData);
     stream.off('end', onEnd);
     stream.off('close', onEnd);
-    stream.pause();
     done(inspection);
   };
 

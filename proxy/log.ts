@@ -1,4 +1,4 @@
-import type { ProxyEvent } from './events.js';
+import type { ClosedEvent, DecisionEvent, ProxyEvent } from './events.js';
 
 /** What of a pino logger is used. */
 export interface Logger {
@@ -16,12 +16,42 @@ export const silentLogger: Logger = { debug: noop, info: noop, warn: noop, error
  * values that were parsed or cut to printable ASCII: a job cannot forge a line.
  */
 export function logEvent(logger: Logger, event: ProxyEvent): void {
-  const fields: Record<string, unknown> = { event: event.type };
-  // A rest and a spread take ten times as long, for each request. The logger has a time of its own.
-  for (const key in event) if (key !== 'type' && key !== 'time') fields[key] = event[key as keyof ProxyEvent];
-  if (event.type === 'closed') logger.info(fields, `${event.kind} closed`);
-  else if (event.decision === 'allow') logger.info(fields, 'allowed');
-  else logger.warn(fields, `denied: ${event.reason}`);
+  if (event.type === 'closed') logger.info(closedFields(event), `${event.kind} closed`);
+  else if (event.decision === 'allow') logger.info(decisionFields(event), 'allowed');
+  else logger.warn(decisionFields(event), `denied: ${event.reason}`);
+}
+
+/*
+ * Field by field, without those that are not there: what goes over the keys takes ten times as long, for each request.
+ * The logger has a time of its own.
+ */
+
+function decisionFields(event: DecisionEvent): object {
+  const { v, job, execution, type, connection, client, method, host, port } = event;
+  const { decision, reason, status, learned, address, ms, count } = event;
+  return {
+    event: type,
+    v,
+    job,
+    execution,
+    connection,
+    client,
+    method,
+    host,
+    port,
+    decision,
+    reason,
+    status,
+    learned,
+    address,
+    ms,
+    count,
+  };
+}
+
+function closedFields(event: ClosedEvent): object {
+  const { v, job, execution, type, connection, method, host, port, kind, up, down, reason, ms } = event;
+  return { event: type, v, job, execution, connection, method, host, port, kind, up, down, reason, ms };
 }
 
 function noop(): void {}

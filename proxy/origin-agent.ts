@@ -2,6 +2,7 @@ import http from 'node:http';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { DialTarget } from './dial.js';
+import { keepAlive } from './keep-alive.js';
 
 /** How long a connection to an origin is kept for the next request, ms, unless the origin says less. */
 const FREE_MS = 10_000;
@@ -44,6 +45,7 @@ export class OriginAgent extends http.Agent {
     const { target, signal } = routeOf(options);
     this.#dial(target, signal).then(
       (socket) => {
+        keepAlive(socket);
         // An origin that ends a kept connection must not leave half of it for the next request.
         socket.allowHalfOpen = false;
         callback?.(null, socket);

@@ -7,7 +7,6 @@ import { DENIALS, type DenialReason } from './denial.js';
 import type { JobLimiter } from './rate/job-limiter.js';
 import { resetSocket } from './reset.js';
 import type { Service } from './service.js';
-import { SocketReader } from './socket-reader.js';
 
 /** Refused connections that may still be read from at once; a flood beyond it is reset unanswered. */
 const MAX_REFUSING = 128;
@@ -57,9 +56,8 @@ export class Reception {
     }
   }
 
-  accept(accepted: net.Socket): void {
+  accept(raw: net.Socket): void {
     const { core, limiter, service, onGone } = this.#with;
-    const raw = core.large ? SocketReader.accept(accepted, core.large) : accepted;
     raw.on('error', ignore);
     const client = raw.remoteAddress ?? '';
     const id = this.#nextId++;

@@ -56,7 +56,8 @@ export class Relay {
     });
     if (client.readableEnded) origin.end();
     if (origin.readableEnded) client.end();
-    if (!origin.writableNeedDrain) client.resume();
+    if (origin.writableNeedDrain) client.pause();
+    else client.resume();
     origin.resume();
   }
 

@@ -13,6 +13,11 @@ import { printable, type Subject } from './recorder.js';
 import { serveRequest } from './request.js';
 import { basicAuthorization, parseUpstream } from './upstream.js';
 
+/** Where a stream has its connection: a WeakMap costs more, at each connection and in each collection of garbage. */
+const CONNECTION = Symbol('connection');
+
+type Served = Duplex & { [CONNECTION]?: ClientConnection };
+
 /** What a client connection gets: the proxy's own HTTP, and the HTTP inside tunnels. */
 export class Service {
   readonly #core: Core;
@@ -20,7 +25,6 @@ export class Service {
   readonly #forwarder: ForwarderOptions;
   readonly #outer: HttpServer;
   readonly #inner: HttpServer;
-  readonly #connections = new WeakMap<Duplex, ClientConnection>();
 
   constructor(core: Core, upstream: string | undefined) {
     this.#core = core;
@@ -43,7 +47,7 @@ export class Service {
   }
 
   serve(connection: ClientConnection): void {
-    this.#connections.set(connection.stream, connection);
+    (connection.stream as Served)[CONNECTION] = connection;
     connection.awaitHead();
     this.#outer.serve(connection.stream);
   }
@@ -76,7 +80,7 @@ export class Service {
   }
 
   #broken(stream: Duplex, tooLarge: boolean, code = ''): void {
-    const connection = this.#connections.get(stream);
+    const connection = (stream as Served)[CONNECTION];
     // Resets and the like: there is nobody left to answer.
     if (connection === undefined || !code.startsWith('HPE_')) stream.destroy();
     // What follows a request that said it was the last is nothing to anybody.
@@ -113,7 +117,7 @@ export class Service {
   }
 
   #of(stream: Duplex): ClientConnection {
-    const connection = this.#connections.get(stream);
+    const connection = (stream as Served)[CONNECTION];
     if (connection === undefined) throw new Error('a stream that was not accepted here');
     return connection;
   }

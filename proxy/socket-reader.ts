@@ -1,4 +1,5 @@
-import net, { type OnReadOpts } from 'node:net';
+import type net from 'node:net';
+import type { OnReadOpts } from 'node:net';
 import type { LargeBuffers } from './large-buffers.js';
 
 /**
@@ -15,7 +16,11 @@ export interface Sink {
   readonly writableNeedDrain: boolean;
 }
 
-const readers = new WeakMap<object, SocketReader>();
+/** Where a socket has its reader: a WeakMap costs more than all else here. */
+const READER = Symbol('reader');
+
+/** What Node 20 to 24 keep of `onread` in a socket, under symbols of these names. */
+const NODE_FIELDS = ['kBuffer', 'kBufferCb', 'kBufferGen'];
 
 /**
  * Reads a socket into buffers that are used again, where Node makes one for each read: that costs more than the read.
@@ -29,6 +34,7 @@ export class SocketReader implements OnReadOpts {
   #socket: net.Socket | undefined;
   #buffer: Buffer = shared;
   #sink: Sink | undefined;
+  #listens = false;
   #count: (bytes: number) => void = () => {};
 
   constructor(large: LargeBuffers) {
@@ -37,25 +43,24 @@ export class SocketReader implements OnReadOpts {
 
   /** The reader of a socket; undefined where Node reads it. */
   static of(socket: object): SocketReader | undefined {
-    return readers.get(socket);
+    return (socket as { [READER]?: SocketReader })[READER];
   }
 
   /**
-   * An accepted connection with a reader, in place of the socket that Node made for it. Node has no public way to do
-   * that; where the private one is not what it was in Node 20, the socket is given back as it is.
+   * Gives a reader to an accepted socket. Node has no public way to do that; where the private one is not what it
+   * was in Node 20, Node goes on to read the socket.
    */
-  static accept(accepted: net.Socket, large: LargeBuffers): net.Socket {
-    const holder = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
+  static adopt(socket: net.Socket, large: LargeBuffers): void {
+    const holder = socket as unknown as { _handle: Handle | null } & Record<symbol, unknown>;
     const handle = holder._handle;
-    if (typeof handle?.useUserBuffer !== 'function') return accepted;
+    const [buffer, callback, generator] = NODE_FIELDS.map((name) => fieldOf(socket, name));
+    if (!buffer || !callback || !generator || typeof handle?.useUserBuffer !== 'function') return;
     const reader = new SocketReader(large);
-    holder._handle = null;
-    const options = { handle, allowHalfOpen: true, onread: reader };
-    const socket = new net.Socket(options as net.SocketConstructorOpts);
+    holder[buffer] = reader.buffer();
+    holder[callback] = reader.callback;
+    holder[generator] = reader.buffer;
+    handle.useUserBuffer(shared);
     reader.attach(socket);
-    // Its server counts it as gone.
-    accepted.destroy();
-    return socket;
   }
 
   /** Node asks for it before each read. */
@@ -72,7 +77,7 @@ export class SocketReader implements OnReadOpts {
     const copied = buffer === shared || length < shared.length || length < sink.writableHighWaterMark;
     sink.write(copied ? Buffer.from(bytes) : bytes);
     if (sink.writableLength > 0) return copied && !sink.writableNeedDrain;
-    if (buffer === shared && length === shared.length) this.#buffer = this.#large.take() ?? shared;
+    if (buffer === shared && length === shared.length) this.#enlarge();
     else if (copied) this.#release();
     return true;
   };
@@ -80,8 +85,7 @@ export class SocketReader implements OnReadOpts {
   /** The socket that it reads; before the first byte. */
   attach(socket: net.Socket): void {
     this.#socket = socket;
-    readers.set(socket, this);
-    socket.once('close', () => this.#release());
+    (socket as { [READER]?: SocketReader })[READER] = this;
   }
 
   /** From now on everything goes to `sink`, what was read already first. On the sink's `drain` resume the socket. */
@@ -94,6 +98,13 @@ export class SocketReader implements OnReadOpts {
     this.#sink = sink;
   }
 
+  #enlarge(): void {
+    this.#buffer = this.#large.take() ?? shared;
+    if (this.#listens) return;
+    this.#listens = true;
+    this.#socket?.once('close', () => this.#release());
+  }
+
   #release(): void {
     if (this.#buffer === shared) return;
     // The sink may still have it in its queue.
@@ -101,4 +112,19 @@ export class SocketReader implements OnReadOpts {
     else this.#large.lose();
     this.#buffer = shared;
   }
+}
+
+interface Handle {
+  useUserBuffer?(buffer: Uint8Array): void;
+}
+
+const fields = new Map<string, symbol>();
+
+/** A field that Node sets in every socket. */
+function fieldOf(socket: net.Socket, name: string): symbol | undefined {
+  const known = fields.get(name);
+  if (known) return known;
+  const found = Object.getOwnPropertySymbols(socket).find(({ description }) => description === name);
+  if (found) fields.set(name, found);
+  return found;
 }

@@ -3,9 +3,12 @@ import type { ClientConnection } from './client-connection.js';
 import type { Core, Flow } from './core.js';
 import type { DialTarget } from './dial.js';
 import type { Idler } from './idle.js';
+
 import { type Inspection, inspect } from './inspect.js';
+import { keepAlive } from './keep-alive.js';
 import type { Subject } from './recorder.js';
 import { Relay } from './relay.js';
+import { SocketReader } from './socket-reader.js';
 
 /**
  * An accepted CONNECT from its answer to its end: first bytes judged, then relayed, or served as HTTP. Nothing that
@@ -74,6 +77,11 @@ export class Tunnel implements Flow, Idler {
     return 'waiting' in stream && stream.waiting;
   }
 
+  lasting(): void {
+    keepAlive(this.#connection.raw);
+    keepAlive(this.#origin);
+  }
+
   idle(): void {
     this.end('idle');
   }
@@ -101,6 +109,8 @@ export class Tunnel implements Flow, Idler {
 
   #startRelay(first: Buffer): void {
     this.#relaying = true;
+    const { large } = this.#core;
+    if (large) SocketReader.adopt(this.#connection.raw, large);
     this.#core.idle.add(this);
     this.#relay.start(first);
   }
@@ -111,6 +121,7 @@ export class Tunnel implements Flow, Idler {
     this.#origin.off('close', this.#closedEarly);
     this.#origin.destroy();
     this.#connection.tunnel = this.target;
+    stream.pause();
     stream.unshift(bytes);
     this.#core.serveInside(this.#connection);
   }
