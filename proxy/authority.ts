@@ -90,7 +90,7 @@ export function parseHostPort(text: string): Parsed<HostPort> {
   if (!host.ok || hostEnd === text.length) return host;
   if (text.charCodeAt(hostEnd) !== 0x3a) return fail('something else than a port follows the bracket');
   const port = parsePort(text.slice(hostEnd + 1));
-  return port.ok ? succeed({ ...host.value, port: port.value }) : port;
+  return port.ok ? succeed({ host: host.value.host, kind: host.value.kind, port: port.value }) : port;
 }
 
 /** Reads the target of CONNECT: `host:port` (RFC 9110 section 9.3.6), IPv6 in brackets. The port is required. */
@@ -160,8 +160,8 @@ function endOfAuthority(target: string, start: number): number {
 
 function withDefaultPort(parsed: Parsed<HostPort>, defaultPort: number | undefined): Parsed<Authority> {
   if (!parsed.ok) return parsed;
-  const port = parsed.value.port ?? defaultPort;
-  return port === undefined ? fail('the port is missing') : succeed({ ...parsed.value, port });
+  const { host, kind, port = defaultPort } = parsed.value;
+  return port === undefined ? fail('the port is missing') : succeed({ host, kind, port });
 }
 
 function parseIpv6Host(text: string): Parsed<Host> {

@@ -1,6 +1,7 @@
 import type http from 'node:http';
 import { closeWith, denialText } from './answer.js';
 import { type Authority, parseConnectTarget } from './authority.js';
+import { Cancellation } from './cancellation.js';
 import type { ClientConnection } from './client-connection.js';
 import type { Core } from './core.js';
 import { DENIALS } from './denial.js';
@@ -30,8 +31,8 @@ export async function serveConnect(
     port: parsed.ok ? parsed.value.port : 0,
     since: performance.now(),
   };
-  const gone = new AbortController();
-  const abort = () => gone.abort();
+  const gone = new Cancellation();
+  const abort = () => gone.cancel();
   stream.once('close', abort);
   let leave: (() => void) | undefined;
   try {
@@ -42,20 +43,20 @@ export async function serveConnect(
     leave = core.gates.tunnels.enter();
     if (leave === undefined) throw new Refusal(core.gates.tunnels.reason);
     const { large } = core;
-    const target = await core.decider.route(authority, 'tunnel', gone.signal);
-    const origin = await core.decider.dial(target, gone.signal, large && (() => new SocketReader(large)));
+    const target = await core.decider.route(authority, 'tunnel', gone);
+    const origin = await core.decider.dial(target, gone, large && (() => new SocketReader(large)));
     stream.off('close', abort);
     if (stream.destroyed) {
       origin.destroy();
       leave();
       return;
     }
-    core.recorder.allowed({ ...subject, learned: target.learned }, origin.remoteAddress);
+    core.recorder.allowed(subject, origin.remoteAddress, target.learned);
     stream.write(ESTABLISHED);
     new Tunnel(core, connection, { target, origin, subject }, leave).start(head);
   } catch (error) {
     leave?.();
-    if (gone.signal.aborted || stream.destroyed) return;
+    if (gone.cancelled || stream.destroyed) return;
     refuseConnect(core, connection, subject, asRefusal(core, error));
   }
 }

@@ -3,6 +3,7 @@ import { abortable } from './abort.js';
 import type { AddressRule, JudgedAddress } from './addresses.js';
 import { type Allowlist, isConnectPort, isPlainHttpPort } from './allowlist.js';
 import type { Authority } from './authority.js';
+import type { Cancellation } from './cancellation.js';
 import type { Denied } from './denied.js';
 import { DialError, type Dialler, type DialTarget, type OnReadFactory } from './dial.js';
 import type { Gate } from './limits.js';
@@ -35,9 +36,9 @@ export class Decider {
 
   /**
    * Deny list, allowlist, port, look-up, every address: in this order, so that a denied name is never looked up.
-   * Rejects with a `Refusal`, or with the signal's reason.
+   * Rejects with a `Refusal`, or with what it was cancelled with.
    */
-  async route(authority: Authority, kind: TargetKind, signal: AbortSignal): Promise<DialTarget> {
+  async route(authority: Authority, kind: TargetKind, cancel: Cancellation): Promise<DialTarget> {
     const { denied, allowlist, dialler } = this.#with;
     const { host, port } = authority;
     if (denied.match(host, port)) throw new Refusal('operator-denied');
@@ -47,10 +48,10 @@ export class Decider {
     const learned = listed === 'domain-not-allowed' && this.#learns(authority, ports);
     if (listed !== 'allowed' && !learned) throw new Refusal(listed);
     const pending = denied.ready();
-    if (pending) await abortable(pending, signal);
-    if (dialler.upstream !== undefined) await this.#upstreamKnown(signal);
-    const answer = await this.#addresses(authority, signal);
-    signal.throwIfAborted();
+    if (pending) await abortable(pending, cancel.signal);
+    if (dialler.upstream !== undefined) await this.#upstreamKnown(cancel);
+    const answer = await this.#addresses(authority, cancel);
+    cancel.throwIfCancelled();
     const target = { authority, addresses: answer.map((address) => this.#judge(address, port)) };
     // A host that came to be denied while it was looked up.
     if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
@@ -64,26 +65,26 @@ export class Decider {
     return learn.within === undefined || learn.within.match(host, port, ports) === 'allowed';
   }
 
-  /** Connects to a judged address. Rejects with a `Refusal`, or with the signal's reason. */
-  async dial(target: DialTarget, signal: AbortSignal, onread?: OnReadFactory): Promise<Socket> {
+  /** Connects to a judged address. Rejects with a `Refusal`, or with what it was cancelled with. */
+  async dial(target: DialTarget, cancel: Cancellation, onread?: OnReadFactory): Promise<Socket> {
     const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
-    return this.#dialling(target, signal, () =>
-      dialler.dial(target, { signal, timeoutMs, ...(onread && { onread }) }),
+    return this.#dialling(target, cancel, () =>
+      dialler.dial(target, { cancel, timeoutMs, ...(onread && { onread }) }),
     );
   }
 
   /** A connection for plain requests: to the host, or to an upstream that takes them in absolute form. */
-  async dialForRequests(target: DialTarget, signal: AbortSignal): Promise<Socket> {
+  async dialForRequests(target: DialTarget, cancel: Cancellation): Promise<Socket> {
     const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
-    if (!dialler.forwardsRequests) return this.dial(target, signal);
+    if (!dialler.forwardsRequests) return this.dial(target, cancel);
     return this.#dialling(
       target,
-      signal,
-      async () => (await dialler.dialForward({ signal, timeoutMs })).socket,
+      cancel,
+      async () => (await dialler.dialForward({ cancel, timeoutMs })).socket,
     );
   }
 
-  async #dialling(target: DialTarget, signal: AbortSignal, dial: () => Promise<Socket>): Promise<Socket> {
+  async #dialling(target: DialTarget, cancel: Cancellation, dial: () => Promise<Socket>): Promise<Socket> {
     const { dials } = this.#with;
     const leave = dials.enter();
     if (leave === undefined) throw new Refusal(dials.reason);
@@ -91,7 +92,7 @@ export class Decider {
     try {
       socket = await dial();
     } catch (error) {
-      signal.throwIfAborted();
+      cancel.throwIfCancelled();
       if (error instanceof DialError) throw new Refusal(error.reason, { ...firstOf(target), cause: error });
       throw error;
     } finally {
@@ -111,24 +112,24 @@ export class Decider {
     return denied.match(host, port) || addresses.some(({ address }) => denied.matchAddress(address, port));
   }
 
-  async #addresses({ host, kind }: Authority, signal: AbortSignal): Promise<readonly string[]> {
+  async #addresses({ host, kind }: Authority, cancel: Cancellation): Promise<readonly string[]> {
     if (kind !== 'name') return [host];
     if (this.#with.dialler.resolvesNames) return [];
     try {
-      return (await this.#with.resolver.resolve(host, signal)).map(({ address }) => address);
+      return (await this.#with.resolver.resolve(host, cancel)).map(({ address }) => address);
     } catch (error) {
-      signal.throwIfAborted();
+      cancel.throwIfCancelled();
       if (error instanceof ResolveError) throw new Refusal(error.reason, { cause: error });
       throw error;
     }
   }
 
   /** The upstream's addresses are no target: they must be known before others are judged. */
-  async #upstreamKnown(signal: AbortSignal): Promise<void> {
+  async #upstreamKnown(cancel: Cancellation): Promise<void> {
     try {
-      await abortable(this.#with.dialler.ready(), signal);
+      await abortable(this.#with.dialler.ready(), cancel.signal);
     } catch (error) {
-      signal.throwIfAborted();
+      cancel.throwIfCancelled();
       throw error instanceof DialError ? new Refusal(error.reason, { cause: error }) : error;
     }
   }

@@ -100,7 +100,7 @@ export class Denied {
   async #look(watched: Watched): Promise<void> {
     let after = RETRY_MS;
     try {
-      const answer = (await this.#resolver?.resolve(watched.host, this.#stop.signal)) ?? [];
+      const answer = (await this.#resolver?.resolve(watched.host, this.#stop)) ?? [];
       const ttl = Math.min(...answer.map((one) => one.ttl)) * 1000;
       after = Math.min(Math.max(ttl, MIN_REFRESH_MS), MAX_REFRESH_MS);
       watched.failed = false;

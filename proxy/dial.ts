@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { withDeadline } from './abort.js';
 import type { JudgedAddress } from './addresses.js';
 import type { Authority } from './authority.js';
+import type { Cancellation } from './cancellation.js';
 import { connect, connectFailed, type OnReadFactory, open, raceAddresses } from './connect.js';
 import { DialError } from './dial-error.js';
 import { createResolver, type Resolver, type ResolverOptions } from './resolver.js';
@@ -25,7 +26,7 @@ export interface DialTarget {
 
 export interface DialOptions {
   /** Ends everything at once; the dial rejects with its reason. */
-  readonly signal?: AbortSignal;
+  readonly cancel?: Cancellation;
   /** Over all attempts and handshakes, ms. Default 10,000. */
   readonly timeoutMs?: number;
   /** `onread` for the socket, one per attempt. Only where the dialler `supportsOnread`; else it is not used. */
@@ -105,11 +106,11 @@ abstract class BaseDialler {
   }
 
   protected within(
-    { signal, timeoutMs = CONNECT_TIMEOUT_MS }: DialOptions,
+    { cancel, timeoutMs = CONNECT_TIMEOUT_MS }: DialOptions,
     late: () => DialError,
     work: (signal: AbortSignal) => Promise<Socket>,
   ): Promise<Socket> {
-    return withDeadline(timeoutMs, [this.closed, signal], late, async (inner) => {
+    return withDeadline(timeoutMs, [this.closed, cancel?.signal], late, async (inner) => {
       const socket = await work(inner);
       if (!inner.aborted) return socket;
       // The abort came in the very moment of success: nobody waits for the socket any more.
@@ -166,19 +167,18 @@ class DirectDialler extends BaseDialler implements Dialler {
   async #dialOnly(
     address: JudgedAddress,
     port: number,
-    { signal, timeoutMs = CONNECT_TIMEOUT_MS, onread }: DialOptions,
+    { cancel, timeoutMs = CONNECT_TIMEOUT_MS, onread }: DialOptions,
   ): Promise<Socket> {
     this.closed.throwIfAborted();
-    signal?.throwIfAborted();
+    cancel?.throwIfCancelled();
     const { connected, end } = open(address, port, onread);
     let ended: { readonly reason: unknown } | undefined;
     const stop = (reason: unknown) => {
       ended ??= { reason };
       end(reason);
     };
-    const abort = () => stop(signal?.reason);
     const timer = setTimeout(() => stop(originSilent()), timeoutMs);
-    signal?.addEventListener('abort', abort);
+    cancel?.onCancel(stop);
     this.#ends.add(stop);
     try {
       const socket = await connected;
@@ -190,7 +190,7 @@ class DirectDialler extends BaseDialler implements Dialler {
       throw ended ? ended.reason : connectFailed([error]);
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      cancel?.onCancel(undefined);
       this.#ends.delete(stop);
     }
   }

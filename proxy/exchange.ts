@@ -4,6 +4,7 @@ import type { Stream } from 'node:stream';
 import type { ProxyServer } from 'http-proxy';
 import { closeWith, discardInput } from './answer.js';
 import { formatAuthority } from './authority.js';
+import type { Cancellation } from './cancellation.js';
 import type { ClientConnection } from './client-connection.js';
 import type { Core, Flow } from './core.js';
 import type { DialTarget } from './dial.js';
@@ -22,7 +23,7 @@ export interface ExchangeParts {
   readonly target: DialTarget;
   /** Origin form. */
   readonly path: string;
-  readonly signal: AbortSignal;
+  readonly cancel: Cancellation;
 }
 
 export interface ForwarderOptions {
@@ -77,12 +78,12 @@ export class Exchange implements Flow {
    */
   #send(): void {
     const { core, agent, proxy } = this.#with;
-    const { request, response, target, signal } = this.#parts;
+    const { request, response, target, cancel } = this.#parts;
     // http-proxy copies these into a request that is then rebuilt: nothing of them is needed.
     request.headers = {};
     request.url = '/';
     const options: http.RequestOptions & RouteOptions = {
-      route: { target, signal },
+      route: { target, cancel },
       maxHeaderSize: core.policy.operator.limits.headerBytes,
       insecureHTTPParser: false,
     };
@@ -141,7 +142,7 @@ export class Exchange implements Flow {
     if (this.#allowed || socket === null) return;
     this.#allowed = true;
     const { subject, target } = this.#parts;
-    this.#with.core.recorder.allowed({ ...subject, learned: target.learned }, socket.remoteAddress);
+    this.#with.core.recorder.allowed(subject, socket.remoteAddress, target.learned);
   }
 
   /** 1xx of the origin. HTTP/1.0 knows none (RFC 9110 section 15.2). */
@@ -215,8 +216,8 @@ export class Exchange implements Flow {
 
   #failed(error: Error): void {
     if (this.#settled) return;
-    const { request, head, response, signal } = this.#parts;
-    if (response.destroyed || signal.aborted) return;
+    const { request, head, response, cancel } = this.#parts;
+    if (response.destroyed || cancel.cancelled) return;
     // The origin closed a kept connection just when it was used again (RFC 9112 section 9.3.1).
     const repeatable = REPEATABLE.has(request.method ?? '') && head.framing.kind === 'none';
     if (this.#upstream?.reusedSocket && repeatable && !this.#retried && !(error instanceof Refusal)) {

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Cancellation } from './cancellation.js';
 import type { DialTarget } from './dial.js';
 import { keepAlive } from './keep-alive.js';
 
@@ -16,11 +17,11 @@ export interface RouteOptions {
 
 export interface Route {
   readonly target: DialTarget;
-  /** Ends when the request does. */
-  readonly signal: AbortSignal;
+  /** Ends with the request. */
+  readonly cancel: Cancellation;
 }
 
-type Dial = (target: DialTarget, signal: AbortSignal) => Promise<net.Socket>;
+type Dial = (target: DialTarget, cancel: Cancellation) => Promise<net.Socket>;
 
 /**
  * Connections to origins for plain requests. A kept one serves a later request only for the same authority, and only
@@ -42,8 +43,8 @@ export class OriginAgent extends http.Agent {
     options: http.ClientRequestArgs,
     callback?: (error: Error | null, socket: Duplex) => void,
   ): null {
-    const { target, signal } = routeOf(options);
-    this.#dial(target, signal).then(
+    const { target, cancel } = routeOf(options);
+    this.#dial(target, cancel).then(
       (socket) => {
         keepAlive(socket);
         // An origin that ends a kept connection must not leave half of it for the next request.

@@ -12,8 +12,6 @@ export interface Subject {
   readonly method: string;
   readonly host: string;
   readonly port: number;
-  /** The job's list does not have the host. */
-  readonly learned?: true | undefined;
   /** When it began, ms of `performance.now()`. */
   readonly since: number;
 }
@@ -39,8 +37,9 @@ export class Recorder {
     this.#options = options;
   }
 
-  allowed(subject: Subject, address: string | undefined): void {
-    this.#decided(subject, 'allow', 'allowed', 0, address);
+  /** `learned`: the job's list does not have the host. */
+  allowed(subject: Subject, address: string | undefined, learned?: true): void {
+    this.#decided(subject, 'allow', 'allowed', 0, address, learned);
   }
 
   /** `status` 0: the connection is just closed. */
@@ -69,6 +68,7 @@ export class Recorder {
     reason: DecisionEvent['reason'],
     status: number,
     address: string | undefined,
+    learned?: true,
   ): void {
     const event = this.#begin<DecisionEvent>('decision', subject);
     event.client = subject.client;
@@ -76,7 +76,7 @@ export class Recorder {
     event.reason = reason;
     if (status > 0) event.status = status;
     if (address) event.address = address;
-    if (subject.learned) event.learned = true;
+    if (learned) event.learned = true;
     event.ms = elapsed(subject.since);
     this.hosts.count(event);
     this.#guard.push(event);

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { closeWith, denialAnswer, denialText, discardInput } from './answer.js';
 import { type Authority, formatAuthority, parseAbsoluteTarget, parseHostHeader } from './authority.js';
+import { Cancellation } from './cancellation.js';
 import type { ClientConnection } from './client-connection.js';
 import type { Core } from './core.js';
 import { DENIALS } from './denial.js';
@@ -28,14 +29,13 @@ export async function serveRequest(
   if (connection.refused) return;
   connection.requestBegan();
   connection.latest = { request, response };
-  const gone = new AbortController();
+  const gone = new Cancellation();
   const leave = core.gates.requests.enter();
   let exchange: Exchange | undefined;
   const over = () => {
     forget();
     response.off('close', over);
-    // Aborting costs more than all else here, and there is nothing to end.
-    if (!response.writableFinished) gone.abort();
+    gone.cancel();
     exchange?.over();
     leave?.();
     connection.requestEnded();
@@ -54,12 +54,12 @@ export async function serveRequest(
     if (leave === undefined) throw new Refusal(core.gates.requests.reason);
     // Inside a tunnel the port is the one that CONNECT was allowed to.
     const kind = connection.tunnel ? 'tunnel' : 'request';
-    const target = await core.decider.route(asked.authority, kind, gone.signal);
+    const target = await core.decider.route(asked.authority, kind, gone);
     const parts = { connection, request, response, subject, head: checked, target, path: asked.path };
-    exchange = new Exchange(forwarder, { ...parts, signal: gone.signal }, refuse);
+    exchange = new Exchange(forwarder, { ...parts, cancel: gone }, refuse);
     exchange.start();
   } catch (error) {
-    if (!gone.signal.aborted) refuse(asRefusal(core, error));
+    if (!gone.cancelled) refuse(asRefusal(core, error));
   }
 }
 

@@ -21,9 +21,12 @@ export interface ResolvedAddress {
 export interface Resolver {
   /**
    * All addresses of a name, at least one, from one look-up: both families, IPv6 first. IP literals are not for it.
-   * Rejects with `ResolveError`, or with the signal's reason.
+   * Rejects with `ResolveError`, or with the signal's reason. The signal is only looked at where the answer is not known.
    */
-  resolve(host: CanonicalHost, signal?: AbortSignal): Promise<readonly ResolvedAddress[]>;
+  resolve(
+    host: CanonicalHost,
+    cancel?: { readonly signal: AbortSignal },
+  ): Promise<readonly ResolvedAddress[]>;
   /** Ends look-ups under way (they reject with `dns-failed`) and forgets every answer. */
   close(): void;
 }
@@ -105,11 +108,15 @@ class CachingResolver implements Resolver {
     }
   }
 
-  async resolve(host: CanonicalHost, signal?: AbortSignal): Promise<readonly ResolvedAddress[]> {
-    signal?.throwIfAborted();
+  async resolve(
+    host: CanonicalHost,
+    cancel?: { readonly signal: AbortSignal },
+  ): Promise<readonly ResolvedAddress[]> {
     if (this.#closed) throw new ResolveError('dns-failed', host, 'closed');
     const known = this.#statics.get(host) ?? this.settings.cache.get(host);
     if (known !== undefined) return known;
+    const signal = cancel?.signal;
+    signal?.throwIfAborted();
     const flight = this.#flights.get(host) ?? this.#start(host);
     flight.waiters += 1;
     try {

@@ -29,7 +29,7 @@ export class Service {
   constructor(core: Core, upstream: string | undefined) {
     this.#core = core;
     const { headerBytes } = core.policy.operator.limits;
-    this.#agent = new OriginAgent((target, signal) => core.decider.dialForRequests(target, signal));
+    this.#agent = new OriginAgent((target, cancel) => core.decider.dialForRequests(target, cancel));
     const proxy = new ProxyServer({ followRedirects: false, xfwd: false, ws: false });
     proxy.on('error', (error) => core.fault(error));
     this.#forwarder = { core, agent: this.#agent, proxy, forward: forwarding(upstream) };

@@ -36,7 +36,7 @@ export class UpstreamAddress {
     const { host, kind } = this.authority;
     if (kind !== 'name') return this.#addresses;
     try {
-      this.#addresses = await this.resolver.resolve(host, signal);
+      this.#addresses = await this.resolver.resolve(host, signal && { signal });
       return this.#addresses;
     } catch (error) {
       signal?.throwIfAborted();

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { JudgedAddress } from '../../proxy/addresses.js';
 import { type Authority, parseConnectTarget } from '../../proxy/authority.js';
+import { Cancellation } from '../../proxy/cancellation.js';
 import { createDialler, type DialOptions } from '../../proxy/dial.js';
 import { closedPort, startSilentListener } from '../support/silent-listener.js';
 
@@ -189,12 +190,10 @@ describe('failures', () => {
     const port = await silent('127.0.0.2');
     await silent('127.0.0.3', port);
     const attempts = watchAttempts();
-    const abort = new AbortController();
-    const pending = timed(
-      dial(port, judged('127.0.0.2', '127.0.0.3'), { signal: abort.signal, staggerMs: 20 }),
-    );
+    const cancel = new Cancellation();
+    const pending = timed(dial(port, judged('127.0.0.2', '127.0.0.3'), { cancel, staggerMs: 20 }));
     await sleep(60);
-    abort.abort(new Error('client left'));
+    cancel.cancel(new Error('client left'));
     const { result } = await pending;
     expect(result).toMatchObject({ reason: { message: 'client left' } });
     expect(attempts.sockets.map((socket) => socket.destroyed)).toEqual([true, true]);
@@ -203,8 +202,9 @@ describe('failures', () => {
   it('an abort before the dial connects nothing', async () => {
     const { port } = await origin('127.0.0.1');
     const attempts = watchAttempts();
-    const signal = AbortSignal.abort(new Error('client left'));
-    await expect(dial(port, judged('127.0.0.1'), { signal })).rejects.toThrow('client left');
+    const cancel = new Cancellation();
+    cancel.cancel(new Error('client left'));
+    await expect(dial(port, judged('127.0.0.1'), { cancel })).rejects.toThrow('client left');
     expect(attempts.sockets).toEqual([]);
   });
 
@@ -266,13 +266,13 @@ describe('the socket that is handed out', () => {
     expect(buffers).toHaveLength(2);
   });
 
-  it('has no more listeners than a fresh one needs: nothing piles up on a shared signal', async () => {
+  it('has no more listeners than a fresh one needs: nothing piles up on a shared cancellation', async () => {
     const { port } = await origin('127.0.0.1');
-    const abort = new AbortController();
-    for (let i = 0; i < 20; i++) await dial(port, judged('127.0.0.1'), { signal: abort.signal });
-    const socket = await dial(port, judged('127.0.0.1'), { signal: abort.signal });
+    const cancel = new Cancellation();
+    for (let i = 0; i < 20; i++) await dial(port, judged('127.0.0.1'), { cancel });
+    const socket = await dial(port, judged('127.0.0.1'), { cancel });
     // An abort after the dial is its owner's affair.
-    abort.abort(new Error('later'));
+    cancel.cancel(new Error('later'));
     expect(socket.destroyed).toBe(false);
     expect(socket.listenerCount('close')).toBe(0);
   });

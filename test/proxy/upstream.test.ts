@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { JudgedAddress } from '../../proxy/addresses.js';
 import { type Authority, parseConnectTarget } from '../../proxy/authority.js';
+import { Cancellation } from '../../proxy/cancellation.js';
 import { createDialler, type Dialler, type DiallerOptions } from '../../proxy/dial.js';
 import {
   basicAuthorization,
@@ -235,16 +236,16 @@ describe('an HTTP upstream', () => {
 
   it('is left at once when the client leaves', async () => {
     let closed: Promise<unknown> | undefined;
-    const abort = new AbortController();
+    const cancel = new Cancellation();
     const port = await serve((socket) => {
       socket.resume();
       closed = once(socket, 'close');
       socket.on('end', () => socket.end());
-      abort.abort(new Error('client left'));
+      cancel.cancel(new Error('client left'));
     });
     const upstream = dialler(`http://127.0.0.1:${port}`);
     await expect(
-      upstream.dial({ authority: authority('o.test:443'), addresses: [] }, { signal: abort.signal }),
+      upstream.dial({ authority: authority('o.test:443'), addresses: [] }, { cancel }),
     ).rejects.toThrow('client left');
     await closed;
   });

@@ -1,0 +1,48 @@
+type Listener = (reason: unknown) => void;
+
+/**
+ * Ends work early, as an AbortController does. That one costs more than all else that a request needs before its dial,
+ * so it is made only for whoever asks for a signal: a look-up that is really made, a race of several addresses.
+ */
+export class Cancellation {
+  #cancelled = false;
+  #reason: unknown;
+  #listener: Listener | undefined;
+  #controller: AbortController | undefined;
+
+  get cancelled(): boolean {
+    return this.#cancelled;
+  }
+
+  /** What `throwIfCancelled` throws. */
+  get reason(): unknown {
+    return this.#reason;
+  }
+
+  /** The same for whoever knows signals. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#cancelled) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The first counts. */
+  cancel(reason: unknown = new Error('cancelled')): void {
+    if (this.#cancelled) return;
+    this.#cancelled = true;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.#listener?.(reason);
+  }
+
+  /** Who is told; one at a time, undefined for nobody. */
+  onCancel(listener: Listener | undefined): void {
+    this.#listener = listener;
+  }
+
+  throwIfCancelled(): void {
+    if (this.#cancelled) throw this.#reason;
+  }
+}
