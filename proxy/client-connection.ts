@@ -37,6 +37,8 @@ export class ClientConnection {
   inFlight = 0;
   /** The last request that was read. */
   latest: { readonly request: http.IncomingMessage; readonly response: http.ServerResponse } | undefined;
+  /** Whether anything of it was read. */
+  spoke = false;
   /** After a refusal that ends the connection: what still arrives is not read as a request. */
   refused = false;
   /** Set once the connection is a tunnel that carries HTTP. */
@@ -125,6 +127,8 @@ export class ClientConnection {
   }
 
   #halfClosed(): void {
+    // Nobody else listens yet.
+    if (!this.spoke) this.stream.destroy();
     if (this.inFlight === 0) return;
     const { bytesWritten } = this.raw;
     const timer = setTimeout(() => {

@@ -13,21 +13,25 @@ import { Tunnel } from './tunnel.js';
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n';
 
-/** Answers CONNECT: a tunnel to a judged address, or a refusal after which the connection is closed. */
+/**
+ * Answers CONNECT: a tunnel to a judged address, or a refusal after which the connection is closed. `rest` came right
+ * behind its head; `check` throws a `Refusal` where something is wrong with that.
+ */
 export async function serveConnect(
   core: Core,
   connection: ClientConnection,
-  request: http.IncomingMessage,
-  head: Buffer,
+  asked: string,
+  rest: Buffer,
+  check?: () => void,
 ): Promise<void> {
   const { stream } = connection;
   connection.headArrived();
-  const parsed = parseConnectTarget(request.url ?? '');
+  const parsed = parseConnectTarget(asked);
   const subject: Subject = {
     connection: connection.id,
     client: connection.client,
     method: 'CONNECT',
-    host: parsed.ok ? parsed.value.host : printable(request.url ?? ''),
+    host: parsed.ok ? parsed.value.host : printable(asked),
     port: parsed.ok ? parsed.value.port : 0,
     since: performance.now(),
   };
@@ -37,7 +41,7 @@ export async function serveConnect(
   let leave: (() => void) | undefined;
   try {
     if (!parsed.ok) throw new Refusal('malformed-target', { detail: parsed.problem });
-    checkForm(request);
+    check?.();
     const authority: Authority = parsed.value;
     if (core.closing) throw new Refusal('closing');
     leave = core.gates.tunnels.enter();
@@ -53,7 +57,7 @@ export async function serveConnect(
     }
     core.recorder.allowed(subject, origin.remoteAddress, target.learned);
     stream.write(ESTABLISHED);
-    new Tunnel(core, connection, { target, origin, subject }, leave).start(head);
+    new Tunnel(core, connection, { target, origin, subject }, leave).start(rest);
   } catch (error) {
     leave?.();
     if (gone.cancelled || stream.destroyed) return;
@@ -75,8 +79,8 @@ function refuseConnect(
   closeWith(connection.stream, denialText({ reason, host, port, job: core.policy.job.job, detail }));
 }
 
-/** A CONNECT has no content (RFC 9110 section 9.3.6): what would be read as it belongs to the tunnel. */
-function checkForm({ httpVersion, rawHeaders }: http.IncomingMessage): void {
+/** Throws a `Refusal`: a CONNECT has no content (RFC 9110 section 9.3.6): what would be read as it belongs to the tunnel. */
+export function checkConnectForm({ httpVersion, rawHeaders }: http.IncomingMessage): void {
   checkVersion(httpVersion);
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase();

@@ -61,6 +61,7 @@ export function inspect(
   stream.on('data', onData);
   stream.on('end', onEnd);
   stream.on('close', onEnd);
+  stream.resume();
   // A client that left while the host was dialled: nobody says so again.
   if (stream.readableEnded || stream.closed) onEnd();
 }

@@ -3,7 +3,8 @@ import type { Duplex } from 'node:stream';
 import { ProxyServer } from 'http-proxy';
 import { closeWith, denialText, discardInput } from './answer.js';
 import type { ClientConnection } from './client-connection.js';
-import { serveConnect } from './connect-method.js';
+import { readConnectHead } from './connect-head.js';
+import { checkConnectForm, serveConnect } from './connect-method.js';
 import type { Core } from './core.js';
 import { DENIALS, type DenialReason } from './denial.js';
 import type { ForwarderOptions } from './exchange.js';
@@ -49,7 +50,7 @@ export class Service {
   serve(connection: ClientConnection): void {
     (connection.stream as Served)[CONNECTION] = connection;
     connection.awaitHead();
-    this.#outer.serve(connection.stream);
+    connection.stream.once('data', (chunk: Buffer) => this.#first(connection, chunk));
   }
 
   serveInside(connection: ClientConnection): void {
@@ -68,11 +69,26 @@ export class Service {
     this.#agent.destroy();
   }
 
+  /** What a connection begins with: mostly a CONNECT that is easily read. */
+  #first(connection: ClientConnection, chunk: Buffer): void {
+    const { stream } = connection;
+    connection.spoke = true;
+    stream.pause();
+    const connect = readConnectHead(chunk);
+    if (connect) {
+      void serveConnect(this.#core, connection, connect.target, chunk.subarray(connect.length));
+      return;
+    }
+    stream.unshift(chunk);
+    this.#outer.serve(stream);
+    stream.resume();
+  }
+
   #connect(connection: ClientConnection, request: http.IncomingMessage, head: Buffer): void {
     if (connection.refused) return;
     // Nobody can want a tunnel behind answers that are still to come.
     if (connection.inFlight > 0) this.#refuseLast(connection, request, 'malformed-request');
-    else void serveConnect(this.#core, connection, request, head);
+    else void serveConnect(this.#core, connection, request.url ?? '', head, () => checkConnectForm(request));
   }
 
   #connectInside(connection: ClientConnection, request: http.IncomingMessage): void {
