@@ -21,6 +21,8 @@ export class Relay {
   readonly #done: (reason: RelayReason) => void;
   #reason: RelayReason | undefined;
   #open = 2;
+  /** The side that was closed in good order without a FIN of its own before. */
+  #finished: ClientStream | undefined;
 
   constructor(client: ClientStream, origin: net.Socket, done: (reason: RelayReason) => void) {
     this.#client = client;
@@ -34,8 +36,8 @@ export class Relay {
     const origin = this.#origin;
     client.on('drain', () => origin.resume());
     origin.on('drain', () => client.resume());
-    client.on('end', () => origin.end());
-    origin.on('end', () => client.end());
+    client.on('end', () => this.#ended(origin));
+    origin.on('end', () => this.#ended(client));
     client.on('error', () => this.#cut('client-reset'));
     origin.on('error', () => this.#cut('origin-reset'));
     client.on('close', () => this.#closed('client-reset'));
@@ -54,8 +56,8 @@ export class Relay {
     pass(origin, client, (bytes) => {
       this.down += bytes;
     });
-    if (client.readableEnded) origin.end();
-    if (origin.readableEnded) client.end();
+    if (client.readableEnded) this.#ended(origin);
+    if (origin.readableEnded) this.#ended(client);
     if (origin.writableNeedDrain) client.pause();
     else client.resume();
     origin.resume();
@@ -68,6 +70,14 @@ export class Relay {
     this.#origin.destroy();
   }
 
+  /** Nothing more comes for `to`. Where it has said so itself, closing it says it with one system call less. */
+  #ended(to: ClientStream): void {
+    if (to.readableEnded && to.writableLength === 0 && !to.writableEnded) {
+      this.#finished ??= to;
+      to.destroy();
+    } else to.end();
+  }
+
   #cut(reason: RelayReason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
@@ -76,8 +86,9 @@ export class Relay {
 
   #closed(reason: RelayReason): void {
     this.#open--;
-    const { readableEnded, writableFinished } = reason === 'client-reset' ? this.#client : this.#origin;
-    if (!readableEnded || !writableFinished) this.#cut(reason);
+    const side = reason === 'client-reset' ? this.#client : this.#origin;
+    const whole = side === this.#finished || (side.readableEnded && side.writableFinished);
+    if (!whole) this.#cut(reason);
     if (this.#open === 0) this.#done(this.#reason ?? 'end');
   }
 }
