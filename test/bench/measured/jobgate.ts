@@ -1,7 +1,9 @@
 /** The measured jobgate: egress proxies of the build, with their log, in one process. */
+import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { destination, pino } from 'pino';
+import { pino } from 'pino';
+import { logStream } from '../../../src/log-stream.js';
 import { answerCalls } from '../child.js';
 import { residentBytes } from '../cpu.js';
 import { Gateways, type OpeningTime } from './gateways.js';
@@ -24,9 +26,11 @@ export interface AllowlistFigures {
 }
 
 /** The log is written as the command does it, only to nowhere. */
+const nowhere = openSync('/dev/null', 'w');
+const stderr = { writableLength: 0, write: (text: string) => writeSync(nowhere, text) > 0 };
 const logger = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },
-  destination({ dest: '/dev/null', sync: true }),
+  logStream(stderr as NodeJS.WriteStream),
 );
 type Jobgate = typeof import('../../../src/index.js');
 const open: AsyncDisposable[] = [];
