@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { EngineError, engineMessage, engineStatus } from '../../docker/errors.js';
 import type { Log } from '../../docker/log.js';
 import { contractBreaches } from './contract.js';
@@ -136,7 +137,9 @@ export class NetworkWatch {
     };
     if (container.enforced) return container;
     if (broken === 'report') {
-      if (!served.containers.has(id)) this.#tell(served, 'contract-broken', container);
+      // Told when it comes, and when what it breaks becomes another thing: it may have kept the contract at first.
+      const known = served.containers.get(id)?.breaches ?? [];
+      if (!isDeepStrictEqual(known, breaches)) this.#tell(served, 'contract-broken', container);
       return container;
     }
     await docker

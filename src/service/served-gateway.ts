@@ -67,7 +67,8 @@ export class ServedGateway {
     if (containers.length > 0) this.unusedSince = undefined;
     else this.unusedSince ??= performance.now();
     if (this.state !== 'open') return;
-    const [client] = containers.filter(({ address }) => address !== '');
+    const clients = containers.filter(({ address }) => address !== '');
+    const client = clients.find(({ enforced }) => enforced) ?? clients[0];
     this.gateway.setContainer(client?.address);
   }
 
