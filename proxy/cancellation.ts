@@ -1,3 +1,6 @@
+/** Made once: an error costs a look at the stack. */
+const CANCELLED = new Error('cancelled');
+
 type Listener = (reason: unknown) => void;
 
 /**
@@ -29,7 +32,7 @@ export class Cancellation {
   }
 
   /** The first counts. */
-  cancel(reason: unknown = new Error('cancelled')): void {
+  cancel(reason: unknown = CANCELLED): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
     this.#reason = reason;

@@ -122,7 +122,7 @@ export class Exchange implements Flow {
     upstream.once('response', (answer) => this.#respond(answer));
     // Without an answer and without an error: an origin that switches protocols unasked, say.
     upstream.once('close', () => {
-      if (upstream === this.#upstream) this.#failed(new Error('closed without an answer'));
+      if (upstream === this.#upstream && !this.#settled) this.#failed(new Error('closed without an answer'));
     });
     upstream.on('information', (information) => this.#inform(information));
     const { framing } = head;

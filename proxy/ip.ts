@@ -21,8 +21,8 @@ export function parseIp(text: string): Ip | undefined {
 function parseIpv4(text: string): ipaddr.IPv4 | undefined {
   const match = DOTTED_QUAD.exec(text);
   if (match === null) return undefined;
-  const octets = match.slice(1).map(Number);
-  return octets.every((octet) => octet <= 255) ? new ipaddr.IPv4(octets) : undefined;
+  const octets = [Number(match[1]), Number(match[2]), Number(match[3]), Number(match[4])];
+  return Math.max(...octets) <= 255 ? new ipaddr.IPv4(octets) : undefined;
 }
 
 function parseIpv6(text: string): ipaddr.IPv6 | undefined {
