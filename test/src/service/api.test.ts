@@ -61,6 +61,17 @@ describe('the API', () => {
       400,
     ],
     ['both a network and a job', '/v1/gateways', { body: { ...wanted, job: job(http) } }, 400],
+    ['an unknown field', '/v1/gateways', { body: { ...wanted, ratelimit: '1mbit' } }, 400],
+    [
+      'a form that is too long',
+      '/session',
+      {
+        method: 'POST',
+        body: `token=${'x'.repeat(5_000)}`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      },
+      413,
+    ],
     ['a prototype', '/v1/gateways', { body: '{"__proto__": {"jobId": "x"}}' }, 400],
     [
       'a form',

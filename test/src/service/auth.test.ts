@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ApiError } from '../../../src/service/api-error.js';
 import { Auth, type Caller, readToken } from '../../../src/service/auth.js';
 import { parseListen } from '../../../src/service/listen.js';
@@ -81,6 +81,20 @@ describe('on host:port', () => {
     expect(verdict(auth, caller(session, { method: 'POST' }))).toBe('unauthorized');
     expect(verdict(auth, caller({ ...session, origin }, { method: 'POST' }))).toBe('yes');
   });
+});
+
+it('a session ends after half a day', () => {
+  const now = vi.spyOn(performance, 'now').mockReturnValue(1_000);
+  try {
+    const auth = new Auth({ unix: false, token: TOKEN });
+    const session = { cookie: auth.openSession(TOKEN).split(';')[0] as string };
+    now.mockReturnValue(1_000 + 12 * 3_600_000 - 1);
+    expect(verdict(auth, caller(session))).toBe('yes');
+    now.mockReturnValue(1_000 + 12 * 3_600_000);
+    expect(verdict(auth, caller(session))).toBe('unauthorized');
+  } finally {
+    now.mockRestore();
+  }
 });
 
 describe('pages elsewhere', () => {
