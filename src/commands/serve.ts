@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { Command } from 'commander';
+import { ownAddresses } from '../../docker/host-net.js';
 import { Lockdown } from '../../docker/lockdown.js';
 import { placedGateways } from '../../docker/placement.js';
-import { loadConfig } from '../config/load.js';
+import { type Config, loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
 import { Auth, readToken } from '../service/auth.js';
-import { formatListen, listen, parseListen } from '../service/listen.js';
+import { formatListen, type ListenAddress, listen, parseListen } from '../service/listen.js';
 import { serviceRoutes } from '../service/routes/all.js';
 import { createServer } from '../service/server.js';
 import { Service } from '../service/service.js';
@@ -51,10 +53,11 @@ Examples:
 }
 
 async function serve(flags: CommonFlags): Promise<number> {
-  const config = await loadConfig({ flags, env: process.env });
-  const { tokenFile, drainMs } = config.service;
+  const loaded = await loadConfig({ flags, env: process.env });
+  const { tokenFile, drainMs } = loaded.service;
   const token = tokenFile === undefined ? undefined : readToken(tokenFile);
-  const address = parseListen(config.service.listen, { hasToken: token !== undefined });
+  const address = parseListen(loaded.service.listen, { hasToken: token !== undefined });
+  const config = denyApi(loaded, address);
   const logger = createLogger(config.log);
   const auth = new Auth({ unix: address.kind === 'unix', ...(token !== undefined && { token }) });
 
@@ -91,6 +94,15 @@ async function serve(flags: CommonFlags): Promise<number> {
     await app.close();
   }
   return EXIT.ok;
+}
+
+// A proxy in another process doesn't know what this one listens on, and the operator may have excepted its address.
+function denyApi(config: Config, address: ListenAddress): Config {
+  if (address.kind === 'unix') return config;
+  const { host, port } = address;
+  const hosts = /^(0\.0\.0\.0|[0:]+)$/.test(host) ? ownAddresses() : [host];
+  const denied = hosts.map((one) => (isIPv6(one) ? `[${one}]:${port}` : `${one}:${port}`));
+  return { ...config, operator: { ...config.operator, deny: [...config.operator.deny, ...denied] } };
 }
 
 // Type=notify; nothing is sent where systemd did not start us.

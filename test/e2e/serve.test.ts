@@ -1,8 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
-import { cli } from '../support/cli.js';
+import { cli, startCli } from '../support/cli.js';
 import { describeE2e, docker, JOB_IMAGE, run } from '../support/e2e.js';
 import { ask, open, type Serve, startServe } from '../support/serve.js';
 import { type Stage, startStage } from '../support/stage.js';
@@ -228,32 +233,62 @@ describeE2e('jobgate serve', () => {
     expect(metrics).not.toContain('example.net');
   });
 
-  it('cannot be asked by a job, nor through its proxy', async () => {
-    const api = await startServeOnPort();
-    const { body } = await openGateway(newId('api'), ['127.0.0.1', `127.0.0.1:${api}`]);
+  it('cannot be asked by a job, nor through its proxy, also where the operator excepts its address', async () => {
+    // Of the engine's default bridge.
+    const subnet = await docker(
+      'network',
+      'inspect',
+      'bridge',
+      '--format',
+      '{{(index .IPAM.Config 0).Subnet}}',
+    );
+    const node = subnet.replace(/\d+\/\d+$/, '1');
+    const other = createServer((_request, response) => response.end('ok'));
+    cleanup.add(() => other.close());
+    await once(other.listen(0, '0.0.0.0'), 'listening');
+    const { port: otherPort } = other.address() as AddressInfo;
+    const folder = mkdtempSync(join(tmpdir(), 'jobgate-token-'));
+    cleanup.add(() => rmSync(folder, { recursive: true }));
+    const tokenFile = join(folder, 'token');
+    writeFileSync(tokenFile, 'a-token-of-some-length\n');
+    const api = await freePort();
+    const on = startCli([
+      ...['serve', '--listen', `0.0.0.0:${api}`, '--token-file', tokenFile, '--dns', stage.net.dns],
+      ...['--allow-address', '0.0.0.0/0'],
+    ]);
+    cleanup.add(async () => {
+      on.child.kill('SIGTERM');
+      await on.done;
+    });
+    await on.printed('listening');
+    expect((await fetch(`http://${node}:${api}/healthz`)).status).toBe(200);
+
+    const headers = { authorization: 'Bearer a-token-of-some-length' };
+    const Domains = [`${node}:${api}`, `${node}:${otherPort}`];
+    const { body } = await ask(api, '/v1/gateways', {
+      headers,
+      body: { jobId: newId('api'), network: { Domains } },
+    });
+    cleanup.add(() => ask(api, `/v1/gateways/${body.id}`, { method: 'DELETE', headers }));
     const container = await startContainer(body.docker);
-    expect((await ask(api, '/healthz')).status).toBe(200);
-    expect(await status(container, `http://127.0.0.1:${api}/healthz`)).not.toBe('200');
-    const direct = [
-      'curl',
-      '-sS',
-      '-m',
-      '5',
-      '--noproxy',
-      '*',
-      `http://${new URL(body.proxy.url).hostname}:${api}/healthz`,
-    ];
-    expect((await run('docker', ['exec', container, ...direct])).code).not.toBe(0);
+    expect(await status(container, `http://${node}:${otherPort}/`)).toBe('200');
+    expect(await status(container, `http://${node}:${api}/healthz`)).toBe('403');
+    for (const host of [
+      node,
+      new URL(body.proxy.url).hostname,
+      body.network.subnet.replace(/\d+\/\d+$/, '1'),
+    ]) {
+      const direct = ['curl', '-sS', '-m', '5', '--noproxy', '*', `http://${host}:${api}/healthz`];
+      expect((await run('docker', ['exec', container, ...direct])).code).not.toBe(0);
+    }
   });
 
-  async function startServeOnPort(): Promise<number> {
-    const { startCli } = await import('../support/cli.js');
-    const other = startCli(['serve', '--listen', '127.0.0.1:0']);
-    cleanup.add(async () => {
-      other.child.kill('SIGTERM');
-      await other.done;
-    });
-    await other.printed('listening');
-    return Number(/:(\d+)\n/.exec(other.stdout)?.[1]);
+  /** A port that nobody has. */
+  async function freePort(): Promise<number> {
+    const server = createServer().listen(0, '0.0.0.0');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
   }
 });
