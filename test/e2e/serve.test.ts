@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
 import { cli, startCli } from '../support/cli.js';
 import { describeE2e, docker, JOB_IMAGE, run } from '../support/e2e.js';
+import { placement } from '../support/placement.js';
 import { ask, open, type Serve, startServe } from '../support/serve.js';
 import { type Stage, startStage } from '../support/stage.js';
 
@@ -137,6 +138,25 @@ describeE2e('jobgate serve', () => {
     );
     expect(await networks()).toEqual(before);
   });
+
+  it.skipIf(placement === 'container')(
+    'leaves nothing half-open where the gateway cannot be opened, and opens it once it can',
+    async () => {
+      const before = await networks();
+      const jobId = newId('taken');
+      const other = createServer();
+      cleanup.add(() => other.close());
+      await once(other.listen(13128, '0.0.0.0'), 'listening');
+      expect(await openGateway(jobId)).toMatchObject({
+        status: 503,
+        body: { error: 'unavailable', message: expect.stringContaining('port 13128') },
+      });
+      expect(await networks()).toEqual(before);
+      expect((await serve.ask('/v1/gateways')).body.gateways).toEqual([]);
+      await new Promise((resolve) => other.close(resolve));
+      expect((await openGateway(jobId)).status).toBe(201);
+    },
+  );
 
   it.each([
     ['is on another network', async (name: string) => docker('network', 'connect', 'bridge', name), []],
