@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { defaultGatewayImage } from '../../docker/gateway-image.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, JOB_IMAGE, type Ran, run } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';
@@ -82,15 +83,18 @@ describeE2e('an engine that restarts under serve', () => {
     expect(left.code).toBeLessThan(200);
   }
 
-  it('gateways stay, and a container that starts again has its gateway', async () => {
-    const image = await run('sh', [
-      '-c',
-      `docker save ${JOB_IMAGE} | DOCKER_HOST=${env.DOCKER_HOST} docker load -q`,
-    ]);
-    expect(image.code).toBe(0);
+  /** A serve in the engine's network namespace, with gateways at a placement. */
+  async function startServe(placement: string) {
+    for (const image of [JOB_IMAGE, ...(placement === 'container' ? [defaultGatewayImage()] : [])]) {
+      const loaded = await run('sh', [
+        '-c',
+        `docker save ${image} | DOCKER_HOST=${env.DOCKER_HOST} docker load -q`,
+      ]);
+      expect(loaded.code).toBe(0);
+    }
     const socket = `${folder}/api.sock`;
     const [file = '', ...prefix] = namespace.prefix;
-    const options = ['serve', '--listen', `unix:${socket}`, '--gateway', 'host', '--log-format', 'json'];
+    const options = ['serve', '--listen', `unix:${socket}`, '--gateway', placement, '--log-format', 'json'];
     const serve = spawn(file, [...prefix, process.execPath, `${projectRoot}dist/src/cli.js`, ...options], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -108,29 +112,26 @@ describeE2e('an engine that restarts under serve', () => {
       timeout: 20_000,
       interval: 200,
     });
-    const opened = await ask(socket, '/v1/gateways', {
-      body: { jobId: 'job-1', network: { Domains: ['example.com'] } },
-    });
-    expect({ status: opened.status, log: opened.status === 201 ? '' : log }).toEqual({
-      status: 201,
-      log: '',
-    });
-    await docker('run', '-d', '--name', 'job', ...opened.body.docker, JOB_IMAGE, 'sleep', '600');
-    const curl = [
-      'exec',
-      'job',
-      'curl',
-      '-sS',
-      '-m',
-      '5',
-      '-o',
-      '/dev/null',
-      '-w',
-      '%{http_code}',
-      'http://refused.test/',
-    ];
-    expect((await docker(...curl)).stdout).toBe('403');
+    const openGateway = async () => {
+      const body = { jobId: 'job-1', network: { Domains: ['example.com'] } };
+      const opened = await ask(socket, '/v1/gateways', { body });
+      expect({ status: opened.status, log: opened.status === 201 ? '' : log }).toEqual({
+        status: 201,
+        log: '',
+      });
+      return opened;
+    };
+    return { socket, openGateway };
+  }
 
+  const startJob = (options: readonly string[]) =>
+    docker('run', '-d', '--name', 'job', ...options, JOB_IMAGE, 'sleep', '600');
+  const refused = async () => {
+    const options = ['-sS', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', 'http://refused.test/'];
+    return (await docker('exec', 'job', 'curl', ...options)).stdout;
+  };
+
+  async function restartEngine(socket: string): Promise<void> {
     await stopEngine();
     await vi.waitFor(async () => expect((await ask(socket, '/readyz')).status).toBe(503), {
       timeout: 10_000,
@@ -140,8 +141,16 @@ describeE2e('an engine that restarts under serve', () => {
     await vi.waitFor(async () => expect((await ask(socket, '/readyz')).status).toBe(200), {
       timeout: 20_000,
     });
+  }
+
+  it('gateways stay, and a container that starts again has its gateway', async () => {
+    const { socket, openGateway } = await startServe('host');
+    const opened = await openGateway();
+    await startJob(opened.body.docker);
+    expect(await refused()).toBe('403');
+    await restartEngine(socket);
     await docker('start', 'job');
-    await vi.waitFor(async () => expect((await docker(...curl)).stdout).toBe('403'), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await refused()).toBe('403'), { timeout: 10_000 });
     const { body } = await ask(socket, `/v1/gateways/${opened.body.id}`);
     expect(body).toMatchObject({
       state: 'open',
@@ -150,5 +159,28 @@ describeE2e('an engine that restarts under serve', () => {
     });
     expect((await ask(socket, `/v1/gateways/${opened.body.id}`, { method: 'DELETE' })).status).toBe(200);
     await docker('rm', '-f', 'job');
+  }, 240_000);
+
+  it('gateways in containers end with the engine, say so, and are opened again for who asks', async () => {
+    const { socket, openGateway } = await startServe('container');
+    const opened = await openGateway();
+    await startJob(opened.body.docker);
+    expect(await refused()).toBe('403');
+    await restartEngine(socket);
+    expect((await ask(socket, `/v1/gateways/${opened.body.id}`)).body).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining("the gateway's container ended"),
+    });
+    await docker('rm', '-f', 'job');
+    const again = await openGateway();
+    await startJob(again.body.docker);
+    await vi.waitFor(async () => expect(await refused()).toBe('403'), { timeout: 10_000 });
+    const { gateways } = (await ask(socket, '/v1/gateways')).body;
+    expect(gateways).toMatchObject([{ id: again.body.id, state: 'open' }]);
+    expect((await docker('network', 'ls', '--format', '{{.Name}}')).stdout).not.toContain(
+      opened.body.network.name,
+    );
+    await docker('rm', '-f', 'job');
+    expect((await ask(socket, `/v1/gateways/${again.body.id}`, { method: 'DELETE' })).status).toBe(200);
   }, 240_000);
 });
