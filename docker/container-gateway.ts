@@ -20,7 +20,7 @@ import {
 import { defaultGatewayImage } from './gateway-image.js';
 import { LINK_VERSION, type LinkReport, type LinkStart } from './gateway-link.js';
 import { hostAddressesOf } from './host-addresses.js';
-import { interfaceNames, ownAddresses } from './host-net.js';
+import { hasInterface, ownAddresses } from './host-net.js';
 import { DEFAULT_GATEWAY_PORT } from './lockdown.js';
 import { createIsolatedNetwork, disconnectAll, type IsolatedNetwork, removeNetwork } from './network.js';
 import { containerName, ownerOfContainerName } from './owner.js';
@@ -78,7 +78,7 @@ class Shared {
   async hostAddresses({ engine, owner }: OpenGatewayOptions, bridge: string): Promise<string[]> {
     const here = ownAddresses();
     // The engine's bridge is here: so is its host.
-    if (interfaceNames().includes(bridge)) return here;
+    if (hasInterface(bridge)) return here;
     this.#hostAddresses ??= hostAddressesOf({ docker: engine.docker, owner, image: this.image });
     const there = await this.#hostAddresses.catch((error) => {
       this.#hostAddresses = undefined;
@@ -155,7 +155,7 @@ const withNodeAddresses = (policy: LinkStart['policy'], addresses: readonly stri
 
 /** Where the engine is here, the host's end of the bridge is closed as well. */
 function closeWhereHere(bridge: string, logger: OpenGatewayOptions['logger']): void {
-  const problem = interfaceNames().includes(bridge) ? closeHostEnd(bridge) : undefined;
+  const problem = hasInterface(bridge) ? closeHostEnd(bridge) : undefined;
   if (problem)
     logger?.debug({ bridge, error: problem.message }, "no second line at the host's end of the bridge");
 }

@@ -3,7 +3,7 @@ import { hardenBridge, lowerBridge, raiseBridge } from './bridge.js';
 import { GatewayError, PlacementError, PortTakenError } from './errors.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
 import { Guard } from './guard.js';
-import { interfaceNames } from './host-net.js';
+import { hasInterface } from './host-net.js';
 import { Lockdown } from './lockdown.js';
 import {
   assertLocal,
@@ -70,7 +70,9 @@ export async function openHostGateway(
   const { existing } = options;
   let network: IsolatedNetwork | undefined;
   try {
-    await lockdown.ensure();
+    // Where the rules cannot be had, no network is made. While they are watched, the look behind the network is enough:
+    // until then nothing is on it.
+    if (existing || !lockdown.isWatched) await lockdown.ensure();
     network = existing
       ? { ...existing, cidr: existing.subnet }
       : await createIsolatedNetwork(docker, pool, {
@@ -174,7 +176,7 @@ class HostGateway implements Gateway {
       (error) => this.#cutOff().then(() => fail(error)),
       () => {
         // An engine that starts again makes its bridges again; nothing passes one that is not there.
-        if (interfaceNames().includes(network.bridge)) hardenBridge(network.bridge, lockdown.hasSecondLine);
+        if (hasInterface(network.bridge)) hardenBridge(network.bridge, lockdown.hasSecondLine);
         guard.check();
       },
     );

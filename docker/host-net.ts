@@ -31,6 +31,11 @@ export function interfaceNames(table = read('/proc/net/dev')): string[] {
     .filter((name) => name !== undefined);
 }
 
+/** Whether an interface of that name is in this process's network namespace: the same, without a list of all. */
+export function hasInterface(name: string): boolean {
+  return existsSync(`/proc/sys/net/ipv4/conf/${name}`);
+}
+
 /** Bridges of isolated networks that exist here. */
 export function jobBridges(): string[] {
   return interfaceNames().filter((name) => name.startsWith(BRIDGE_PREFIX));

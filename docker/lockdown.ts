@@ -108,6 +108,11 @@ export class Lockdown {
     return this.#begin();
   }
 
+  /** Whether `watch` keeps it verified right now. */
+  get isWatched(): boolean {
+    return this.#watch.active;
+  }
+
   /** Whether this kernel has the table that holds when `filter` is flushed; known once `ensure` has settled. */
   get hasSecondLine(): boolean {
     return !this.#lacking.has('4 security');
@@ -212,17 +217,16 @@ export class Lockdown {
 
   async #read(): Promise<Reading[]> {
     const families: Family[] = this.#ipv6() ? [4, 6] : [4];
-    const readings: Reading[] = [];
-    for (const family of families) {
-      const text = await this.#firewall.save(family);
-      const tables = parseSave(text);
-      if (family === 4) this.#checkPort(installedPort(tables));
-      for (const table of TABLES[family]) {
-        if (this.#lacking.has(`${family} ${table}`)) continue;
-        readings.push({ family, text, table, problems: problems(family, table, tables, this.#shape) });
-      }
-    }
-    return readings;
+    return (await Promise.all(families.map((family) => this.#readFamily(family)))).flat();
+  }
+
+  async #readFamily(family: Family): Promise<Reading[]> {
+    const text = await this.#firewall.save(family);
+    const tables = parseSave(text);
+    if (family === 4) this.#checkPort(installedPort(tables));
+    return TABLES[family]
+      .filter((table) => !this.#lacking.has(`${family} ${table}`))
+      .map((table) => ({ family, text, table, problems: problems(family, table, tables, this.#shape) }));
   }
 
   #checkPort(installed: number | undefined): void {

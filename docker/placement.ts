@@ -5,7 +5,7 @@ import { GatewayError, LockdownError, PlacementError } from './errors.js';
 import { FirewallError } from './firewall.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions, Placement } from './gateway.js';
 import { type HostGatewayOptions, hostGateways } from './host-gateway.js';
-import { interfaceNames } from './host-net.js';
+import { hasInterface } from './host-net.js';
 
 export interface PlacedGatewaysOptions extends HostGatewayOptions, ContainerGatewayOptions {
   /** `auto`: the host where it can be, else a container. */
@@ -102,6 +102,6 @@ export async function engineIsHere(docker: Dockerode): Promise<boolean | undefin
     .catch(() => undefined);
   const bridge = info?.Options?.['com.docker.network.bridge.name'];
   if (!bridge) return undefined;
-  if (!interfaceNames().includes(bridge)) return false;
+  if (!hasInterface(bridge)) return false;
   return bridgeIsHere(bridge, info?.IPAM?.Config?.[0]?.Subnet ?? '') || undefined;
 }
