@@ -34,7 +34,7 @@ export function parseOptions(args: readonly string[]): Options {
       against: { type: 'string' },
       json: { type: 'string' },
       readme: { type: 'boolean', default: false },
-      gateways: { type: 'string', default: '50' },
+      gateways: { type: 'string', default: '400' },
       rounds: { type: 'string' },
     },
   });

@@ -7,7 +7,7 @@ import { residentBytes } from '../cpu.js';
 const IDLE = 9_000;
 const STALLED = 1_000;
 const RATES = [
-  ['10 Mbit/s', 10_000_000],
+  ['100 Mbit/s', 100_000_000], // enough to have the kernel's buffers full in seconds
   ['unlimited', null],
 ] as const;
 
