@@ -12,7 +12,6 @@ export const API_ERRORS = {
   conflict: 409,
   'body-too-large': 413,
   'unsupported-media-type': 415,
-  'too-many-attempts': 429,
   internal: 500,
   unavailable: 503,
   closing: 503,

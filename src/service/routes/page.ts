@@ -14,13 +14,8 @@ const FILES = {
 
 const HTML = 'text/html; charset=utf-8';
 
-/** Wrong tokens by the form, per process and minute. */
-const MAX_WRONG = 20;
-
 /** The live page and its files. On host:port it asks for the token first. */
 export function pageRoutes(service: Service, auth: Auth): Route[] {
-  let wrong = 0;
-  let since = performance.now();
   const files = Object.entries(FILES).map(([path, type]) => {
     const content = readFileSync(new URL(`../page${path}`, import.meta.url));
     return route({
@@ -62,18 +57,11 @@ export function pageRoutes(service: Service, auth: Auth): Route[] {
       body: z.object({ token: z.string() }),
       answers: {},
       handle: async ({ body }, reply) => {
-        if (performance.now() - since > 60_000) {
-          wrong = 0;
-          since = performance.now();
-        }
-        if (wrong >= MAX_WRONG)
-          throw new ApiError('too-many-attempts', 'too many wrong tokens: wait a minute');
         reply.headers(PAGE_HEADERS);
         try {
           reply.header('Set-Cookie', auth.openSession(body.token));
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
-          wrong++;
           reply.code(error.status).type(HTML);
           return loginPage(error.message);
         }

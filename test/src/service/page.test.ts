@@ -96,17 +96,12 @@ describe('the live page', () => {
     expect((await ask(served.port, '/v1/gateways')).status).toBe(401);
   });
 
-  it('takes no more than so many wrong tokens a minute', async () => {
-    await using own = await startService({}, { token: TOKEN });
+  it('lets whoever has the token in, however many wrong ones somebody shows', async () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     const login = (token: string) =>
-      ask(own.port, '/session', { method: 'POST', body: `token=${token}`, headers });
-    for (let i = 0; i < 20; i++) expect((await login('wrong')).status).toBe(401);
-    // Nor is the right one taken: who guesses learns nothing.
-    expect((await login('wrong')).status).toBe(429);
-    expect((await login(TOKEN)).status).toBe(429);
-    // Programs have their token, and are not concerned.
-    expect((await ask(own.port, '/v1/gateways', asNode)).status).toBe(200);
+      ask(served.port, '/session', { method: 'POST', body: `token=${token}`, headers });
+    for (let i = 0; i < 30; i++) expect((await login('wrong')).status).toBe(401);
+    expect((await login(TOKEN)).status).toBe(303);
   });
 
   it('shows what a job reaches, what was refused and why, as it happens', async () => {
