@@ -48,7 +48,7 @@ export async function serveConnect(
     if (leave === undefined) throw new Refusal(core.gates.tunnels.reason);
     const { large } = core;
     const target = await core.decider.route(authority, 'tunnel', gone);
-    const origin = await core.decider.dial(target, gone, large && (() => new SocketReader(large)));
+    const origin = await core.decider.dial(target, gone, () => new SocketReader(large));
     stream.off('close', abort);
     if (stream.destroyed) {
       origin.destroy();

@@ -21,8 +21,8 @@ export interface Core {
   readonly gates: Gates;
   readonly recorder: Recorder;
   readonly idle: IdleWatch;
-  /** For tunnels as fast as the machine; undefined where the job has a rate: its tokens are slower than any read. */
-  readonly large: LargeBuffers | undefined;
+  /** For tunnels as fast as the machine. */
+  readonly large: LargeBuffers;
   /** True while the proxy drains: nothing new is begun. */
   readonly closing: boolean;
   /** Whoever begins something that is allowed says so, and says when it is over. */

@@ -109,8 +109,8 @@ export class Tunnel implements Flow, Idler {
 
   #startRelay(first: Buffer): void {
     this.#relaying = true;
-    const { large } = this.#core;
-    if (large) SocketReader.adopt(this.#connection.raw, large);
+    const { raw, stream } = this.#connection;
+    if (stream === raw) SocketReader.adopt(raw, this.#core.large);
     this.#core.idle.add(this);
     this.#relay.start(first);
   }

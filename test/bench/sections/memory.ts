@@ -7,7 +7,7 @@ import { residentBytes } from '../cpu.js';
 const IDLE = 9_000;
 const STALLED = 1_000;
 const RATES = [
-  ['100 Mbit/s', 100_000_000], // enough to have the kernel's buffers full in seconds
+  ['1 Gbit/s', 1_000_000_000], // has the kernel's buffers full in a second
   ['unlimited', null],
 ] as const;
 
