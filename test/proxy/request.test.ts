@@ -191,23 +191,27 @@ describe('a request that is refused', () => {
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 403', 'HTTP/1.1 200']);
   });
 
-  test('with a body of unknown length the connection closes, and nothing in it is a request', async () => {
-    await using origin = await startEchoOrigin();
-    await using proxy = await startProxy();
-    const hidden = `GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
-    await using client = await RawClient.connect(proxy.port);
-    client.send(
-      'POST http://denied.test/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
-    );
-    await client.until('--domain denied.test)\n');
-    client.send(`0\r\n\r\n${hidden}`);
-    await client.untilEnd();
-    expect(client.text).toContain('Connection: close');
-    expect(client.text.match(/HTTP\/1\.1/g)).toHaveLength(1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(proxy.decisions).toHaveLength(1);
-    expect(origin.accepted).toBe(0);
-  });
+  test.each([
+    ['unknown length', 'Transfer-Encoding: chunked', '5\r\nhello\r\n', '0\r\n\r\n'],
+    ['more than 64 KiB', 'Content-Length: 65537', 'hello', 'x'.repeat(65_532)],
+  ])(
+    'with a body of %s the connection closes, and nothing behind it is a request',
+    async (_, head, begin, rest) => {
+      await using origin = await startEchoOrigin();
+      await using proxy = await startProxy();
+      const hidden = `GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+      await using client = await RawClient.connect(proxy.port);
+      client.send(`POST http://denied.test/ HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n${begin}`);
+      await client.until('--domain denied.test)\n');
+      client.send(rest + hidden);
+      await client.untilEnd();
+      expect(client.text).toContain('Connection: close');
+      expect(client.text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(proxy.decisions).toHaveLength(1);
+      expect(origin.accepted).toBe(0);
+    },
+  );
 
   test('with Expect: 100-continue the refusal comes before any 100', async () => {
     await using proxy = await startProxy();
