@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Gateway } from '../../../src/index.js';
+import { buildGatewayImage, ensureEngine } from '../../support/engine.js';
 import type { Section } from '../context.js';
 
 type Jobgate = typeof import('../../../src/index.js');
@@ -14,6 +15,8 @@ export const containerGateways: Section = {
     const open: Gateway[] = [];
     const [ready, closed, memory]: number[][] = [[], [], []];
     try {
+      ensureEngine();
+      buildGatewayImage();
       const engine = await jobgate.openEngine();
       await using owner = await jobgate.openOwner('run');
       const openGateway = jobgate.containerGateways();
