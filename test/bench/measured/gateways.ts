@@ -19,6 +19,8 @@ export class Gateways {
     private readonly engine: Engine,
     private readonly owner: Owner,
     private readonly openGateway: OpenGateway,
+    /** Undoes what opening the first one does to this host's firewall. */
+    private readonly restore: () => Promise<void>,
   ) {
     this.#clock = new EngineClock(engine);
   }
@@ -27,7 +29,11 @@ export class Gateways {
   static async start(jobgate: Jobgate): Promise<Gateways> {
     const engine = await jobgate.openEngine();
     const owner = await jobgate.openOwner('run');
-    const gateways = new Gateways(jobgate, engine, owner, jobgate.hostGateways());
+    const lockdown = new jobgate.Lockdown();
+    const stood = (await lockdown.verify()).length === 0;
+    const restore = () => (stood ? Promise.resolve() : lockdown.remove());
+    const open = jobgate.hostGateways({ lockdown });
+    const gateways = new Gateways(jobgate, engine, owner, open, restore);
     // The first one installs the lock-down.
     await (await gateways.#open()).close();
     return gateways;
@@ -54,6 +60,7 @@ export class Gateways {
   async close(): Promise<void> {
     for (const gateway of this.#kept.splice(0)) await gateway.close();
     await this.owner[Symbol.asyncDispose]();
+    await this.restore();
   }
 
   #open(): Promise<Gateway> {
