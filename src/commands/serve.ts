@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { Command } from 'commander';
-import { ownAddresses } from '../../docker/host-net.js';
 import { Lockdown } from '../../docker/lockdown.js';
 import { placedGateways } from '../../docker/placement.js';
-import { type Config, loadConfig } from '../config/load.js';
+import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
 import { Auth, readToken } from '../service/auth.js';
-import { formatListen, type ListenAddress, listen, parseListen } from '../service/listen.js';
+import { denyEntries, formatListen, listen, parseListen } from '../service/listen.js';
 import { serviceRoutes } from '../service/routes/all.js';
 import { createServer } from '../service/server.js';
 import { Service } from '../service/service.js';
@@ -57,7 +55,8 @@ async function serve(flags: CommonFlags): Promise<number> {
   const { tokenFile, drainMs } = loaded.service;
   const token = tokenFile === undefined ? undefined : readToken(tokenFile);
   const address = parseListen(loaded.service.listen, { hasToken: token !== undefined });
-  const config = denyApi(loaded, address);
+  const deny = [...loaded.operator.deny];
+  const config = { ...loaded, operator: { ...loaded.operator, deny } };
   const logger = createLogger(config.log);
   const auth = new Auth({ unix: address.kind === 'unix', ...(token !== undefined && { token }) });
 
@@ -78,6 +77,9 @@ async function serve(flags: CommonFlags): Promise<number> {
   try {
     // Listening comes first: who starts second must not take anything over.
     const bound = await listen(app.server, address);
+    // A proxy in another process doesn't know what this one listens on, and the operator may have excepted its address.
+    // No gateway is open before the start.
+    deny.push(...denyEntries(bound));
     await service.start();
     process.stdout.write(`listening ${formatListen(bound)}\n`);
     notifySystemd(logger);
@@ -94,15 +96,6 @@ async function serve(flags: CommonFlags): Promise<number> {
     await app.close();
   }
   return EXIT.ok;
-}
-
-// A proxy in another process doesn't know what this one listens on, and the operator may have excepted its address.
-function denyApi(config: Config, address: ListenAddress): Config {
-  if (address.kind === 'unix') return config;
-  const { host, port } = address;
-  const hosts = /^(0\.0\.0\.0|[0:]+)$/.test(host) ? ownAddresses() : [host];
-  const denied = hosts.map((one) => (isIPv6(one) ? `[${one}]:${port}` : `${one}:${port}`));
-  return { ...config, operator: { ...config.operator, deny: [...config.operator.deny, ...denied] } };
 }
 
 // Type=notify; nothing is sent where systemd did not start us.

@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, isIP, type Server } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
 import { withHostLock } from '../../docker/host-lock.js';
+import { ownAddresses } from '../../docker/host-net.js';
 import { registerListener } from '../../proxy/listeners.js';
 import { UsageError } from '../errors.js';
 import { isLoopback } from './auth.js';
@@ -36,8 +37,18 @@ export function parseListen(text: string, { hasToken }: { hasToken: boolean }): 
 
 export function formatListen(address: ListenAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
-  return `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+  return `http://${hostPort(address.host, address.port)}`;
 }
+
+/** What the operator would deny to keep jobs from what listens there, on every address of this host if it does. */
+export function denyEntries(address: ListenAddress): string[] {
+  if (address.kind === 'unix') return [];
+  const { host, port } = address;
+  const hosts = /^(0\.0\.0\.0|[0:]+)$/.test(host) ? ownAddresses() : [host];
+  return hosts.map((one) => hostPort(one, port));
+}
+
+const hostPort = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /**
  * Begins to listen, and gives where. A unix socket is its owner's only (0600) from the first moment; that of a serve

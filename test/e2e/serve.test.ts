@@ -271,9 +271,8 @@ describeE2e('jobgate serve', () => {
     cleanup.add(() => rmSync(folder, { recursive: true }));
     const tokenFile = join(folder, 'token');
     writeFileSync(tokenFile, 'a-token-of-some-length\n');
-    const api = await freePort();
     const on = startCli([
-      ...['serve', '--listen', `0.0.0.0:${api}`, '--token-file', tokenFile, '--dns', stage.net.dns],
+      ...['serve', '--listen', '0.0.0.0:0', '--token-file', tokenFile, '--dns', stage.net.dns],
       ...['--allow-address', '0.0.0.0/0'],
     ]);
     cleanup.add(async () => {
@@ -281,6 +280,7 @@ describeE2e('jobgate serve', () => {
       await on.done;
     });
     await on.printed('listening');
+    const api = Number(/:(\d+)\n/.exec(on.stdout)?.[1]);
     expect((await fetch(`http://${node}:${api}/healthz`)).status).toBe(200);
 
     const headers = { authorization: 'Bearer a-token-of-some-length' };
@@ -302,13 +302,4 @@ describeE2e('jobgate serve', () => {
       expect((await run('docker', ['exec', container, ...direct])).code).not.toBe(0);
     }
   });
-
-  /** A port that nobody has. */
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '0.0.0.0');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 });
