@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { LockdownError } from './errors.js';
-import { hasInterface, hasIpv6, routes } from './host-net.js';
+import { hasIpv6, routes } from './host-net.js';
 
 /** Flags of a bridge without IFF_UP (1): IFF_BROADCAST and IFF_MULTICAST. */
 const FLAGS_DOWN = '0x1002';
@@ -9,7 +9,7 @@ const FLAGS_UP = '0x1003';
 
 /** Whether the bridge of a network is in this network namespace, with a route of its subnet: the engine is here. */
 export function bridgeIsHere(bridge: string, subnet: string): boolean {
-  return hasInterface(bridge) && routes().some((route) => route.iface === bridge && route.cidr === subnet);
+  return routes().some((route) => route.iface === bridge && route.cidr === subnet);
 }
 
 /**

@@ -60,6 +60,11 @@ export function hostAddresses(): string[] {
   return local.length > 0 ? local : machineAddresses().filter((address) => isIPv4(address));
 }
 
+/** IPv4 addresses and routes of this host: what no subnet may overlap. */
+export function rangesInUse(): string[] {
+  return [...hostAddresses(), ...routes().map(({ cidr }) => cidr)];
+}
+
 /** Every address of this host that is not a loopback one, of both families. */
 export function ownAddresses(): string[] {
   return machineAddresses().filter((address) => !/^127\.|^::1$|^(0000:){7}0001$/.test(address));

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { bridgeIsHere } from './bridge.js';
 import { EngineError, engineMessage, engineStatus, PlacementError } from './errors.js';
-import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, hostAddresses, routes } from './host-net.js';
+import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, rangesInUse } from './host-net.js';
 import { type NetworkRecord, toLabels } from './labels.js';
 import type { Subnet, SubnetPool } from './subnet-pool.js';
 
@@ -152,7 +152,7 @@ async function takenRanges(docker: Dockerode): Promise<string[]> {
   const subnets = networks
     .flatMap((network) => network.IPAM?.Config ?? [])
     .map((config) => config.Subnet ?? '');
-  return [...hostAddresses(), ...routes().map((route) => route.cidr), ...subnets];
+  return [...rangesInUse(), ...subnets];
 }
 
 function isOverlap(error: unknown): boolean {

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { GatewayError } from './errors.js';
-import { hostAddresses, routes } from './host-net.js';
 
 export interface SubnetPoolOptions {
   /** IPv4 range that the networks' subnets are taken from. Default `10.213.0.0/16`. */
@@ -135,12 +134,4 @@ export function clientRanges({ cidr, gateway }: Subnet): string[] {
     }
   }
   return ranges;
-}
-
-/** How many subnets of a pool are free on this host, as far as its own addresses and routes tell. */
-export function freeSubnets(options: SubnetPoolOptions = {}): number {
-  const pool = new SubnetPool(options);
-  let free = 0;
-  for (const _ of pool.free([...hostAddresses(), ...routes().map((route) => route.cidr)])) free++;
-  return free;
 }

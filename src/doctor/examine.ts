@@ -1,6 +1,6 @@
 import { createAdmission } from '../../admission/admission.js';
 import { type Engine, openEngine } from '../../docker/engine.js';
-import { hostAddresses, ownAddresses, routes } from '../../docker/host-net.js';
+import { ownAddresses, rangesInUse } from '../../docker/host-net.js';
 import { knownHoles } from '../../docker/known-holes.js';
 import { SubnetPool } from '../../docker/subnet-pool.js';
 import { AddressRule } from '../../proxy/addresses.js';
@@ -60,9 +60,8 @@ function nodeAddresses({ operator }: Config): Finding {
 function subnets(config: Config): Finding {
   try {
     const pool = new SubnetPool(config.gateway.subnetPool);
-    const taken = [...hostAddresses(), ...routes().map((route) => route.cidr)];
     let free = 0;
-    for (const _ of pool.free(taken)) free++;
+    for (const _ of pool.free(rangesInUse())) free++;
     const text = `${free} of ${pool.size} networks free`;
     if (free === 0) return fail('subnet pool', text, 'set another pool (--subnet-pool), or jobgate clean');
     return free < 32

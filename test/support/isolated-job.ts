@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { isolatedOptions } from '../../docker/container.js';
 import { type Engine, openEngine } from '../../docker/engine.js';
-import { hostAddresses, routes } from '../../docker/host-net.js';
+import { rangesInUse } from '../../docker/host-net.js';
 import { containerName, type Owner } from '../../docker/owner.js';
 import { type Subnet, SubnetPool } from '../../docker/subnet-pool.js';
 import type { Cleanup } from './cleanup.js';
@@ -47,7 +47,7 @@ export interface ControlNetwork extends Subnet {
 export async function startControlNetwork(cleanup: Cleanup): Promise<ControlNetwork> {
   const random = randomBytes(4).toString('hex');
   const [name, bridge] = [`jobgate-test-${random}`, `jx-${random}`];
-  const taken = [...hostAddresses(), ...routes().map((route) => route.cidr)];
+  const taken = rangesInUse();
   const [subnet] = new SubnetPool().free(taken);
   if (!subnet) throw new Error('no subnet is free');
   cleanup.add(() => docker('network', 'rm', name).catch(() => {}));
