@@ -143,12 +143,18 @@ describeE2e('an engine that restarts under serve', () => {
     });
   }
 
-  it('gateways stay, and a container that starts again has its gateway', async () => {
-    const { socket, openGateway } = await startServe('host');
+  /** A job that had its gateway, after a restart of the engine. */
+  async function jobAfterRestart(placement: string) {
+    const { socket, openGateway } = await startServe(placement);
     const opened = await openGateway();
     await startJob(opened.body.docker);
     expect(await refused()).toBe('403');
     await restartEngine(socket);
+    return { socket, opened, openGateway };
+  }
+
+  it('gateways stay, and a container that starts again has its gateway', async () => {
+    const { socket, opened } = await jobAfterRestart('host');
     await docker('start', 'job');
     await vi.waitFor(async () => expect(await refused()).toBe('403'), { timeout: 10_000 });
     const { body } = await ask(socket, `/v1/gateways/${opened.body.id}`);
@@ -162,11 +168,7 @@ describeE2e('an engine that restarts under serve', () => {
   }, 240_000);
 
   it('gateways in containers end with the engine, say so, and are opened again for who asks', async () => {
-    const { socket, openGateway } = await startServe('container');
-    const opened = await openGateway();
-    await startJob(opened.body.docker);
-    expect(await refused()).toBe('403');
-    await restartEngine(socket);
+    const { socket, opened, openGateway } = await jobAfterRestart('container');
     expect((await ask(socket, `/v1/gateways/${opened.body.id}`)).body).toMatchObject({
       state: 'failed',
       reason: expect.stringContaining("the gateway's container ended"),
