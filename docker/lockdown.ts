@@ -215,9 +215,12 @@ export class Lockdown {
     }
   }
 
+  get #families(): Family[] {
+    return this.#ipv6() ? [4, 6] : [4];
+  }
+
   async #read(): Promise<Reading[]> {
-    const families: Family[] = this.#ipv6() ? [4, 6] : [4];
-    return (await Promise.all(families.map((family) => this.#readFamily(family)))).flat();
+    return (await Promise.all(this.#families.map((family) => this.#readFamily(family)))).flat();
   }
 
   async #readFamily(family: Family): Promise<Reading[]> {
@@ -237,8 +240,7 @@ export class Lockdown {
   }
 
   async #removeOnce(): Promise<void> {
-    const families: Family[] = this.#ipv6() ? [4, 6] : [4];
-    for (const family of families) {
+    for (const family of this.#families) {
       const tables = parseSave(await this.#firewall.save(family));
       for (const table of TABLES[family]) {
         const input = removal(table, tables);

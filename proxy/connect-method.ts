@@ -46,9 +46,8 @@ export async function serveConnect(
     if (core.closing) throw new Refusal('closing');
     leave = core.gates.tunnels.enter();
     if (leave === undefined) throw new Refusal(core.gates.tunnels.reason);
-    const { large } = core;
     const target = await core.decider.route(authority, 'tunnel', gone);
-    const origin = await core.decider.dial(target, gone, () => new SocketReader(large));
+    const origin = await core.decider.dial(target, gone, () => new SocketReader(core.large));
     stream.off('close', abort);
     if (stream.destroyed) {
       origin.destroy();

@@ -21,7 +21,7 @@ export interface Core {
   readonly gates: Gates;
   readonly recorder: Recorder;
   readonly idle: IdleWatch;
-  /** For tunnels as fast as the machine. */
+  /** For tunnels as fast as the machine; none where the job has a rate: its tokens are slower than any read. */
   readonly large: LargeBuffers;
   /** True while the proxy drains: nothing new is begun. */
   readonly closing: boolean;

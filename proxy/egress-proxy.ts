@@ -92,8 +92,7 @@ class JobProxy implements EgressProxy, Core {
     this.gates = new Gates(limits);
     this.recorder = new Recorder({ job: job.job, execution: job.execution, logger, onEvent });
     this.idle = new IdleWatch(limits.tunnelIdleMs);
-    // Tokens come slower than any read.
-    this.large = new LargeBuffers(job.rate === null ? 16 : 0);
+    this.large = job.rate === null ? new LargeBuffers() : new LargeBuffers(0);
     this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst });
     const dns = { dns: operator.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
     const allowlist = Allowlist.parse(job.allow, { allowPorts: operator.allowPorts });

@@ -7,7 +7,7 @@ export class LargeBuffers {
   #left: number;
 
   /** @param limit so many exist at most: connections whose reader stalls hold theirs */
-  constructor(limit: number) {
+  constructor(limit = 16) {
     this.#left = limit;
   }
 

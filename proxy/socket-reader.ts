@@ -99,7 +99,9 @@ export class SocketReader implements OnReadOpts {
   }
 
   #enlarge(): void {
-    this.#buffer = this.#large.take() ?? shared;
+    const buffer = this.#large.take();
+    if (buffer === undefined) return;
+    this.#buffer = buffer;
     if (this.#listens) return;
     this.#listens = true;
     this.#socket?.once('close', () => this.#release());

@@ -110,6 +110,7 @@ export class Tunnel implements Flow, Idler {
   #startRelay(first: Buffer): void {
     this.#relaying = true;
     const { raw, stream } = this.#connection;
+    // Behind a limit it is read as the tokens come.
     if (stream === raw) SocketReader.adopt(raw, this.#core.large);
     this.#core.idle.add(this);
     this.#relay.start(first);
