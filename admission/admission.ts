@@ -1,4 +1,4 @@
-import { Allowlist } from '../proxy/allowlist.js';
+import { Allowlist } from '../proxy/policy/allowlist.js';
 import { parseAllowedMounts } from './allowed-mounts.js';
 import { decideByRules, explainByRules } from './chain.js';
 import { type AdmissionConfig, AdmissionConfigError } from './config.js';

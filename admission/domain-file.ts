@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { Allowlist, parseEntry } from '../proxy/allowlist.js';
+import { Allowlist, parseEntry } from '../proxy/policy/allowlist.js';
 import { AdmissionConfigError } from './config.js';
 import type { Logger } from './logger.js';
 

@@ -1,4 +1,4 @@
-import { parseEntry } from '../proxy/allowlist.js';
+import { parseEntry } from '../proxy/policy/allowlist.js';
 import type { NetworkSpec, NetworkType } from './job.js';
 import { isRecord } from './known-keys.js';
 import { type LocatedProblem, type PathSegment, quote } from './problem.js';

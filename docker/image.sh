@@ -126,7 +126,7 @@ changes=(
   'WORKDIR /opt/jobgate'
   'ENTRYPOINT ["node", "/opt/jobgate/dist/src/cli.js"]'
   'CMD ["--help"]'
-  'HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["node", "/opt/jobgate/dist/docker/healthcheck.js"]'
+  'HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["node", "/opt/jobgate/dist/docker/gateway/inside/healthcheck.js"]'
   "LABEL $label=$inputs"
   'LABEL org.opencontainers.image.title=jobgate'
   "LABEL org.opencontainers.image.version=$version"

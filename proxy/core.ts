@@ -1,11 +1,11 @@
-import type { ClientConnection } from './client-connection.js';
-import type { Decider } from './decision.js';
-import type { DialTarget } from './dial.js';
-import type { IdleWatch } from './idle.js';
-import type { LargeBuffers } from './large-buffers.js';
-import type { Gates } from './limits.js';
-import type { EgressPolicy } from './policy.js';
-import type { Recorder } from './recorder.js';
+import type { ClientConnection } from './accept/client-connection.js';
+import type { Decider } from './decide/decider.js';
+import type { DialTarget } from './dial/dialler.js';
+import type { EgressPolicy } from './policy/policy.js';
+import type { Recorder } from './report/recorder.js';
+import type { IdleWatch } from './tunnel/idle.js';
+import type { LargeBuffers } from './tunnel/large-buffers.js';
+import type { Gates } from './util/limits.js';
 
 /** An allowed tunnel or request that is under way. */
 export interface Flow {

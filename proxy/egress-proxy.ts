@@ -1,25 +1,25 @@
 import net from 'node:net';
-import { AddressRule } from './addresses.js';
-import { Allowlist } from './allowlist.js';
-import type { ClientConnection } from './client-connection.js';
+import { Reception } from './accept/acceptor.js';
+import type { ClientConnection } from './accept/client-connection.js';
+import { Service } from './accept/dispatch.js';
 import type { Core, Flow } from './core.js';
-import { Decider } from './decision.js';
-import { Denied } from './denied.js';
-import { createDialler, type Dialler } from './dial.js';
-import type { ProxyEvent } from './events.js';
-import type { Figures } from './figures.js';
-import { IdleWatch } from './idle.js';
-import { LargeBuffers } from './large-buffers.js';
-import { Gates } from './limits.js';
-import { openListeners, registerListener } from './listeners.js';
-import { type Logger, silentLogger } from './log.js';
-import { OwnAddresses } from './own-addresses.js';
-import type { EgressPolicy, OperatorPolicy } from './policy.js';
+import { AddressRule } from './decide/address-rule.js';
+import { Decider } from './decide/decider.js';
+import { Denied } from './decide/denied.js';
+import { openListeners, registerListener } from './decide/listeners.js';
+import { OwnAddresses } from './decide/own-addresses.js';
+import { createDialler, type Dialler } from './dial/dialler.js';
+import { Allowlist } from './policy/allowlist.js';
+import type { EgressPolicy, OperatorPolicy } from './policy/policy.js';
 import { JobLimiter } from './rate/job-limiter.js';
-import { Reception } from './reception.js';
-import { Recorder } from './recorder.js';
-import { createResolver, type Resolver } from './resolver.js';
-import { Service } from './service.js';
+import type { ProxyEvent } from './report/events.js';
+import type { Figures } from './report/figures.js';
+import { type Logger, silentLogger } from './report/log.js';
+import { Recorder } from './report/recorder.js';
+import { createResolver, type Resolver } from './resolve/resolver.js';
+import { IdleWatch } from './tunnel/idle.js';
+import { LargeBuffers } from './tunnel/large-buffers.js';
+import { Gates } from './util/limits.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { AdmissionConfigError } from '../admission/config.js';
-import { CommandError } from '../docker/container.js';
-import { GatewayError } from '../docker/errors.js';
+import { CommandError } from '../docker/engine/container.js';
+import { GatewayError } from '../docker/engine/errors.js';
 import { checkCommand } from './commands/check.js';
 import { cleanCommand } from './commands/clean.js';
 import { doctorCommand } from './commands/doctor.js';

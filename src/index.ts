@@ -17,36 +17,34 @@ export { parseJobFile } from '../admission/job-file.js';
 export { parseJobSpec } from '../admission/job-spec.js';
 export type { Problem } from '../admission/problem.js';
 export type { Rule, RuleAnswer, Verdict } from '../admission/rule.js';
-// Where the job is put.
-export { type ClientEnv, clientEnv } from '../docker/client-env.js';
-export { CommandError, isolatedOptions, type Mount, type Stdio } from '../docker/container.js';
-export { type ContainerGatewayOptions, containerGateways } from '../docker/container-gateway.js';
-export { type Engine, type EngineEndpoint, findEngine, openEngine } from '../docker/engine.js';
+export { CommandError, isolatedOptions, type Mount, type Stdio } from '../docker/engine/container.js';
+export { type Engine, type EngineEndpoint, findEngine, openEngine } from '../docker/engine/engine.js';
 export {
   EngineError,
   GatewayError,
   LockdownError,
   PlacementError,
   PortTakenError,
-} from '../docker/errors.js';
-export type { Gateway, OpenGateway, OpenGatewayOptions, Placement } from '../docker/gateway.js';
-export { type HostGatewayOptions, hostGateways } from '../docker/host-gateway.js';
-export type { PullPolicy } from '../docker/image.js';
-export { Lockdown, type LockdownFigures, type LockdownOptions } from '../docker/lockdown.js';
-export { type Owner, type OwnerKind, openOwner } from '../docker/owner.js';
-export { type PlacedGatewaysOptions, placedGateways } from '../docker/placement.js';
-export { type SweepOptions, type Swept, sweep } from '../docker/sweep.js';
-// The way out.
-export { Allowlist, AllowlistError } from '../proxy/allowlist.js';
-export { DENIALS, type DenialReason } from '../proxy/denial.js';
+} from '../docker/engine/errors.js';
+export type { PullPolicy } from '../docker/engine/image.js';
+// Where the job is put.
+export { type ClientEnv, clientEnv } from '../docker/gateway/client-env.js';
+export { type ContainerGatewayOptions, containerGateways } from '../docker/gateway/container-gateway.js';
+export type { Gateway, OpenGateway, OpenGatewayOptions, Placement } from '../docker/gateway/gateway.js';
+export { type HostGatewayOptions, hostGateways } from '../docker/gateway/host-gateway.js';
+export { type Owner, type OwnerKind, openOwner } from '../docker/gateway/owner.js';
+export { type PlacedGatewaysOptions, placedGateways } from '../docker/gateway/placement.js';
+export { type SweepOptions, type Swept, sweep } from '../docker/gateway/sweep.js';
+export { Lockdown, type LockdownFigures, type LockdownOptions } from '../docker/host/lockdown.js';
 export {
   createEgressProxy,
   type EgressProxy,
   type EgressProxyOptions,
   type ListenOptions,
 } from '../proxy/egress-proxy.js';
-export { type ClosedEvent, type DecisionEvent, EVENT_VERSION, type ProxyEvent } from '../proxy/events.js';
-export type { Figures } from '../proxy/figures.js';
+// The way out.
+export { Allowlist, AllowlistError } from '../proxy/policy/allowlist.js';
+export { DENIALS, type DenialReason } from '../proxy/policy/denials.js';
 export {
   DEFAULT_LIMITS,
   DEFAULT_OPERATOR_POLICY,
@@ -55,7 +53,14 @@ export {
   type JobPolicy,
   type Limits,
   type OperatorPolicy,
-} from '../proxy/policy.js';
+} from '../proxy/policy/policy.js';
+export {
+  type ClosedEvent,
+  type DecisionEvent,
+  EVENT_VERSION,
+  type ProxyEvent,
+} from '../proxy/report/events.js';
+export type { Figures } from '../proxy/report/figures.js';
 export { AdmissionRefused, UsageError } from './errors.js';
 // A job from beginning to end.
 export { type AdmittedJob, admit } from './job/admit.js';

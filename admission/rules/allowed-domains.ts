@@ -1,4 +1,4 @@
-import { type Allowlist, parseEntry } from '../../proxy/allowlist.js';
+import { type Allowlist, parseEntry } from '../../proxy/policy/allowlist.js';
 import { accept, type Rule, refuse } from '../rule.js';
 
 /**

@@ -1,6 +1,6 @@
 import type net from 'node:net';
-import { type Clock, systemClock } from './clock.js';
-import { MIN_RATE } from './parse.js';
+import { MIN_RATE } from '../policy/rate.js';
+import { type Clock, systemClock } from '../util/clock.js';
 import { Scheduler } from './scheduler.js';
 import { ThrottledSocket } from './throttled-socket.js';
 import { tickerOf } from './ticker.js';

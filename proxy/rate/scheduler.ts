@@ -1,5 +1,5 @@
+import type { Clock } from '../util/clock.js';
 import { TokenBucket } from './bucket.js';
-import type { Clock } from './clock.js';
 import { type Flow, FlowList, type Lane } from './flow.js';
 import { TICK_MS, type Ticked, type Ticker } from './ticker.js';
 

@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import { Duplex } from 'node:stream';
-import { resetSocket } from '../reset.js';
+import { resetSocket } from '../util/reset.js';
 import { Download } from './download.js';
 import type { Scheduler } from './scheduler.js';
 import { Upload } from './upload.js';

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import type Dockerode from 'dockerode';
-import { openEngine } from '../../docker/engine.js';
-import { GatewayError } from '../../docker/errors.js';
-import { Lockdown } from '../../docker/lockdown.js';
-import { removeNetwork } from '../../docker/network.js';
-import { type OwnedNetwork, sweep } from '../../docker/sweep.js';
+import { openEngine } from '../../docker/engine/engine.js';
+import { GatewayError } from '../../docker/engine/errors.js';
+import { removeNetwork } from '../../docker/gateway/network.js';
+import { type OwnedNetwork, sweep } from '../../docker/gateway/sweep.js';
+import { Lockdown } from '../../docker/host/lockdown.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging.js';
 import { addOptions, type CommonFlags, configOptions } from './common-options.js';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { Lockdown } from '../../docker/lockdown.js';
+import { Lockdown } from '../../docker/host/lockdown.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging.js';
 import { addOptions, type CommonFlags, configOptions } from './common-options.js';

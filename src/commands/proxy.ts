@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { Command, Option } from 'commander';
-import { Allowlist, AllowlistError } from '../../proxy/allowlist.js';
-import { parseCidr } from '../../proxy/cidr-port.js';
 import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
+import { Allowlist, AllowlistError } from '../../proxy/policy/allowlist.js';
+import { parseCidr } from '../../proxy/policy/cidr-port.js';
 import { loadConfig } from '../config/load.js';
 import { UsageError } from '../errors.js';
 import { signalExit } from '../exit-codes.js';

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { Lockdown } from '../../docker/lockdown.js';
-import { placedGateways } from '../../docker/placement.js';
+import { placedGateways } from '../../docker/gateway/placement.js';
+import { Lockdown } from '../../docker/host/lockdown.js';
 import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';

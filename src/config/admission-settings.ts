@@ -1,6 +1,6 @@
 import { parseAllowedMount } from '../../admission/allowed-mounts.js';
 import { parseProbeUrl } from '../../admission/rules/http-probe.js';
-import { parseEntry } from '../../proxy/allowlist.js';
+import { parseEntry } from '../../proxy/policy/allowlist.js';
 import { checked, choice, duration, integer, list, parsed, size, text, yesNo } from './kinds.js';
 import { setting } from './setting.js';
 

@@ -1,13 +1,13 @@
 import type { AdmissionConfig } from '../../admission/config.js';
-import { SubnetPool, type SubnetPoolOptions } from '../../docker/subnet-pool.js';
-import { Allowlist } from '../../proxy/allowlist.js';
-import { DEFAULT_LIMITS, type Limits, type OperatorPolicy } from '../../proxy/policy.js';
+import { SubnetPool, type SubnetPoolOptions } from '../../docker/gateway/subnet-pool.js';
+import { Allowlist } from '../../proxy/policy/allowlist.js';
+import { DEFAULT_LIMITS, type Limits, type OperatorPolicy } from '../../proxy/policy/policy.js';
 import {
   type Credentials,
   formatUpstream,
   parseUpstream,
   upstreamCredentials,
-} from '../../proxy/upstream.js';
+} from '../../proxy/policy/upstream.js';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from '../logging.js';
 import { ConfigError } from './config-error.js';
 import { readEnvironment } from './environment.js';

@@ -1,11 +1,11 @@
 import { createAdmission } from '../../admission/admission.js';
-import { type Engine, openEngine } from '../../docker/engine.js';
-import { ownAddresses, rangesInUse } from '../../docker/host-net.js';
-import { knownHoles } from '../../docker/known-holes.js';
-import { SubnetPool } from '../../docker/subnet-pool.js';
-import { AddressRule } from '../../proxy/addresses.js';
-import { OwnAddresses } from '../../proxy/own-addresses.js';
-import { formatRate } from '../../proxy/rate/parse.js';
+import { type Engine, openEngine } from '../../docker/engine/engine.js';
+import { knownHoles } from '../../docker/gateway/known-holes.js';
+import { SubnetPool } from '../../docker/gateway/subnet-pool.js';
+import { ownAddresses, rangesInUse } from '../../docker/host/host-net.js';
+import { AddressRule } from '../../proxy/decide/address-rule.js';
+import { OwnAddresses } from '../../proxy/decide/own-addresses.js';
+import { formatRate } from '../../proxy/policy/rate.js';
 import type { Config } from '../config/load.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
 import { openFiles } from './host.js';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { hasIpv6 } from '../../docker/host-net.js';
+import { hasIpv6 } from '../../docker/host/host-net.js';
 import { type Finding, fail, ok, warn } from './finding.js';
 
 const CAP_NET_ADMIN = 12n;

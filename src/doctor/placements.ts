@@ -1,10 +1,15 @@
-import { assertOutside, assertRecent, assertServersReachable, wallOf } from '../../docker/container-needs.js';
-import type { Engine } from '../../docker/engine.js';
-import { engineMessage, engineStatus } from '../../docker/errors.js';
-import type { Placement } from '../../docker/gateway.js';
-import { defaultGatewayImage } from '../../docker/gateway-image.js';
-import { Lockdown } from '../../docker/lockdown.js';
-import { engineIsHere } from '../../docker/placement.js';
+import type { Engine } from '../../docker/engine/engine.js';
+import { engineMessage, engineStatus } from '../../docker/engine/errors.js';
+import {
+  assertOutside,
+  assertRecent,
+  assertServersReachable,
+  wallOf,
+} from '../../docker/gateway/container-needs.js';
+import type { Placement } from '../../docker/gateway/gateway.js';
+import { engineIsHere } from '../../docker/gateway/placement.js';
+import { Lockdown } from '../../docker/host/lockdown.js';
+import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
 import type { Config } from '../config/load.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
 import { bridgeSettings, firewallTools, kernel, otherFirewalls, platform, privileges } from './host.js';

@@ -1,6 +1,6 @@
-import type { DenialReason } from '../../proxy/denial.js';
-import { DENIALS } from '../../proxy/denial.js';
-import type { DecisionEvent, ProxyEvent } from '../../proxy/events.js';
+import type { DenialReason } from '../../proxy/policy/denials.js';
+import { DENIALS } from '../../proxy/policy/denials.js';
+import type { DecisionEvent, ProxyEvent } from '../../proxy/report/events.js';
 
 /** Equal refusals, counted. */
 export interface DenialRow {

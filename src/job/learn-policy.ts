@@ -1,5 +1,5 @@
 import type { Admission } from '../../admission/admission.js';
-import type { OperatorPolicy } from '../../proxy/policy.js';
+import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { Config } from '../config/load.js';
 import { AdmissionRefused } from '../errors.js';
 

@@ -1,6 +1,6 @@
-import { type AllowEntry, Allowlist, parseEntry } from '../../proxy/allowlist.js';
-import { parseHost } from '../../proxy/authority.js';
-import type { ProxyEvent } from '../../proxy/events.js';
+import { type AllowEntry, Allowlist, parseEntry } from '../../proxy/policy/allowlist.js';
+import { parseHost } from '../../proxy/policy/authority.js';
+import type { ProxyEvent } from '../../proxy/report/events.js';
 
 /** So many different hosts are learned at most. */
 const MAX_HOSTS = 1_000;

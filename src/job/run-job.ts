@@ -1,4 +1,3 @@
-import { clientEnv } from '../../docker/client-env.js';
 import {
   type Attachment,
   type ContainerSpec,
@@ -7,14 +6,15 @@ import {
   type StartedContainer,
   type Stdio,
   startContainer,
-} from '../../docker/container.js';
-import type { Engine } from '../../docker/engine.js';
-import type { Gateway, OpenGateway } from '../../docker/gateway.js';
-import { ensureImage, type PullPolicy } from '../../docker/image.js';
-import type { Log } from '../../docker/log.js';
-import { containerName, type Owner } from '../../docker/owner.js';
-import type { ProxyEvent } from '../../proxy/events.js';
-import type { OperatorPolicy } from '../../proxy/policy.js';
+} from '../../docker/engine/container.js';
+import type { Engine } from '../../docker/engine/engine.js';
+import { ensureImage, type PullPolicy } from '../../docker/engine/image.js';
+import { clientEnv } from '../../docker/gateway/client-env.js';
+import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
+import { containerName, type Owner } from '../../docker/gateway/owner.js';
+import type { Log } from '../../docker/host/log.js';
+import type { OperatorPolicy } from '../../proxy/policy/policy.js';
+import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { AdmittedJob } from './admit.js';
 import { type DenialRow, DenialSummary } from './denial-summary.js';
 import { LearnedDomains } from './learned-domains.js';

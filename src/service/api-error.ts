@@ -1,4 +1,4 @@
-import { GatewayError } from '../../docker/errors.js';
+import { GatewayError } from '../../docker/engine/errors.js';
 import { AdmissionRefused, UsageError } from '../errors.js';
 
 /** Every error that the API answers, and its status. */

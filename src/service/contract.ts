@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import type Dockerode from 'dockerode';
-import { isolatedOptions } from '../../docker/container.js';
+import { isolatedOptions } from '../../docker/engine/container.js';
 
 /** Capabilities of Docker's default set and beyond that undo the isolation of a network. */
 const FORBIDDEN = ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'SYS_MODULE', 'SYS_PTRACE'];

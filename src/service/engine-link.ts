@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Engine, openEngine } from '../../docker/engine.js';
-import { EngineError, engineMessage } from '../../docker/errors.js';
-import type { Log } from '../../docker/log.js';
+import { type Engine, openEngine } from '../../docker/engine/engine.js';
+import { EngineError, engineMessage } from '../../docker/engine/errors.js';
+import type { Log } from '../../docker/host/log.js';
 
 /** A network event of the engine. */
 export interface NetworkEvent {

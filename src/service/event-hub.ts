@@ -1,4 +1,4 @@
-import type { ProxyEvent } from '../../proxy/events.js';
+import type { ProxyEvent } from '../../proxy/report/events.js';
 
 /** What happens at a gateway, beside what its proxy decides. */
 export interface GatewayEvent {

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Job } from '../../admission/job.js';
-import type { OpenGateway } from '../../docker/gateway.js';
-import type { Log } from '../../docker/log.js';
-import type { Owner } from '../../docker/owner.js';
-import type { ProxyEvent } from '../../proxy/events.js';
-import type { OperatorPolicy } from '../../proxy/policy.js';
+import type { OpenGateway } from '../../docker/gateway/gateway.js';
+import type { Owner } from '../../docker/gateway/owner.js';
+import type { Log } from '../../docker/host/log.js';
+import type { OperatorPolicy } from '../../proxy/policy/policy.js';
+import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { AdmittedJob } from '../job/admit.js';
 import { type JobResult, runJob } from '../job/run-job.js';
 import { ApiError } from './api-error.js';

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, isIP, type Server } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
-import { withHostLock } from '../../docker/host-lock.js';
-import { ownAddresses } from '../../docker/host-net.js';
-import { registerListener } from '../../proxy/listeners.js';
+import { withHostLock } from '../../docker/host/host-lock.js';
+import { ownAddresses } from '../../docker/host/host-net.js';
+import { registerListener } from '../../proxy/decide/listeners.js';
 import { UsageError } from '../errors.js';
 import { isLoopback } from './auth.js';
 

@@ -1,4 +1,4 @@
-import type { Log } from '../../docker/log.js';
+import type { Log } from '../../docker/host/log.js';
 
 /** A logger each of whose lines has the ids, unless the line has them itself. */
 export function logWithIds(logger: Log, ids: Readonly<Record<string, string | undefined>>): Log {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { EngineError, engineMessage, engineStatus } from '../../docker/errors.js';
-import type { Log } from '../../docker/log.js';
+import { EngineError, engineMessage, engineStatus } from '../../docker/engine/errors.js';
+import type { Log } from '../../docker/host/log.js';
 import { contractBreaches } from './contract.js';
 import type { EngineLink, NetworkEvent } from './engine-link.js';
 import type { EventHub, GatewayEvent } from './event-hub.js';

@@ -1,6 +1,6 @@
-import { DENIALS, type DenialReason } from '../../proxy/denial.js';
-import type { HostFigures } from '../../proxy/figures.js';
-import { formatRate } from '../../proxy/rate/parse.js';
+import { DENIALS, type DenialReason } from '../../proxy/policy/denials.js';
+import { formatRate } from '../../proxy/policy/rate.js';
+import type { HostFigures } from '../../proxy/report/figures.js';
 import type { GatewayView } from './served-gateway.js';
 
 /** What a page may load and run: nothing but its own files. */

@@ -1,12 +1,12 @@
 import type Dockerode from 'dockerode';
-import type { Engine } from '../../docker/engine.js';
-import { EngineError, engineMessage, GatewayError } from '../../docker/errors.js';
-import type { Log } from '../../docker/log.js';
-import { removeNetwork } from '../../docker/network.js';
-import { Owner, ownerOfContainerName } from '../../docker/owner.js';
-import { type OwnedNetwork, sweep } from '../../docker/sweep.js';
-import type { JobPolicy } from '../../proxy/policy.js';
-import { type Clock, systemClock } from '../../proxy/rate/clock.js';
+import type { Engine } from '../../docker/engine/engine.js';
+import { EngineError, engineMessage, GatewayError } from '../../docker/engine/errors.js';
+import { removeNetwork } from '../../docker/gateway/network.js';
+import { Owner, ownerOfContainerName } from '../../docker/gateway/owner.js';
+import { type OwnedNetwork, sweep } from '../../docker/gateway/sweep.js';
+import type { Log } from '../../docker/host/log.js';
+import type { JobPolicy } from '../../proxy/policy/policy.js';
+import { type Clock, systemClock } from '../../proxy/util/clock.js';
 import type { EventHub } from './event-hub.js';
 import type { Gateways } from './gateways.js';
 

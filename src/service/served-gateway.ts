@@ -1,7 +1,7 @@
-import { clientEnv } from '../../docker/client-env.js';
-import { isolatedOptions } from '../../docker/container.js';
-import type { Gateway } from '../../docker/gateway.js';
-import type { JobPolicy } from '../../proxy/policy.js';
+import { isolatedOptions } from '../../docker/engine/container.js';
+import { clientEnv } from '../../docker/gateway/client-env.js';
+import type { Gateway } from '../../docker/gateway/gateway.js';
+import type { JobPolicy } from '../../proxy/policy/policy.js';
 import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
 

@@ -1,5 +1,5 @@
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
-import type { Log } from '../../docker/log.js';
+import type { Log } from '../../docker/host/log.js';
 import { ApiError, asApiError, errorBody } from './api-error.js';
 import type { Auth, Caller } from './auth.js';
 import { discardBody } from './discard-body.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clientEnv } from '../../docker/client-env.js';
+import { clientEnv } from '../../docker/gateway/client-env.js';
 
 const PROXY = 'http://10.0.0.1:13128';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { assertRecent, assertServersReachable, wallOf } from '../../docker/container-needs.js';
-import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy.js';
+import { assertRecent, assertServersReachable, wallOf } from '../../docker/gateway/container-needs.js';
+import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy/policy.js';
 
 it.each([
   ['1.41', 'inhibit_ipv4'],

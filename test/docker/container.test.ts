@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ContainerSpec, containerOptions } from '../../docker/container.js';
+import { type ContainerSpec, containerOptions } from '../../docker/engine/container.js';
 
 const spec: ContainerSpec = { image: 'job', command: ['true'], env: { A: 'b' }, mounts: [], stdin: false };
 

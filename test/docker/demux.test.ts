@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { demux } from '../../docker/demux.js';
+import { demux } from '../../docker/engine/demux.js';
 
 function frame(type: 1 | 2, payload: string): Buffer {
   const header = Buffer.alloc(8);

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findEngine, openEngine } from '../../docker/engine.js';
+import { findEngine, openEngine } from '../../docker/engine/engine.js';
 
 let home: string;
 beforeEach(() => {

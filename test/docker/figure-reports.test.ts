@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { FigureReports, type PartialFigures } from '../../docker/figure-reports.js';
-import type { Figures } from '../../proxy/figures.js';
+import { FigureReports, type PartialFigures } from '../../docker/gateway/inside/figure-reports.js';
+import type { Figures } from '../../proxy/report/figures.js';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FirewallError, Iptables } from '../../docker/firewall.js';
+import { FirewallError, Iptables } from '../../docker/host/firewall.js';
 
 let folder: string;
 

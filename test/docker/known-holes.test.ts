@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { knownHoles } from '../../docker/known-holes.js';
+import { knownHoles } from '../../docker/gateway/known-holes.js';
 
 const ids = (version: string) => knownHoles(version).map(({ id }) => id);
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromLabels, type NetworkRecord, toLabels } from '../../docker/labels.js';
+import { fromLabels, type NetworkRecord, toLabels } from '../../docker/gateway/labels.js';
 
 const RECORD: NetworkRecord = {
   owner: { id: '0123456789abcdef0123', boot: '8cb765e8-e95f-4ed5-9ad7-0f7a0a1b2c3d', netns: '4026531833' },

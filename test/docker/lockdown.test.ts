@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LockdownError } from '../../docker/errors.js';
-import { FirewallError } from '../../docker/firewall.js';
-import { Lockdown, type LockdownOptions } from '../../docker/lockdown.js';
+import { LockdownError } from '../../docker/engine/errors.js';
+import { FirewallError } from '../../docker/host/firewall.js';
+import { Lockdown, type LockdownOptions } from '../../docker/host/lockdown.js';
 import { MemoryFirewall } from '../support/memory-firewall.js';
 
 /** What a host with Docker and rules of its own has. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import Dockerode from 'dockerode';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type StartedContainer, startContainer } from '../../docker/container.js';
+import { type StartedContainer, startContainer } from '../../docker/engine/container.js';
 
 describe('a container whose engine', () => {
   let dir: string;

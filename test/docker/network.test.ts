@@ -1,9 +1,9 @@
 import type Dockerode from 'dockerode';
 import { describe, expect, it } from 'vitest';
-import { EngineError, PlacementError } from '../../docker/errors.js';
-import type { NetworkRecord } from '../../docker/labels.js';
-import { assertLocal, createIsolatedNetwork, removeNetwork } from '../../docker/network.js';
-import { SubnetPool } from '../../docker/subnet-pool.js';
+import { EngineError, PlacementError } from '../../docker/engine/errors.js';
+import type { NetworkRecord } from '../../docker/gateway/labels.js';
+import { assertLocal, createIsolatedNetwork, removeNetwork } from '../../docker/gateway/network.js';
+import { SubnetPool } from '../../docker/gateway/subnet-pool.js';
 
 const RECORD: NetworkRecord = {
   owner: { id: '0123456789abcdef0123', boot: '8cb765e8-e95f-4ed5-9ad7-0f7a0a1b2c3d', netns: '4026531833' },

@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { expect, it } from 'vitest';
-import type { LinkReport } from '../../docker/gateway-link.js';
-import { Outbox } from '../../docker/outbox.js';
+import type { LinkReport } from '../../docker/gateway/gateway-link.js';
+import { Outbox } from '../../docker/gateway/inside/outbox.js';
 
 const log = (message: string): LinkReport => ({ is: 'log', level: 'info', fields: {}, message });
 

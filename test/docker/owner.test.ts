@@ -9,9 +9,9 @@ import {
   livenessOfId,
   openOwner,
   ownerOfContainerName,
-} from '../../docker/owner.js';
+} from '../../docker/gateway/owner.js';
 
-const OWNER = fileURLToPath(new URL('../../docker/owner.ts', import.meta.url));
+const OWNER = fileURLToPath(new URL('../../docker/gateway/owner.ts', import.meta.url));
 
 describe('an owner', () => {
   it('is alive from its opening to its end, and then dead', async () => {

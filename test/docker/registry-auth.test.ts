@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { registryAuth, registryOf } from '../../docker/registry-auth.js';
+import { registryAuth, registryOf } from '../../docker/engine/registry-auth.js';
 
 let dir: string;
 beforeEach(() => {

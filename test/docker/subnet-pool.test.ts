@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { interfaceNames, routes } from '../../docker/host-net.js';
-import { clientRanges, contains, SubnetPool } from '../../docker/subnet-pool.js';
+import { clientRanges, contains, SubnetPool } from '../../docker/gateway/subnet-pool.js';
+import { interfaceNames, routes } from '../../docker/host/host-net.js';
 
 const all = (pool: SubnetPool, taken: string[] = []) => [...pool.free(taken)].map(({ cidr }) => cidr);
 

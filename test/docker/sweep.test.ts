@@ -1,8 +1,8 @@
 import type Dockerode from 'dockerode';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { type NetworkRecord, toLabels } from '../../docker/labels.js';
-import { containerName, type Owner, openOwner } from '../../docker/owner.js';
-import { sweep } from '../../docker/sweep.js';
+import { type NetworkRecord, toLabels } from '../../docker/gateway/labels.js';
+import { containerName, type Owner, openOwner } from '../../docker/gateway/owner.js';
+import { sweep } from '../../docker/gateway/sweep.js';
 
 /** As much of an engine as a sweep asks. */
 class FakeEngine {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { defaultGatewayImage } from '../../docker/gateway-image.js';
+import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE, run } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';
@@ -86,7 +86,8 @@ describeE2e.each(['host', 'container'] as const)(
       const name = `jobgate-test-${randomBytes(4).toString('hex')}`;
       cleanup.add(() => docker('rm', '-f', name).catch(() => {}));
       await docker('run', '-d', '--name', name, ...options(service, folder), defaultGatewayImage(), 'serve');
-      const health = () => run('docker', ['exec', name, 'node', '/opt/jobgate/dist/docker/healthcheck.js']);
+      const health = () =>
+        run('docker', ['exec', name, 'node', '/opt/jobgate/dist/docker/gateway/inside/healthcheck.js']);
       await expect.poll(async () => (await health()).code, { timeout: 15_000, interval: 300 }).toBe(0);
       const doctor = JSON.parse((await run('docker', ['exec', name, 'jobgate', 'doctor', '--json'])).stdout);
       const failing = doctor.filter((finding: { status: string }) => finding.status === 'fail');

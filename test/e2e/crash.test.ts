@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { contains } from '../../docker/subnet-pool.js';
+import { contains } from '../../docker/gateway/subnet-pool.js';
 import { type Cli, cli, JOB_IMAGE, runJob, startCli } from '../support/cli.js';
 import { describeE2e } from '../support/e2e.js';
 import { placement } from '../support/placement.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Iptables } from '../../docker/firewall.js';
-import { Lockdown } from '../../docker/lockdown.js';
+import type { Iptables } from '../../docker/host/firewall.js';
+import { Lockdown } from '../../docker/host/lockdown.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';
@@ -110,7 +110,7 @@ describeE2e('in a firewall with rules of others', () => {
 
   it('is installed once by many processes at the same time', async () => {
     await lockdown().remove();
-    const script = `import { Lockdown } from ${JSON.stringify(`${projectRoot}docker/lockdown.ts`)};
+    const script = `import { Lockdown } from ${JSON.stringify(`${projectRoot}docker/host/lockdown.ts`)};
       const one = new Lockdown({ bridges: () => [] });
       await one.ensure();
       await one.ensure({ exclusive: true });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { Lockdown } from '../../docker/lockdown.js';
+import { Lockdown } from '../../docker/host/lockdown.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e } from '../support/e2e.js';
 import { connectNamespaces, createNamespace, type Namespace } from '../support/namespace.js';

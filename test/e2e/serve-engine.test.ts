@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { defaultGatewayImage } from '../../docker/gateway-image.js';
+import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, JOB_IMAGE, type Ran, run } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AddressRule, type AddressRuleOptions } from '../../proxy/addresses.js';
-import { OwnAddresses } from '../../proxy/own-addresses.js';
+import { AddressRule, type AddressRuleOptions } from '../../proxy/decide/address-rule.js';
+import { OwnAddresses } from '../../proxy/decide/own-addresses.js';
 
 const NODE = ['127.0.0.1', '::1', '10.9.8.7', '8.8.4.4', '2a00:1450::7'];
 

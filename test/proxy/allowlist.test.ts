@@ -7,10 +7,10 @@ import {
   isConnectPort,
   isPlainHttpPort,
   parseEntry,
-} from '../../proxy/allowlist.js';
-import { type CanonicalHost, parseHost } from '../../proxy/authority.js';
-import { parseHostEntry } from '../../proxy/entry.js';
-import { HostTable, type Slot } from '../../proxy/host-table.js';
+} from '../../proxy/policy/allowlist.js';
+import { type CanonicalHost, parseHost } from '../../proxy/policy/authority.js';
+import { parseHostEntry } from '../../proxy/policy/entry.js';
+import { HostTable, type Slot } from '../../proxy/policy/host-table.js';
 
 function host(text: string): CanonicalHost {
   const parsed = parseHost(text);

@@ -10,7 +10,7 @@ import {
   parseConnectTarget,
   parseHost,
   parseHostHeader,
-} from '../../proxy/authority.js';
+} from '../../proxy/policy/authority.js';
 import {
   isConnectTargetByGrammar,
   isIpv4ByGrammar,

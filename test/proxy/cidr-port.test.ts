@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCidr, parseCidrPort } from '../../proxy/cidr-port.js';
+import { parseCidr, parseCidrPort } from '../../proxy/policy/cidr-port.js';
 
 describe('--allow-address CIDR[:PORT]', () => {
   it.each([

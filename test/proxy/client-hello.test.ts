@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ClientHello, ClientHelloReader, MAX_HELLO } from '../../proxy/client-hello.js';
+import { type ClientHello, ClientHelloReader, MAX_HELLO } from '../../proxy/tunnel/client-hello.js';
 import {
   type HelloParts,
   helloFor,

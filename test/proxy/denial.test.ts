@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { DENIALS } from '../../proxy/denial.js';
+import { DENIALS } from '../../proxy/policy/denials.js';
 
 describe('denials: every reason is documented', () => {
   it.each(Object.entries(DENIALS))('%s', (reason, { status, help }) => {

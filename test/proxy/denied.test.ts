@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { CanonicalHost } from '../../proxy/authority.js';
-import { Denied } from '../../proxy/denied.js';
-import { silentLogger } from '../../proxy/log.js';
-import { createResolver } from '../../proxy/resolver.js';
+import { Denied } from '../../proxy/decide/denied.js';
+import type { CanonicalHost } from '../../proxy/policy/authority.js';
+import { silentLogger } from '../../proxy/report/log.js';
+import { createResolver } from '../../proxy/resolve/resolver.js';
 import { helloFor } from '../support/client-hello.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { startEchoOrigin, startOrigin, startTcpOrigin } from '../support/origin.js';

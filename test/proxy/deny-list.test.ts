@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type CanonicalHost, parseHost } from '../../proxy/authority.js';
-import { DenyList, DenyListError } from '../../proxy/deny-list.js';
+import { type CanonicalHost, parseHost } from '../../proxy/policy/authority.js';
+import { DenyList, DenyListError } from '../../proxy/policy/deny-list.js';
 
 function host(text: string): CanonicalHost {
   const parsed = parseHost(text);

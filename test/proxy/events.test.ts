@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { DecisionEvent } from '../../proxy/events.js';
-import { HostCounts, MAX_HOSTS } from '../../proxy/figures.js';
-import { FloodGuard } from '../../proxy/flood.js';
+import type { DecisionEvent } from '../../proxy/report/events.js';
+import { HostCounts, MAX_HOSTS } from '../../proxy/report/figures.js';
+import { FloodGuard } from '../../proxy/report/flood.js';
 import { helloFor } from '../support/client-hello.js';
 import { startEchoOrigin, startTcpOrigin } from '../support/origin.js';
 import { startProxy } from '../support/proxy.js';

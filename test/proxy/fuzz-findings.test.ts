@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type http from 'node:http';
 import net from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { Relay } from '../../proxy/relay.js';
+import { Relay } from '../../proxy/tunnel/relay.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { headerValues, startEchoOrigin, startOrigin, startTcpOrigin } from '../support/origin.js';
 import { startProxy } from '../support/proxy.js';

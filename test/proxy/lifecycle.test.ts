@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { AllowlistError } from '../../proxy/allowlist.js';
-import { DenyListError } from '../../proxy/deny-list.js';
+import { openListeners } from '../../proxy/decide/listeners.js';
 import { createEgressProxy } from '../../proxy/egress-proxy.js';
-import { openListeners } from '../../proxy/listeners.js';
-import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy.js';
+import { AllowlistError } from '../../proxy/policy/allowlist.js';
+import { DenyListError } from '../../proxy/policy/deny-list.js';
+import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy/policy.js';
 import { helloFor } from '../support/client-hello.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { startEchoOrigin, startOrigin, startTcpOrigin } from '../support/origin.js';

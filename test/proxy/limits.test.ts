@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ConnectionRate, Gate } from '../../proxy/limits.js';
+import { ConnectionRate, Gate } from '../../proxy/util/limits.js';
 import { helloFor } from '../support/client-hello.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { startEchoOrigin, startOrigin, startTcpOrigin } from '../support/origin.js';

@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { type Ip, parseIp } from '../../proxy/ip.js';
-import { machineAddresses } from '../../proxy/machine-addresses.js';
-import { InterfaceAddresses, OwnAddresses } from '../../proxy/own-addresses.js';
+import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
+import { InterfaceAddresses, OwnAddresses } from '../../proxy/decide/own-addresses.js';
+import { type Ip, parseIp } from '../../proxy/policy/ip.js';
 
 function ip(text: string): Ip {
   const parsed = parseIp(text);

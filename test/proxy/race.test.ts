@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { RaceError, race } from '../../proxy/race.js';
+import { RaceError, race } from '../../proxy/util/race.js';
 
 const { signal } = new AbortController();
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CanonicalHost } from '../../proxy/authority.js';
-import { createResolver, parseAddHost, parseDns, type Resolver } from '../../proxy/resolver.js';
-import { systemLookup } from '../../proxy/resolver-system.js';
+import type { CanonicalHost } from '../../proxy/policy/authority.js';
+import { createResolver, parseAddHost, parseDns, type Resolver } from '../../proxy/resolve/resolver.js';
+import { systemLookup } from '../../proxy/resolve/system.js';
 import { type DnsScript, type DnsServer, startDnsServer } from '../support/dns-server.js';
 
 type Options = Parameters<typeof createResolver>[0];

@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from 'vitest';
-import type { JudgedAddress } from '../../proxy/addresses.js';
-import { type Authority, parseConnectTarget } from '../../proxy/authority.js';
-import { Cancellation } from '../../proxy/cancellation.js';
-import { createDialler, type Dialler, type DiallerOptions } from '../../proxy/dial.js';
+import type { JudgedAddress } from '../../proxy/decide/address-rule.js';
+import { createDialler, type Dialler, type DiallerOptions } from '../../proxy/dial/dialler.js';
+import { type Authority, parseConnectTarget } from '../../proxy/policy/authority.js';
 import {
   basicAuthorization,
   formatUpstream,
   parseUpstream,
   redactUpstream,
   upstreamCredentials,
-} from '../../proxy/upstream.js';
+} from '../../proxy/policy/upstream.js';
+import { Cancellation } from '../../proxy/util/cancellation.js';
 import { startDnsServer } from '../support/dns-server.js';
 import {
   type RealProxyBinaries,

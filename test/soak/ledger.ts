@@ -1,5 +1,5 @@
-import type { ProxyEvent } from '../../proxy/events.js';
-import type { Figures } from '../../proxy/figures.js';
+import type { ProxyEvent } from '../../proxy/report/events.js';
+import type { Figures } from '../../proxy/report/figures.js';
 
 /** What one proxy said it did, against what must be true of it whatever its clients and origins do. */
 export class Ledger {

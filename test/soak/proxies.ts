@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { EgressPolicy } from '../../proxy/policy.js';
+import type { EgressPolicy } from '../../proxy/policy/policy.js';
 import { Ledger } from './ledger.js';
 import type { FromProxies, Look, ToProxies } from './proxy-process.js';
 

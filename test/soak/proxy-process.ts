@@ -4,9 +4,9 @@
  */
 import { readdirSync } from 'node:fs';
 import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
-import type { ProxyEvent } from '../../proxy/events.js';
-import type { Figures } from '../../proxy/figures.js';
-import type { EgressPolicy } from '../../proxy/policy.js';
+import type { EgressPolicy } from '../../proxy/policy/policy.js';
+import type { ProxyEvent } from '../../proxy/report/events.js';
+import type { Figures } from '../../proxy/report/figures.js';
 
 export type ToProxies =
   | { do: 'open'; proxies: { policy: EgressPolicy; port: number }[] }

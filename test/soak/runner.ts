@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Figures } from '../../proxy/figures.js';
+import type { Figures } from '../../proxy/report/figures.js';
 import { random } from '../proxy/target-grammar.js';
 import { RawClient } from '../support/raw-client.js';
 import { Proxies } from './proxies.js';

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
-import { DEFAULT_LIMITS, DEFAULT_OPERATOR_POLICY, type EgressPolicy } from '../../proxy/policy.js';
+import { DEFAULT_LIMITS, DEFAULT_OPERATOR_POLICY, type EgressPolicy } from '../../proxy/policy/policy.js';
 import { createCa } from '../support/ca.js';
 import { type DnsServer, startDnsServer } from '../support/dns-server.js';
 import { startTcpOrigin } from '../support/origin.js';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_OPERATOR_POLICY, DEFAULT_RATE } from '../../proxy/policy.js';
+import { DEFAULT_OPERATOR_POLICY, DEFAULT_RATE } from '../../proxy/policy/policy.js';
 import { SETTING_NAMES } from '../../src/config/layer.js';
 import { type Config, ConfigError, loadConfig } from '../../src/config/load.js';
 import type { Setting } from '../../src/config/setting.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DecisionEvent } from '../../proxy/events.js';
+import type { DecisionEvent } from '../../proxy/report/events.js';
 import { DenialSummary } from '../../src/job/denial-summary.js';
 
 function denied(

@@ -3,10 +3,10 @@
  *
  *   node --import tsx gateway-holder.ts run|serve http|none
  */
-import { isolatedOptions } from '../../docker/container.js';
-import { openEngine } from '../../docker/engine.js';
-import { containerName, openOwner } from '../../docker/owner.js';
-import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy.js';
+import { isolatedOptions } from '../../docker/engine/container.js';
+import { openEngine } from '../../docker/engine/engine.js';
+import { containerName, openOwner } from '../../docker/gateway/owner.js';
+import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy/policy.js';
 import { JOB_IMAGE } from './engine.js';
 import { testGateways } from './placement.js';
 

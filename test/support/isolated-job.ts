@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import { isolatedOptions } from '../../docker/container.js';
-import { type Engine, openEngine } from '../../docker/engine.js';
-import { rangesInUse } from '../../docker/host-net.js';
-import { containerName, type Owner } from '../../docker/owner.js';
-import { type Subnet, SubnetPool } from '../../docker/subnet-pool.js';
+import { isolatedOptions } from '../../docker/engine/container.js';
+import { type Engine, openEngine } from '../../docker/engine/engine.js';
+import { containerName, type Owner } from '../../docker/gateway/owner.js';
+import { type Subnet, SubnetPool } from '../../docker/gateway/subnet-pool.js';
+import { rangesInUse } from '../../docker/host/host-net.js';
 import type { Cleanup } from './cleanup.js';
 import { docker, JOB_IMAGE } from './e2e.js';
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { interfaceNames } from '../../docker/host-net.js';
+import { interfaceNames } from '../../docker/host/host-net.js';
 import { projectRoot } from './engine.js';
 
 /**

@@ -1,4 +1,4 @@
-import { type Family, type Firewall, FirewallError } from '../../docker/firewall.js';
+import { type Family, type Firewall, FirewallError } from '../../docker/host/firewall.js';
 
 /** As much of iptables as the lock-down uses, without a kernel. */
 export class MemoryFirewall implements Firewall {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Iptables } from '../../docker/firewall.js';
+import { Iptables } from '../../docker/host/firewall.js';
 import { Cleanup } from './cleanup.js';
 import { type Ran, run } from './e2e.js';
 

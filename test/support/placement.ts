@@ -1,6 +1,6 @@
-import { containerGateways } from '../../docker/container-gateway.js';
-import type { OpenGateway, Placement } from '../../docker/gateway.js';
-import { hostGateways } from '../../docker/host-gateway.js';
+import { containerGateways } from '../../docker/gateway/container-gateway.js';
+import type { OpenGateway, Placement } from '../../docker/gateway/gateway.js';
+import { hostGateways } from '../../docker/gateway/host-gateway.js';
 
 /**
  * Where the gateways of this run of the end-to-end tests are: the suite runs once for each placement, and every command

@@ -1,13 +1,13 @@
 import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
-import type { ClosedEvent, DecisionEvent, ProxyEvent } from '../../proxy/events.js';
-import type { Logger } from '../../proxy/log.js';
 import {
   DEFAULT_LIMITS,
   DEFAULT_OPERATOR_POLICY,
   type JobPolicy,
   type Limits,
   type OperatorPolicy,
-} from '../../proxy/policy.js';
+} from '../../proxy/policy/policy.js';
+import type { ClosedEvent, DecisionEvent, ProxyEvent } from '../../proxy/report/events.js';
+import type { Logger } from '../../proxy/report/log.js';
 
 export interface TestProxyOptions
   extends Partial<Omit<OperatorPolicy, 'limits'>>,

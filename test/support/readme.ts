@@ -4,8 +4,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { DENIALS } from '../../proxy/denial.js';
-import { formatRate } from '../../proxy/rate/parse.js';
+import { DENIALS } from '../../proxy/policy/denials.js';
+import { formatRate } from '../../proxy/policy/rate.js';
 import { flagName } from '../../src/commands/setting-options.js';
 import type { Setting } from '../../src/config/setting.js';
 import { SETTINGS } from '../../src/config/settings.js';

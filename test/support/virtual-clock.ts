@@ -1,4 +1,4 @@
-import type { Clock } from '../../proxy/rate/clock.js';
+import type { Clock } from '../../proxy/util/clock.js';
 
 interface Timer {
   readonly at: number;

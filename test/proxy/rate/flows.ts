@@ -1,7 +1,7 @@
-import type { Clock } from '../../../proxy/rate/clock.js';
 import { Flow } from '../../../proxy/rate/flow.js';
 import { Scheduler } from '../../../proxy/rate/scheduler.js';
 import { tickerOf } from '../../../proxy/rate/ticker.js';
+import type { Clock } from '../../../proxy/util/clock.js';
 
 export interface Grant {
   readonly at: number;

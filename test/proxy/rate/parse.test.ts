@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatRate, parseRate } from '../../../proxy/rate/parse.js';
+import { formatRate, parseRate } from '../../../proxy/policy/rate.js';
 
 test.each([
   ['10mbit', 10_000_000],

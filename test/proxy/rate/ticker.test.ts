@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Clock } from '../../../proxy/rate/clock.js';
 import { type Ticked, Ticker, tickerOf } from '../../../proxy/rate/ticker.js';
+import type { Clock } from '../../../proxy/util/clock.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 /** Wants a tick every 5 ms, and notes when it gets one. */

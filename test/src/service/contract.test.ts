@@ -1,6 +1,6 @@
 import type Dockerode from 'dockerode';
 import { describe, expect, it } from 'vitest';
-import { isolatedOptions } from '../../../docker/container.js';
+import { isolatedOptions } from '../../../docker/engine/container.js';
 import { contractBreaches } from '../../../src/service/contract.js';
 
 const NETWORK = 'jobgate-000000000000';

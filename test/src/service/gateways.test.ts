@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openOwner } from '../../../docker/owner.js';
+import { openOwner } from '../../../docker/gateway/owner.js';
 import { Cleanup } from '../../support/cleanup.js';
 import { ask } from '../../support/serve.js';
 import { FakeEngine, startService, type TestService } from '../../support/service.js';

@@ -1,0 +1,82 @@
+import type Dockerode from 'dockerode';
+import type { OperatorPolicy } from '../../proxy/policy/policy.js';
+import { EngineError, engineMessage, engineStatus, GatewayError, PlacementError } from '../engine/errors.js';
+import { imageMissing, outsideMissing } from './gateway-container.js';
+import { knownHoles } from './known-holes.js';
+import type { Wall } from './network.js';
+
+/** API of Docker 20.10, the oldest that is tested. */
+const OLDEST_API = '1.41';
+/** API of Docker 28, the first with gateway mode `isolated`. Older ones take no notice of an option they don't know. */
+const ISOLATED_API = '1.48';
+
+/** How this engine makes a bridge without an address of the host. */
+export function wallOf(apiVersion: string): Wall {
+  return olderThan(apiVersion, ISOLATED_API) ? 'inhibit_ipv4' : 'isolated';
+}
+
+/** @throws PlacementError for an engine that is too old, naming its hole. */
+export function assertRecent({ version, apiVersion }: { version: string; apiVersion: string }): void {
+  if (!olderThan(apiVersion, OLDEST_API)) return;
+  const hole = knownHoles(version).at(-1);
+  throw new PlacementError(
+    `Docker ${version} (API ${apiVersion}) is too old for gateways in containers${hole ? ` (${hole.id}: ${hole.what})` : ''}: they need Docker 20.10 or later`,
+  );
+}
+
+function olderThan(version: string, other: string): boolean {
+  const [a = 0, b = 0] = version.split('.').map(Number);
+  const [c = 0, d = 0] = other.split('.').map(Number);
+  return a < c || (a === c && b < d);
+}
+
+/** @throws GatewayError where the image is not on the engine. */
+export async function assertImage(docker: Dockerode, image: string): Promise<void> {
+  try {
+    await docker.getImage(image).inspect();
+  } catch (error) {
+    if (engineStatus(error) === 404) throw imageMissing(image);
+    throw new EngineError(`image ${image}: ${engineMessage(error)}`, { cause: error });
+  }
+}
+
+/** @throws GatewayError where the network is not there, or leads nowhere. */
+export async function assertOutside(docker: Dockerode, outside: string): Promise<void> {
+  let info: Dockerode.NetworkInspectInfo;
+  try {
+    info = await docker.getNetwork(outside).inspect();
+  } catch (error) {
+    if (engineStatus(error) === 404) throw outsideMissing(outside);
+    throw new EngineError(`network ${outside}: ${engineMessage(error)}`, { cause: error });
+  }
+  const wrong = info.Internal
+    ? 'is internal and leads nowhere'
+    : ['host', 'null'].includes(info.Driver)
+      ? `is of driver ${info.Driver}, and a gateway needs one beside the job's network`
+      : /^jobgate-/.test(info.Name)
+        ? "is a job's"
+        : undefined;
+  if (wrong)
+    throw new GatewayError(`network ${outside} ${wrong}: set Gateway.OutsideNetwork to a bridge network`);
+}
+
+/**
+ * @throws PlacementError for servers of the operator on the loopback of this host, which is not that of a container.
+ */
+export function assertServersReachable({ dns, upstream }: OperatorPolicy): void {
+  const server = dns === 'default' || dns === 'system' ? undefined : hostOf(`udp://${dns}`);
+  if (server && isLoopback(server)) {
+    throw new PlacementError(
+      `the DNS server ${dns} is on the loopback of this host, which a gateway in a container does not reach: give it an address of the host, or use --gateway host`,
+    );
+  }
+  const proxy = upstream === undefined ? undefined : hostOf(upstream);
+  if (proxy && isLoopback(proxy)) {
+    throw new PlacementError(
+      `the upstream proxy at ${proxy} is on the loopback of this host, which a gateway in a container does not reach: give it an address of the host, or use --gateway host`,
+    );
+  }
+}
+
+const hostOf = (url: string) => (URL.canParse(url) ? new URL(url).hostname : undefined);
+const isLoopback = (host: string) => /^(127\.|\[::1\]$|localhost$)/.test(host);

@@ -1,0 +1,71 @@
+import type { EgressPolicy } from '../../proxy/policy/policy.js';
+import type { ProxyEvent } from '../../proxy/report/events.js';
+import type { Figures } from '../../proxy/report/figures.js';
+import type { Engine } from '../engine/engine.js';
+import type { Log } from '../host/log.js';
+import type { Owner } from './owner.js';
+import type { OwnedNetwork } from './sweep.js';
+
+/** Where a job's proxy runs: in this process, on the bridge's address, or in a container of its own. */
+export type Placement = 'host' | 'container';
+
+export interface OpenGatewayOptions {
+  readonly engine: Engine;
+  /** Whose the gateway is; must be open until the gateway is closed. */
+  readonly owner: Owner;
+  readonly policy: EgressPolicy;
+  /**
+   * The network of a gateway whose `serve` died or left it: the gateway opens on it again, at the same address.
+   * Its owner must have been taken over (`Owner.takeOver`). On failure the network stays, and nothing passes it.
+   */
+  readonly existing?: OwnedNetwork;
+  readonly logger?: Log;
+  /** What the egress proxy decides and closes. */
+  readonly onEvent?: (event: ProxyEvent) => void;
+}
+
+/** Opens gateways at one placement. */
+export type OpenGateway = (options: OpenGatewayOptions) => Promise<Gateway>;
+
+/**
+ * One job's way out: its isolated network and its egress proxy, opened and closed together, wherever the proxy runs.
+ * The job's container is to be created on `network.name` with the options of `isolatedOptions`.
+ */
+export interface Gateway extends AsyncDisposable {
+  /** Id of the gateway, the random part of its network's name. */
+  readonly id: string;
+  readonly network: {
+    readonly id: string;
+    readonly name: string;
+    /** CIDR. */
+    readonly subnet: string;
+    /** Address of the network's own end. */
+    readonly gateway: string;
+  };
+  readonly proxy: {
+    readonly host: string;
+    readonly port: number;
+    /** For the job's proxy variables. */
+    readonly url: string;
+  };
+  /**
+   * Settles with the reason when the gateway cannot be enforced any more: its proxy is closed and its containers are
+   * disconnected by then. Never settles otherwise.
+   */
+  readonly failed: Promise<Error>;
+  /**
+   * The job's container has this address: from now on no other is a client. Undefined: it has left, and another one of
+   * the network may come.
+   */
+  setContainer(address: string | undefined): void;
+  figures(): Figures;
+  /** Takes no new connections and waits, at most so many ms, for those that are open; then closes. */
+  drain(ms: number): Promise<void>;
+  /**
+   * Ends the proxy as `drain` does, and leaves the network and its containers to the next `serve`. Until then they
+   * reach nothing.
+   */
+  leave(ms: number): Promise<void>;
+  /** Closes the proxy, disconnects the containers and removes the network. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,250 @@
+import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
+import { GatewayError, PlacementError, PortTakenError } from '../engine/errors.js';
+import { hardenBridge, lowerBridge, raiseBridge } from '../host/bridge.js';
+import { hasInterface } from '../host/host-net.js';
+import { Lockdown } from '../host/lockdown.js';
+import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
+import { Guard } from './guard.js';
+import {
+  assertLocal,
+  createIsolatedNetwork,
+  disconnectAll,
+  type IsolatedNetwork,
+  removeNetwork,
+} from './network.js';
+import { clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
+import type { OwnedNetwork } from './sweep.js';
+
+export interface HostGatewayOptions {
+  /** Port of the gateways, one for the whole host. Default 13128. */
+  readonly port?: number;
+  readonly subnetPool?: SubnetPoolOptions;
+  /** The process's lock-down; its port is then the gateways'. Default: one of its own, for all that it opens. */
+  readonly lockdown?: Lockdown;
+}
+
+/**
+ * Gateways whose proxy runs in this process and listens on the bridge's address. Needs Linux, the engine in this
+ * network namespace, and CAP_NET_ADMIN.
+ */
+export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
+  const pool = new SubnetPool(options.subnetPool);
+  let lockdown = options.lockdown;
+  let guard: Guard | undefined;
+  return (open) => {
+    lockdown ??= new Lockdown({
+      ...(options.port !== undefined && { port: options.port }),
+      ...(open.logger && { logger: open.logger }),
+    });
+    guard ??= new Guard(open.logger);
+    return openHostGateway(open, { pool, lockdown, guard });
+  };
+}
+
+/** What the gateways of one process share. */
+export interface HostResources {
+  readonly pool: SubnetPool;
+  readonly lockdown: Lockdown;
+  readonly guard: Guard;
+}
+
+/**
+ * Opens a gateway on the host: lock-down, network, lock-down once more, proxy. On any failure nothing is left behind.
+ *
+ * @throws GatewayError (LockdownError, EngineError, PlacementError, PortTakenError), or what the policy's parser
+ *   throws.
+ */
+export async function openHostGateway(
+  options: OpenGatewayOptions,
+  { pool, lockdown, guard }: HostResources,
+): Promise<Gateway> {
+  if (process.platform !== 'linux') {
+    throw new PlacementError('the gateway can be placed on a Linux host only: use --gateway container');
+  }
+  const { docker } = options.engine;
+  // Policy errors are the caller's: found before anything is made.
+  const proxy = createEgressProxy(options.policy, {
+    ...(options.logger && { logger: options.logger }),
+    ...(options.onEvent && { onEvent: options.onEvent }),
+  });
+  const { existing } = options;
+  let network: IsolatedNetwork | undefined;
+  try {
+    // Where the rules cannot be had, no network is made. While they are watched, the look behind the network is enough:
+    // until then nothing is on it.
+    if (existing || !lockdown.isWatched) await lockdown.ensure();
+    network = existing
+      ? { ...existing, cidr: existing.subnet }
+      : await createIsolatedNetwork(docker, pool, {
+          owner: options.owner.ref,
+          kind: options.owner.kind,
+          ...options.policy.job,
+          port: lockdown.port,
+          created: new Date(),
+        });
+    if (existing) assertPort(existing, lockdown.port);
+    if (existing) {
+      // Down since its serve died.
+      hardenBridge(network.bridge, lockdown.hasSecondLine);
+      raiseBridge(network.bridge);
+    }
+    await assertLocal(network);
+    hardenBridge(network.bridge, lockdown.hasSecondLine);
+    // Making a network makes the engine change the firewall, and somebody may have removed the rules before there was one.
+    if (!existing) await lockdown.ensure({ exclusive: true });
+    await listen(proxy, network, lockdown.port);
+    return new HostGateway(options, network, proxy, lockdown, guard);
+  } catch (error) {
+    await proxy.close().catch(() => {});
+    if (existing) lowerBridge(existing.bridge);
+    else if (network) await removeNetwork(docker, network).catch(() => {});
+    throw error;
+  }
+}
+
+// Its container has the address in its environment.
+function assertPort({ name, record }: OwnedNetwork, port: number): void {
+  if (record.port === port) return;
+  throw new GatewayError(
+    `the gateway of network ${name} is at port ${record.port}, not ${port}: start with --gateway-port ${record.port} until its job has ended`,
+  );
+}
+
+async function listen(proxy: EgressProxy, network: IsolatedNetwork, port: number): Promise<void> {
+  try {
+    await proxy.listen({ host: network.gateway, port, clients: clientRanges(network) });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new PortTakenError(
+        `port ${port} of ${network.gateway} is taken: another program listens on it on all addresses (ss -ltnp sport = :${port} shows which); end it, or give all jobs another port with --gateway-port`,
+        { cause: error },
+      );
+    }
+    if (code === 'EADDRNOTAVAIL') {
+      throw new PlacementError(
+        `${network.gateway}, the address of ${network.bridge}, is not an address of this host: use --gateway container`,
+        { cause: error },
+      );
+    }
+    throw new GatewayError(
+      `the proxy cannot listen on ${network.gateway}:${port}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+class HostGateway implements Gateway {
+  readonly id: string;
+  readonly network: Gateway['network'];
+  readonly proxy: Gateway['proxy'];
+  readonly failed: Promise<Error>;
+  readonly #network: IsolatedNetwork;
+  readonly #egress: EgressProxy;
+  readonly #options: OpenGatewayOptions;
+  readonly #watch: Disposable;
+  readonly #guarded: Disposable;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    options: OpenGatewayOptions,
+    network: IsolatedNetwork,
+    egress: EgressProxy,
+    lockdown: Lockdown,
+    guard: Guard,
+  ) {
+    this.id = network.name.replace(/^jobgate-/, '');
+    this.network = {
+      id: network.id,
+      name: network.name,
+      subnet: network.cidr,
+      gateway: network.gateway,
+    };
+    const { gateway: host } = network;
+    const { port } = lockdown;
+    this.proxy = { host, port, url: `http://${host}:${port}` };
+    this.#network = network;
+    this.#egress = egress;
+    this.#options = options;
+    let fail: (error: Error) => void;
+    this.failed = new Promise((resolve) => {
+      fail = resolve;
+    });
+    this.#watch = lockdown.watch(
+      (error) => this.#cutOff().then(() => fail(error)),
+      () => {
+        // An engine that starts again makes its bridges again; nothing passes one that is not there.
+        if (hasInterface(network.bridge)) hardenBridge(network.bridge, lockdown.hasSecondLine);
+        guard.check();
+      },
+    );
+    this.#guarded = guard.protect(network.bridge);
+  }
+
+  setContainer(address: string | undefined): void {
+    if (address === undefined) {
+      this.#egress.setClients(clientRanges(this.#network));
+      return;
+    }
+    if (!contains(this.#network.cidr, address) || address === this.#network.gateway) {
+      throw new GatewayError(`${address} is not an address of a container on ${this.#network.cidr}`);
+    }
+    this.#egress.setClients([`${address}/32`]);
+  }
+
+  figures() {
+    return this.#egress.figures();
+  }
+
+  async drain(ms: number): Promise<void> {
+    await this.#egress.drain(ms);
+    await this.close();
+  }
+
+  async leave(ms: number): Promise<void> {
+    this.#closing ??= this.#leave(ms);
+    await this.#closing;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #leave(ms: number): Promise<void> {
+    this.#watch[Symbol.dispose]();
+    try {
+      await this.#egress.drain(ms);
+    } finally {
+      lowerBridge(this.#network.bridge);
+      this.#guarded[Symbol.dispose]();
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#watch[Symbol.dispose]();
+    try {
+      await this.#egress.close();
+    } finally {
+      // Guarded until it is gone: what fails here is the next sweep's, once this process has ended.
+      await removeNetwork(this.#options.engine.docker, this.#network);
+      this.#guarded[Symbol.dispose]();
+    }
+  }
+
+  // The network itself stays until close(), whose caller still has a container to remove.
+  async #cutOff(): Promise<void> {
+    // First, and whatever the engine says: nothing passes a bridge that is down.
+    lowerBridge(this.#network.bridge);
+    await Promise.all([
+      disconnectAll(this.#options.engine.docker, this.#network),
+      this.#egress.close().catch(() => {}),
+    ]);
+  }
+}

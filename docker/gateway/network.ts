@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type Dockerode from 'dockerode';
+import { EngineError, engineMessage, engineStatus, PlacementError } from '../engine/errors.js';
+import { bridgeIsHere } from '../host/bridge.js';
+import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, rangesInUse } from '../host/host-net.js';
+import { type NetworkRecord, toLabels } from './labels.js';
+import type { Subnet, SubnetPool } from './subnet-pool.js';
+
+/**
+ * What stands between a job and the engine's host: the lock-down's rules, or a bridge on which the host has no address,
+ * by the engine's option for it.
+ */
+export type Wall = 'lock-down' | 'isolated' | 'inhibit_ipv4';
+
+/** The network of one job. */
+export interface IsolatedNetwork extends Subnet {
+  readonly id: string;
+  /** `jobgate-<random>`; never made of the job's id. */
+  readonly name: string;
+  /** Name of the bridge on the engine's host: `jg-<random>` behind the lock-down, else `jgc<random>`. */
+  readonly bridge: string;
+}
+
+/** Subnets that are tried. So many that are free here and taken on the engine are no coincidence. */
+const MAX_ATTEMPTS = 100;
+
+/**
+ * Makes an isolated network: no way out, no IPv6, a subnet of the pool. This alone does not keep the job from the
+ * host: its wall does.
+ *
+ * @throws EngineError where the engine makes none, GatewayError where the pool is exhausted.
+ */
+export async function createIsolatedNetwork(
+  docker: Dockerode,
+  pool: SubnetPool,
+  record: NetworkRecord,
+  wall: Wall = 'lock-down',
+): Promise<IsolatedNetwork> {
+  const random = randomBytes(6).toString('hex');
+  const name = `jobgate-${random}`;
+  const bridge = `${wall === 'lock-down' ? BRIDGE_PREFIX : CONTAINER_BRIDGE_PREFIX}${random}`;
+  let attempts = 0;
+  for (const subnet of pool.free(await takenRanges(docker))) {
+    if (attempts++ === MAX_ATTEMPTS) break;
+    try {
+      const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, record, wall));
+      return { id, name, bridge, ...subnet };
+    } catch (error) {
+      // Another process was faster, or the engine knows of something that the host doesn't.
+      if (isOverlap(error)) continue;
+      throw new EngineError(`the engine cannot make a network: ${engineMessage(error)}`, { cause: error });
+    }
+  }
+  throw pool.exhausted();
+}
+
+function networkOptions(
+  name: string,
+  bridge: string,
+  subnet: Subnet,
+  record: NetworkRecord,
+  wall: Wall,
+): Dockerode.NetworkCreateOptions {
+  return {
+    Name: name,
+    CheckDuplicate: true,
+    Driver: 'bridge',
+    Internal: true,
+    Attachable: false,
+    Ingress: false,
+    EnableIPv6: false,
+    IPAM: { Driver: 'default', Config: [{ Subnet: subnet.cidr, Gateway: subnet.gateway }] },
+    Options: {
+      'com.docker.network.bridge.name': bridge,
+      'com.docker.network.bridge.enable_ip_masquerade': 'false',
+      ...wallOptions(wall),
+    },
+    Labels: toLabels(record),
+  };
+}
+
+function wallOptions(wall: Wall): Record<string, string> {
+  switch (wall) {
+    case 'lock-down':
+      // One container per network; whatever else gets attached is no neighbour of it.
+      return { 'com.docker.network.bridge.enable_icc': 'false' };
+    case 'isolated':
+      return { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' };
+    case 'inhibit_ipv4':
+      return { 'com.docker.network.bridge.inhibit_ipv4': 'true' };
+  }
+}
+
+/**
+ * Evidence that the engine is on this machine, in this network namespace.
+ *
+ * @throws PlacementError where the network's bridge is not here.
+ */
+export async function assertLocal(network: IsolatedNetwork): Promise<void> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    if (bridgeIsHere(network.bridge, network.cidr)) return;
+    await sleep(20);
+  }
+  throw new PlacementError(
+    `the engine is not in this network namespace (its bridge ${network.bridge} is not here): the gateway cannot be placed on the host; use --gateway container`,
+  );
+}
+
+/** Takes all containers off the network at once, so that none of them reaches anything by it. Never throws. */
+export async function disconnectAll(docker: Dockerode, network: { id: string }): Promise<void> {
+  const handle = docker.getNetwork(network.id);
+  const { Containers: attached = {} } = await handle
+    .inspect()
+    .catch(() => ({}) as Partial<Dockerode.NetworkInspectInfo>);
+  await Promise.all(
+    Object.keys(attached ?? {}).map((Container) =>
+      handle.disconnect({ Container, Force: true }).catch(() => {}),
+    ),
+  );
+}
+
+/**
+ * Removes a network and takes its containers off it. One that is gone already is fine.
+ *
+ * @throws EngineError where it stays.
+ */
+export async function removeNetwork(docker: Dockerode, network: { id: string; name: string }): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    await disconnectAll(docker, network);
+    try {
+      await docker.getNetwork(network.id).remove();
+      return;
+    } catch (error) {
+      if (engineStatus(error) === 404) return;
+      // "has active endpoints": a container came or went in between.
+      if (attempt >= 5) {
+        throw new EngineError(
+          `network ${network.name} cannot be removed: ${engineMessage(error)}; jobgate clean removes it later`,
+          { cause: error },
+        );
+      }
+      await sleep(50 * 2 ** attempt);
+    }
+  }
+}
+
+async function takenRanges(docker: Dockerode): Promise<string[]> {
+  const networks = await docker.listNetworks().catch((error) => {
+    throw new EngineError(`the engine does not list its networks: ${engineMessage(error)}`, { cause: error });
+  });
+  const subnets = networks
+    .flatMap((network) => network.IPAM?.Config ?? [])
+    .map((config) => config.Subnet ?? '');
+  return [...rangesInUse(), ...subnets];
+}
+
+function isOverlap(error: unknown): boolean {
+  return /overlap/i.test(engineMessage(error));
+}

@@ -1,0 +1,194 @@
+import type Dockerode from 'dockerode';
+import { EngineError, engineMessage, engineStatus } from '../engine/errors.js';
+import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, interfaceNames } from '../host/host-net.js';
+import type { Log } from '../host/log.js';
+import type { Placement } from './gateway.js';
+import { fromLabels, type NetworkRecord, VERSION_LABEL } from './labels.js';
+import { removeNetwork } from './network.js';
+import { livenessOf, livenessOfId, ownerOfContainerName } from './owner.js';
+import { addressAfter } from './subnet-pool.js';
+
+export interface SweepOptions {
+  readonly logger?: Log;
+  /**
+   * Called for each network of a dead `serve`, which is left alone otherwise: a job may still run on it, and the
+   * next `serve` opens its gateway again.
+   */
+  readonly onServeNetwork?: (network: OwnedNetwork) => void | Promise<void>;
+}
+
+/** A network that one of us made. */
+export interface OwnedNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly bridge: string;
+  /** Where its proxy runs; its bridge's name tells. */
+  readonly placement: Placement;
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly record: NetworkRecord;
+}
+
+/** What a sweep did. */
+export interface Swept {
+  readonly networks: number;
+  readonly containers: number;
+  /** Networks and containers whose owners are on other machines or in other network namespaces: left alone. */
+  readonly unknown: number;
+  /** Left-overs that the engine would not remove; the log says why. */
+  readonly failed: number;
+}
+
+/**
+ * Removes what dead `run`s left on the engine: their networks, the containers on these, and containers of theirs on
+ * other networks. Never what belongs to a live one; any number of sweeps may run at the same time.
+ *
+ * Labels of containers are no ground for anything, an image can forge them. A container belongs to a dead run if it
+ * was made for the run's network, or if it has a name that the run chose.
+ *
+ * @throws EngineError where the engine doesn't say what it has.
+ */
+export async function sweep(docker: Dockerode, options: SweepOptions = {}): Promise<Swept> {
+  const swept = { networks: 0, containers: 0, unknown: 0, failed: 0 };
+  const [networks, containers] = await list(docker);
+  const here = new Set(interfaceNames());
+  const dead: OwnedNetwork[] = [];
+  for (const info of networks) {
+    const network = readNetwork(info);
+    if (typeof network === 'string') {
+      options.logger?.warn({ network: info.Name }, `network ${info.Name} is left alone: ${network}`);
+      swept.unknown++;
+      continue;
+    }
+    if (!network) continue;
+    // The list is older than the question: what it has was made by somebody who listened before.
+    let liveness = await livenessOf(network.record.owner, here.has(network.bridge));
+    if (liveness === 'unknown' && (await isOrphan(docker, network, containers))) liveness = 'dead';
+    if (liveness === 'unknown') swept.unknown++;
+    if (liveness !== 'dead') continue;
+    if (network.record.kind === 'run') dead.push(network);
+    else await options.onServeNetwork?.(network);
+  }
+  // Left-overs that stay are no reason to fail for who starts now.
+  const attempt = async (work: () => Promise<boolean>): Promise<number> => {
+    try {
+      return (await work()) ? 1 : 0;
+    } catch (error) {
+      options.logger?.warn({ err: error }, engineMessage(error));
+      swept.failed++;
+      return 0;
+    }
+  };
+  const kept = new Set(
+    networks.filter(({ Id }) => !dead.some(({ id }) => id === Id)).map(({ Name }) => Name),
+  );
+  for (const container of containers) {
+    const left = await isLeftOver(container, dead, kept);
+    if (left === 'unknown') swept.unknown++;
+    if (left !== 'dead') continue;
+    swept.containers += await attempt(() => removeContainer(docker, container, options.logger));
+  }
+  for (const network of dead) {
+    swept.networks += await attempt(async () => {
+      await removeNetwork(docker, network);
+      options.logger?.info(
+        { network: network.name, job: network.record.job },
+        'removed the network of a dead run',
+      );
+      return true;
+    });
+  }
+  return swept;
+}
+
+async function list(docker: Dockerode): Promise<[Dockerode.NetworkInspectInfo[], Dockerode.ContainerInfo[]]> {
+  try {
+    return await Promise.all([
+      docker.listNetworks({ filters: { label: [VERSION_LABEL] } }),
+      docker.listContainers({ all: true }),
+    ]);
+  } catch (error) {
+    throw new EngineError(`the engine does not list what it has: ${engineMessage(error)}`, { cause: error });
+  }
+}
+
+/** A network of ours as the engine shows it; undefined where it isn't ours, a sentence where it claims to be. */
+export function readNetwork(info: Dockerode.NetworkInspectInfo): OwnedNetwork | string | undefined {
+  const record = fromLabels(info.Labels);
+  if (!record || typeof record === 'string') return record;
+  const bridge = info.Options?.['com.docker.network.bridge.name'];
+  const { Subnet: subnet, Gateway: gateway } = info.IPAM?.Config?.[0] ?? {};
+  if (!info.Internal || info.Driver !== 'bridge') return 'it is not an internal bridge network';
+  if (!/^jobgate-[0-9a-f]{12}$/.test(info.Name)) return 'its name is not one of ours';
+  const prefix = [BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX].find(
+    (one) => bridge === info.Name.replace(/^jobgate-/, one),
+  );
+  if (!bridge || !prefix) return 'its bridge is not one of ours';
+  if (!subnet || !gateway) return 'it has no subnet';
+  const placement = prefix === BRIDGE_PREFIX ? 'host' : 'container';
+  return { id: info.Id, name: info.Name, bridge, placement, subnet, gateway, record };
+}
+
+/** Ms after which a gateway's container must run, by the engine's own clock. */
+const OPENING_MS = 120_000;
+
+/**
+ * Whether an owner that can't be asked from here is gone all the same: a gateway's container runs for as long as its
+ * owner does, so a network that has none any more, and is not about to get one, is nobody's.
+ */
+async function isOrphan(
+  docker: Dockerode,
+  network: OwnedNetwork,
+  containers: readonly Dockerode.ContainerInfo[],
+): Promise<boolean> {
+  if (network.placement !== 'container') return false;
+  const address = addressAfter(network.gateway);
+  const runs = containers.some(
+    ({ State, NetworkSettings }) =>
+      State === 'running' && NetworkSettings?.Networks?.[network.name]?.IPAddress === address,
+  );
+  if (runs) return false;
+  const [info, made] = await Promise.all([docker.info(), docker.getNetwork(network.id).inspect()]).catch(
+    () => [undefined, undefined],
+  );
+  return Date.parse(info?.SystemTime) - Date.parse(made?.Created ?? '') > OPENING_MS;
+}
+
+async function isLeftOver(
+  container: Dockerode.ContainerInfo,
+  dead: readonly OwnedNetwork[],
+  kept: ReadonlySet<string>,
+): Promise<'dead' | 'unknown' | 'no'> {
+  const mode = container.HostConfig?.NetworkMode;
+  // One that was created and never started is not among the network's own containers.
+  if (dead.some((network) => mode === network.name || mode === network.id)) return 'dead';
+  // A dead serve's job still runs, and gets its gateway back.
+  if (mode !== undefined && kept.has(mode)) return 'no';
+  for (const name of container.Names ?? []) {
+    const owner = ownerOfContainerName(name);
+    if (!owner) continue;
+    const liveness = await livenessOfId(owner);
+    if (liveness !== 'alive') return liveness;
+  }
+  return 'no';
+}
+
+async function removeContainer(
+  docker: Dockerode,
+  { Id, Names }: Dockerode.ContainerInfo,
+  logger: Log | undefined,
+): Promise<boolean> {
+  const name = Names?.[0]?.replace(/^\//, '') ?? Id;
+  try {
+    await docker.getContainer(Id).remove({ force: true, v: true });
+    logger?.info({ container: name }, 'removed the container of a dead run');
+    return true;
+  } catch (error) {
+    // 404: gone; 409: another sweep is at it.
+    const status = engineStatus(error);
+    if (status === 404 || status === 409) return false;
+    throw new EngineError(`container ${name} of a dead run cannot be removed: ${engineMessage(error)}`, {
+      cause: error,
+    });
+  }
+}

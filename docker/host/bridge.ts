@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { LockdownError } from '../engine/errors.js';
+import { hasIpv6, routes } from './host-net.js';
+
+/** Flags of a bridge without IFF_UP (1): IFF_BROADCAST and IFF_MULTICAST. */
+const FLAGS_DOWN = '0x1002';
+const FLAGS_UP = '0x1003';
+
+/** Whether the bridge of a network is in this network namespace, with a route of its subnet: the engine is here. */
+export function bridgeIsHere(bridge: string, subnet: string): boolean {
+  return routes().some((route) => route.iface === bridge && route.cidr === subnet);
+}
+
+/**
+ * Settings of the bridge itself that hold whatever happens to the firewall: no IPv6 (every interface has a
+ * link-local address otherwise, and hand-made frames reach services on `[::]`), and, where the firewall has no second
+ * line, nothing that comes in by it is forwarded. That is silent: a client that goes direct hangs, where a rule
+ * refuses it at once. Called again and again: a change of net.ipv4.ip_forward sets the second back.
+ *
+ * @param secondLine whether rules hold when those of the table `filter` are flushed.
+ * @throws LockdownError where a setting does not hold.
+ */
+export function hardenBridge(bridge: string, secondLine: boolean): void {
+  if (hasIpv6()) set(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, '1');
+  if (!secondLine) set(`/proc/sys/net/ipv4/conf/${bridge}/forwarding`, '0');
+}
+
+/** Takes a bridge down, as far as this process may. Never throws. */
+export function lowerBridge(bridge: string): void {
+  try {
+    writeFileSync(`/sys/class/net/${bridge}/flags`, FLAGS_DOWN);
+  } catch {
+    // gone already, or /sys is read-only: whoever calls this disconnects the containers as well
+  }
+}
+
+/**
+ * Takes a bridge up again that `lowerBridge` or a guard took down; its address and route come back with it.
+ *
+ * @throws LockdownError where it stays down.
+ */
+export function raiseBridge(bridge: string): void {
+  const file = `/sys/class/net/${bridge}/flags`;
+  const isUp = () => (Number(readFileSync(file, 'utf8')) & 1) === 1;
+  try {
+    if (isUp()) return;
+    try {
+      writeFileSync(file, FLAGS_UP);
+    } catch {
+      execFileSync('ip', ['link', 'set', bridge, 'up'], { stdio: 'pipe' }); // /sys is read-only
+    }
+    if (isUp()) return;
+  } catch (error) {
+    throw new LockdownError(`bridge ${bridge} cannot be taken up: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  throw new LockdownError(`bridge ${bridge} does not stay up: does another program take it down?`);
+}
+
+function set(path: string, value: string): void {
+  const get = () => readFileSync(path, 'utf8').trim();
+  try {
+    if (get() === value) return;
+    writeFileSync(path, value);
+    if (get() === value) return;
+  } catch (error) {
+    throw new LockdownError(
+      `cannot set ${path} to ${value}: ${(error as Error).message}; run as root, or with CAP_NET_ADMIN and /proc/sys writable`,
+      { cause: error },
+    );
+  }
+  throw new LockdownError(`${path} does not stay ${value}: does another program set it?`);
+}
+
+/**
+ * The host's end of a bridge on which it has no IPv4 address: no IPv6 either, nothing that comes in by it is taken (it
+ * has no valid source there), no ARP is answered for the host's other addresses. Jobs cannot send what this would stop:
+ * a second line, where this process can draw it.
+ *
+ * @returns why it cannot.
+ */
+export function closeHostEnd(bridge: string): Error | undefined {
+  try {
+    if (hasIpv6()) set(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, '1');
+    set(`/proc/sys/net/ipv4/conf/${bridge}/rp_filter`, '1');
+    set(`/proc/sys/net/ipv4/conf/${bridge}/arp_ignore`, '8');
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}

@@ -1,0 +1,162 @@
+import type http from 'node:http';
+import type net from 'node:net';
+import type { DialTarget } from '../dial/dialler.js';
+import type { ThrottledSocket } from '../rate/throttled-socket.js';
+import { keepAlive } from '../util/keep-alive.js';
+
+/** A job's connection behind its limiter; the accepted socket itself where there is no limit. */
+export type ClientStream = net.Socket | ThrottledSocket;
+
+/** How long a connection may stay open between two requests, ms. */
+const MAX_IDLE_MS = 60_000;
+/**
+ * A client that sent its FIN may still read, or may be gone: the same on the wire. As long as answers flow in each
+ * period of so many ms it is taken to read; a request whose answer does not come is given up.
+ */
+const HALF_CLOSED_MS = 500;
+
+export interface ClientConnectionOptions {
+  readonly id: number;
+  readonly raw: net.Socket;
+  readonly stream: ClientStream;
+  readonly client: string;
+  /** Time for a request head, ms. */
+  readonly headerTimeoutMs: number;
+  /** A head began and did not end in time. */
+  readonly onHeaderTimeout: (connection: ClientConnection) => void;
+}
+
+/** One accepted connection of the job. */
+export class ClientConnection {
+  readonly id: number;
+  readonly raw: net.Socket;
+  readonly stream: ClientStream;
+  /** Address of the client. */
+  readonly client: string;
+  /** Requests that were read and not yet answered. */
+  inFlight = 0;
+  /** The last request that was read. */
+  latest: { readonly request: http.IncomingMessage; readonly response: http.ServerResponse } | undefined;
+  /** Whether anything of it was read. */
+  spoke = false;
+  /** After a refusal that ends the connection: what still arrives is not read as a request. */
+  refused = false;
+  /** Set once the connection is a tunnel that carries HTTP. */
+  tunnel: DialTarget | undefined;
+  readonly #options: ClientConnectionOptions;
+  readonly #whenGone = new Set<() => void>();
+  #last: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #mark = 0;
+  #waited = 0;
+  #begun = false;
+  #awaiting = false;
+  #toldUp = 0;
+  #toldDown = 0;
+
+  constructor(options: ClientConnectionOptions) {
+    this.#options = options;
+    ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client } = options);
+    this.raw.once('close', () => clearTimeout(this.#timer));
+    this.stream.once('end', () => this.#halfClosed());
+    this.stream.once('close', () => this.giveUp());
+  }
+
+  /** From now on a request head is due, once its first byte is there. */
+  awaitHead(): void {
+    clearTimeout(this.#timer);
+    if (this.raw.destroyed) return;
+    this.#mark = this.raw.bytesRead;
+    this.#waited = 0;
+    this.#begun = false;
+    this.#awaiting = true;
+    this.#timer = setTimeout(() => this.#check(), this.#options.headerTimeoutMs);
+  }
+
+  /** A request head is complete, or the connection is no longer for requests. */
+  headArrived(): void {
+    this.#awaiting = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Whether it waits for its next request, and nothing of one is there. */
+  get isIdle(): boolean {
+    return this.#awaiting && this.raw.bytesRead === this.#mark;
+  }
+
+  requestBegan(): void {
+    if (this.latest === undefined) keepAlive(this.raw);
+    this.inFlight++;
+    this.headArrived();
+  }
+
+  requestEnded(): void {
+    this.inFlight--;
+    if (this.inFlight > 0) return;
+    if (this.#last) this.#last();
+    else this.awaitHead();
+  }
+
+  /**
+   * Calls back when the connection is gone, unless told to forget it. Node tells a response that it was closed only
+   * while it is the one whose turn it is: those of pipelined requests behind it would never hear of it.
+   */
+  whenGone(callback: () => void): () => void {
+    this.#whenGone.add(callback);
+    return () => this.#whenGone.delete(callback);
+  }
+
+  /** Ends all that is under way for this connection, as if it were gone. */
+  giveUp(): void {
+    for (const callback of this.#whenGone) callback();
+  }
+
+  /** Calls back once, when all requests that were read are answered. */
+  whenAnswered(callback: () => void): void {
+    if (this.inFlight === 0) callback();
+    else this.#last = callback;
+  }
+
+  /** Bytes of this connection in each direction since this was last asked; together they are all its bytes. */
+  takeBytes(): { up: number; down: number } {
+    const { bytesRead, bytesWritten } = this.raw;
+    const taken = { up: bytesRead - this.#toldUp, down: bytesWritten - this.#toldDown };
+    this.#toldUp = bytesRead;
+    this.#toldDown = bytesWritten;
+    return taken;
+  }
+
+  #halfClosed(): void {
+    // Nobody else listens yet.
+    if (!this.spoke) this.stream.destroy();
+    if (this.inFlight === 0) return;
+    const { bytesWritten } = this.raw;
+    const timer = setTimeout(() => {
+      if (this.raw.bytesWritten === bytesWritten && !this.#waitsForTokens) this.stream.destroy();
+      else this.#halfClosed();
+    }, HALF_CLOSED_MS);
+    this.raw.once('close', () => clearTimeout(timer));
+  }
+
+  get #waitsForTokens(): boolean {
+    return 'waiting' in this.stream && this.stream.waiting;
+  }
+
+  /** A head gets between one and two periods: the first may end just after its first byte. */
+  #check(): void {
+    if (this.raw.bytesRead === this.#mark) {
+      this.#waited += this.#options.headerTimeoutMs;
+      if (this.#waited >= MAX_IDLE_MS) {
+        this.stream.destroy();
+        return;
+      }
+    } else if (!this.#waitsForTokens) {
+      if (this.#begun) {
+        this.#options.onHeaderTimeout(this);
+        return;
+      }
+      this.#begun = true;
+    }
+    this.#timer = setTimeout(() => this.#check(), this.#options.headerTimeoutMs);
+  }
+}

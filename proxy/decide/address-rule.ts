@@ -1,0 +1,111 @@
+import { type CidrPort, parseCidrPort } from '../policy/cidr-port.js';
+import { formatIp, type Ip, IpRange, isIpv4, parseIp, unmapped } from '../policy/ip.js';
+import { embeddedIpv4, isPublic } from '../policy/public-address.js';
+import type { OwnAddresses } from './own-addresses.js';
+
+declare const judged: unique symbol;
+
+/** An address that the rule let pass. A dialler takes nothing else. Never IPv4-mapped. */
+export interface JudgedAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly [judged]: true;
+}
+
+export type AddressDenial = 'address-not-public' | 'address-of-node' | 'proxy-loop' | 'operator-denied';
+
+export type Judgement =
+  | { readonly ok: true; readonly address: JudgedAddress }
+  | { readonly ok: false; readonly reason: AddressDenial };
+
+/** Where jobgate itself accepts connections. */
+export interface Listener {
+  /** The address that it is bound to, a wildcard (`0.0.0.0`, `::`) included. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface AddressRuleOptions {
+  /** `CIDR[:PORT]`: what the operator lets jobs reach although it is not public, or is the node. */
+  readonly exceptions: readonly string[];
+  readonly own: Pick<OwnAddresses, 'has' | 'isListed'>;
+  /** All listeners of jobgate at the time of the question; no exception opens them. */
+  readonly listeners: () => Iterable<Listener>;
+  /** Whether the operator denies an address (canonical, never IPv4-mapped) on a port; beats exceptions. Default: none. */
+  readonly deniedAddresses?: (address: string, port: number) => boolean;
+}
+
+/** Which addresses may be dialled: the public ones, and what the operator makes an exception for. */
+export class AddressRule {
+  readonly #exceptions: readonly CidrPort[];
+  readonly #options: AddressRuleOptions;
+
+  /** Throws `RangeError` for an exception that is not valid; the message is one line. */
+  constructor(options: AddressRuleOptions) {
+    this.#options = options;
+    this.#exceptions = options.exceptions.map((text) => {
+      const parsed = parseCidrPort(text);
+      if (!parsed.ok) throw new RangeError(`address exception ${JSON.stringify(text)}: ${parsed.problem}`);
+      return parsed.value;
+    });
+  }
+
+  /** Judges one address of an answer for the port that is to be dialled. What is no address is not public. */
+  judge(address: string, port: number): Judgement {
+    const parsed = parseIp(address);
+    if (parsed === undefined) return { ok: false, reason: 'address-not-public' };
+    const ip = unmapped(parsed);
+    const reason = this.#refusal(ip, port);
+    if (reason !== undefined) return { ok: false, reason };
+    const family = isIpv4(ip) ? 4 : 6;
+    return { ok: true, address: { address: formatIp(ip), family } as JudgedAddress };
+  }
+
+  /** The operator's deny, then jobgate itself, then exceptions; the same again for IPv4 behind a translator. */
+  #refusal(ip: Ip, port: number): AddressDenial | undefined {
+    if (this.#options.deniedAddresses?.(formatIp(ip), port)) return 'operator-denied';
+    if (this.#isListener(ip, port)) return 'proxy-loop';
+    if (!this.#isExcepted(ip, port)) {
+      // Loopback is the node on every node: no list is needed to know it.
+      if (!LOOPBACK.some((range) => range.contains(ip)) && this.#options.own.has(ip))
+        return 'address-of-node';
+      if (!isPublic(ip)) return 'address-not-public';
+    }
+    for (const behind of embeddedIpv4(ip)) {
+      const reason = this.#refusal(behind, port);
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  }
+
+  #isExcepted(ip: Ip, port: number): boolean {
+    return this.#exceptions.some(
+      (exception) =>
+        (exception.port === undefined || exception.port === port) && exception.range.contains(ip),
+    );
+  }
+
+  #isListener(ip: Ip, port: number): boolean {
+    for (const listener of this.#options.listeners()) {
+      if (listener.port === port && this.#reaches(ip, listener.host)) return true;
+    }
+    return false;
+  }
+
+  /** Whether a connection to `ip`, at a listener's port, can end at that listener. */
+  #reaches(ip: Ip, host: string): boolean {
+    const bound = parseIp(host);
+    // A listed address is translated to one of this node's, nobody here knows which; so is a host that is no address.
+    if (bound === undefined || UNSPECIFIED.includes(formatIp(ip)) || this.#options.own.isListed(ip))
+      return true;
+    const at = formatIp(unmapped(bound));
+    if (at === formatIp(ip)) return true;
+    if (!UNSPECIFIED.includes(at)) return false;
+    return LOOPBACK.some((range) => range.contains(ip)) || this.#options.own.has(ip);
+  }
+}
+
+/** Linux connects these to the machine itself. */
+const UNSPECIFIED: readonly string[] = ['0.0.0.0', '::'];
+
+const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(IpRange.of);

@@ -1,0 +1,147 @@
+import type { Socket } from 'node:net';
+import { DialError, type Dialler, type DialTarget, type OnReadFactory } from '../dial/dialler.js';
+import { type Allowlist, isConnectPort, isPlainHttpPort } from '../policy/allowlist.js';
+import type { Authority } from '../policy/authority.js';
+import { Refusal } from '../refuse/refusal.js';
+import { ResolveError, type Resolver } from '../resolve/resolver.js';
+import { abortable } from '../util/abort.js';
+import type { Cancellation } from '../util/cancellation.js';
+import type { Gate } from '../util/limits.js';
+import type { AddressRule, JudgedAddress } from './address-rule.js';
+import type { Denied } from './denied.js';
+
+export interface DeciderOptions {
+  readonly denied: Denied;
+  readonly allowlist: Allowlist;
+  /** Let hosts through that the allowlist does not have, where `within` has them; absent: any. */
+  readonly learn?: { readonly within?: Allowlist };
+  readonly resolver: Resolver;
+  readonly rule: AddressRule;
+  readonly dialler: Dialler;
+  /** Dials at once. */
+  readonly dials: Gate;
+  readonly connectTimeoutMs: number;
+}
+
+/** Inside a tunnel the rule for the tunnel's port goes on to apply. */
+export type TargetKind = 'tunnel' | 'request';
+
+/** The one line from what a job asks for to a connection. Whatever stops it is thrown as a `Refusal`. */
+export class Decider {
+  readonly #with: DeciderOptions;
+
+  constructor(options: DeciderOptions) {
+    this.#with = options;
+  }
+
+  /**
+   * Deny list, allowlist, port, look-up, every address: in this order, so that a denied name is never looked up.
+   * Rejects with a `Refusal`, or with what it was cancelled with.
+   */
+  async route(authority: Authority, kind: TargetKind, cancel: Cancellation): Promise<DialTarget> {
+    const { denied, allowlist, dialler } = this.#with;
+    const { host, port } = authority;
+    if (denied.match(host, port)) throw new Refusal('operator-denied');
+    if (dialler.isUpstream(authority)) throw new Refusal('proxy-loop');
+    const ports = kind === 'tunnel' ? isConnectPort : isPlainHttpPort;
+    const listed = allowlist.match(host, port, ports);
+    const learned = listed === 'domain-not-allowed' && this.#learns(authority, ports);
+    if (listed !== 'allowed' && !learned) throw new Refusal(listed);
+    const pending = denied.ready();
+    if (pending) await abortable(pending, cancel.signal);
+    if (dialler.upstream !== undefined) await this.#upstreamKnown(cancel);
+    const answer = await this.#addresses(authority, cancel);
+    cancel.throwIfCancelled();
+    const target = { authority, addresses: answer.map((address) => this.#judge(address, port)) };
+    // A host that came to be denied while it was looked up.
+    if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
+    return learned ? { ...target, learned } : target;
+  }
+
+  /** A host that the job did not declare, let through to be learned: on the usual ports, and where the node allows it. */
+  #learns({ host, port }: Authority, ports: (port: number) => boolean): boolean {
+    const { learn } = this.#with;
+    if (!learn || !ports(port)) return false;
+    return learn.within === undefined || learn.within.match(host, port, ports) === 'allowed';
+  }
+
+  /** Connects to a judged address. Rejects with a `Refusal`, or with what it was cancelled with. */
+  async dial(target: DialTarget, cancel: Cancellation, onread?: OnReadFactory): Promise<Socket> {
+    const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
+    return this.#dialling(target, cancel, () =>
+      dialler.dial(target, { cancel, timeoutMs, ...(onread && { onread }) }),
+    );
+  }
+
+  /** A connection for plain requests: to the host, or to an upstream that takes them in absolute form. */
+  async dialForRequests(target: DialTarget, cancel: Cancellation): Promise<Socket> {
+    const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
+    if (!dialler.forwardsRequests) return this.dial(target, cancel);
+    return this.#dialling(
+      target,
+      cancel,
+      async () => (await dialler.dialForward({ cancel, timeoutMs })).socket,
+    );
+  }
+
+  async #dialling(target: DialTarget, cancel: Cancellation, dial: () => Promise<Socket>): Promise<Socket> {
+    const { dials } = this.#with;
+    const leave = dials.enter();
+    if (leave === undefined) throw new Refusal(dials.reason);
+    let socket: Socket;
+    try {
+      socket = await dial();
+    } catch (error) {
+      cancel.throwIfCancelled();
+      if (error instanceof DialError) throw new Refusal(error.reason, { ...firstOf(target), cause: error });
+      throw error;
+    } finally {
+      leave();
+    }
+    // A host that came to be denied while it was dialled.
+    if (this.isDenied(target)) {
+      socket.destroy();
+      throw new Refusal('operator-denied', firstOf(target));
+    }
+    return socket;
+  }
+
+  /** Whether the deny list as it is now forbids what was allowed before. */
+  isDenied({ authority: { host, port }, addresses }: DialTarget): boolean {
+    const { denied } = this.#with;
+    return denied.match(host, port) || addresses.some(({ address }) => denied.matchAddress(address, port));
+  }
+
+  async #addresses({ host, kind }: Authority, cancel: Cancellation): Promise<readonly string[]> {
+    if (kind !== 'name') return [host];
+    if (this.#with.dialler.resolvesNames) return [];
+    try {
+      return (await this.#with.resolver.resolve(host, cancel)).map(({ address }) => address);
+    } catch (error) {
+      cancel.throwIfCancelled();
+      if (error instanceof ResolveError) throw new Refusal(error.reason, { cause: error });
+      throw error;
+    }
+  }
+
+  /** The upstream's addresses are no target: they must be known before others are judged. */
+  async #upstreamKnown(cancel: Cancellation): Promise<void> {
+    try {
+      await abortable(this.#with.dialler.ready(), cancel.signal);
+    } catch (error) {
+      cancel.throwIfCancelled();
+      throw error instanceof DialError ? new Refusal(error.reason, { cause: error }) : error;
+    }
+  }
+
+  /** One address that may not be reached refuses the whole answer: a mixed one is an attack or a mistake. */
+  #judge(address: string, port: number): JudgedAddress {
+    const judged = this.#with.rule.judge(address, port);
+    if (!judged.ok) throw new Refusal(judged.reason, { address });
+    return judged.address;
+  }
+}
+
+function firstOf({ addresses }: DialTarget): { address?: string } {
+  return addresses[0] === undefined ? {} : { address: addresses[0].address };
+}

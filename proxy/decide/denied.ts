@@ -1,0 +1,132 @@
+import { setMaxListeners } from 'node:events';
+import type { CanonicalHost } from '../policy/authority.js';
+import { DenyList } from '../policy/deny-list.js';
+import { formatIp, parseIp, unmapped } from '../policy/ip.js';
+import type { Logger } from '../report/log.js';
+import type { Resolver } from '../resolve/resolver.js';
+import { type Clock, systemClock } from '../util/clock.js';
+
+export interface DeniedOptions {
+  /** For the names of the list only, so that no job can exhaust it. Null: names are not resolved here. */
+  readonly resolver: Resolver | null;
+  /** Called whenever something may be denied that was not. */
+  readonly onChange: () => void;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+}
+
+/** Bounds of the time until a name is looked up again, ms. */
+const MIN_REFRESH_MS = 5_000;
+const MAX_REFRESH_MS = 3_600_000;
+const RETRY_MS = 5_000;
+
+/** A denied name, and what it resolves to. */
+interface Watched {
+  readonly host: CanonicalHost;
+  /** Undefined: all ports. */
+  readonly port: number | undefined;
+  addresses: ReadonlySet<string>;
+  failed: boolean;
+  timer: unknown;
+}
+
+/**
+ * What the operator denies, by name and by the addresses that the names resolve to: a job cannot reach a denied
+ * host by its address or under another name. Names are looked up again by their TTL; a failure keeps the last answer.
+ */
+export class Denied {
+  readonly #resolver: Resolver | null;
+  readonly #onChange: () => void;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #stop = new AbortController();
+  #list = DenyList.parse([]);
+  #watched: Watched[] = [];
+  #pending: Promise<unknown> | undefined;
+
+  constructor({ resolver, onChange, logger, clock = systemClock }: DeniedOptions) {
+    // As many listeners as names.
+    setMaxListeners(0, this.#stop.signal);
+    this.#resolver = resolver;
+    this.#onChange = onChange;
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  /** Replaces the list. Throws `DenyListError`, and keeps the old one, where an entry is not valid. */
+  set(entries: readonly string[]): void {
+    const list = DenyList.parse(entries);
+    const before = this.#watched;
+    for (const { timer } of before) this.#clock.clearTimeout(timer);
+    this.#list = list;
+    this.#watched = list.entries
+      .filter(({ kind }) => kind === 'name' && this.#resolver !== null)
+      .map(({ host, port }) => {
+        const known = before.find((watched) => watched.host === host && watched.port === port);
+        return { host, port, addresses: known?.addresses ?? new Set(), failed: false, timer: undefined };
+      });
+    const pending = Promise.all(this.#watched.map((watched) => this.#look(watched))).then(() => {
+      if (this.#pending === pending) this.#pending = undefined;
+    });
+    this.#pending = this.#watched.length > 0 ? pending : undefined;
+    this.#onChange();
+  }
+
+  /** Settles once every name was asked for once; undefined where all were. Never rejects. */
+  ready(): Promise<unknown> | undefined {
+    return this.#pending;
+  }
+
+  /** Whether a target is denied as it was asked for. */
+  match(host: CanonicalHost, port: number): boolean {
+    return this.#list.match(host, port);
+  }
+
+  /** Whether an address (canonical) is denied: itself, or because a denied name resolves to it. */
+  matchAddress(address: string, port: number): boolean {
+    if (this.#list.match(address as CanonicalHost, port)) return true;
+    return this.#watched.some(
+      (watched) => (watched.port === undefined || watched.port === port) && watched.addresses.has(address),
+    );
+  }
+
+  close(): void {
+    this.#stop.abort();
+    for (const { timer } of this.#watched) this.#clock.clearTimeout(timer);
+    this.#watched = [];
+    this.#resolver?.close();
+  }
+
+  async #look(watched: Watched): Promise<void> {
+    let after = RETRY_MS;
+    try {
+      const answer = (await this.#resolver?.resolve(watched.host, this.#stop)) ?? [];
+      const ttl = Math.min(...answer.map((one) => one.ttl)) * 1000;
+      after = Math.min(Math.max(ttl, MIN_REFRESH_MS), MAX_REFRESH_MS);
+      watched.failed = false;
+      this.#learn(watched, new Set(answer.map(({ address }) => canonical(address))));
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      // Said once per failure: the name itself stays denied, and so do the addresses that are known.
+      if (!watched.failed) {
+        const { host } = watched;
+        this.#logger.warn({ host, error: String(error) }, 'a denied name does not resolve');
+      }
+      watched.failed = true;
+    }
+    if (!this.#watched.includes(watched)) return;
+    watched.timer = this.#clock.setTimeout(() => void this.#look(watched), after);
+    (watched.timer as Partial<NodeJS.Timeout>).unref?.();
+  }
+
+  #learn(watched: Watched, addresses: ReadonlySet<string>): void {
+    const news = [...addresses].some((address) => !watched.addresses.has(address));
+    watched.addresses = addresses;
+    if (news && this.#watched.includes(watched)) this.#onChange();
+  }
+}
+
+function canonical(address: string): string {
+  const ip = parseIp(address);
+  return ip === undefined ? address : formatIp(unmapped(ip));
+}

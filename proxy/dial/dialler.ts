@@ -1,0 +1,294 @@
+import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
+import type { JudgedAddress } from '../decide/address-rule.js';
+import type { Authority } from '../policy/authority.js';
+import { basicAuthorization, parseUpstream, redactUpstream, type Upstream } from '../policy/upstream.js';
+import { createResolver, type Resolver, type ResolverOptions } from '../resolve/resolver.js';
+import { withDeadline } from '../util/abort.js';
+import type { Cancellation } from '../util/cancellation.js';
+import { DialError } from './dial-error.js';
+import { connect, connectFailed, type OnReadFactory, open, raceAddresses } from './tcp.js';
+import { type OwnTarget, UpstreamAddress } from './upstream-address.js';
+import { connectThroughHttp } from './upstream-http.js';
+import { connectThroughSocks } from './upstream-socks.js';
+
+export { DialError, type DialReason } from './dial-error.js';
+export type { OnReadFactory } from './tcp.js';
+export type { OwnTarget } from './upstream-address.js';
+
+export interface DialTarget {
+  readonly authority: Authority;
+  /** All that may be connected to. Empty only for a name where the dialler `resolvesNames`. */
+  readonly addresses: readonly JudgedAddress[];
+  /** The job's list does not have it: its policy says `learn`. */
+  readonly learned?: true;
+}
+
+export interface DialOptions {
+  /** Ends everything at once; the dial rejects with its reason. */
+  readonly cancel?: Cancellation;
+  /** Over all attempts and handshakes, ms. Default 10,000. */
+  readonly timeoutMs?: number;
+  /** `onread` for the socket, one per attempt. Only where the dialler `supportsOnread`; else it is not used. */
+  readonly onread?: OnReadFactory;
+}
+
+export interface ForwardConnection {
+  /** Connected to the upstream proxy itself. */
+  readonly socket: Socket;
+  /** The value of `Proxy-Authorization` for each request on it. Never for logs. */
+  readonly authorization?: string;
+}
+
+/**
+ * Judged addresses to sockets, directly or through the operator's upstream proxy. A socket that is handed out has
+ * `noDelay`, `allowHalfOpen` and an error listener, and has not lost a byte. Failures are `DialError`s.
+ */
+export interface Dialler {
+  /** True where the upstream resolves names: their addresses are not judged here, and `addresses` stays empty. */
+  readonly resolvesNames: boolean;
+  /**
+   * True where plain requests go to the upstream in absolute form, over `dialForward`: HTTP proxies refuse CONNECT to
+   * port 80 as a rule (squid's `SSL_ports`). `dial` is then for tunnels only.
+   */
+  readonly forwardsRequests: boolean;
+  readonly supportsOnread: boolean;
+  /** For logs; credentials hidden. Undefined where connections are direct. */
+  readonly upstream?: string;
+  /** A connection to the target for a tunnel, or for plain requests unless `forwardsRequests`. */
+  dial(target: DialTarget, options?: DialOptions): Promise<Socket>;
+  /** A connection to the upstream for requests in absolute form. Rejects with TypeError unless `forwardsRequests`. */
+  dialForward(options?: DialOptions): Promise<ForwardConnection>;
+  /** Whether a target is the upstream itself: no job may reach it, whatever its allowlist says. `dial` refuses it as well. */
+  isUpstream(authority: Authority): boolean;
+  /** The last known addresses of the upstream: no job may reach them, whatever the exceptions (for the address rule). */
+  ownTargets(): readonly OwnTarget[];
+  /** Settles once `ownTargets` is complete; rejects with `DialError` where the upstream's name does not resolve. */
+  ready(): Promise<void>;
+  /** Ends dials under way; later ones reject. Sockets that were handed out are their owners'. */
+  close(): void;
+}
+
+export interface DiallerOptions extends Pick<ResolverOptions, 'dns' | 'addHosts'> {
+  /** `http://`, `socks5://` or `socks5h://` URL. Default: connect directly. */
+  readonly upstream?: string | undefined;
+  /** For the upstream's own name; closed with the dialler. Default one made of `dns` and `addHosts`: no job can exhaust it. */
+  readonly resolver?: Resolver;
+  /** Time between the starts of two attempts, ms. Default 250 (RFC 8305 section 5). */
+  readonly staggerMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const STAGGER_MS = 250;
+
+/** Throws TypeError on an upstream that is not understood. */
+export function createDialler(options: DiallerOptions = {}): Dialler {
+  const staggerMs = options.staggerMs ?? STAGGER_MS;
+  if (options.upstream === undefined) return new DirectDialler(staggerMs);
+  const upstream = parseUpstream(options.upstream);
+  if (!upstream.ok) throw new TypeError(upstream.problem);
+  const { dns, addHosts } = options;
+  const own = { ...(dns !== undefined && { dns }), ...(addHosts && { addHosts }) };
+  return new UpstreamDialler(upstream.value, options.resolver ?? createResolver(own), staggerMs);
+}
+
+/** What both have: a time limit, and an end. */
+abstract class BaseDialler {
+  readonly #closed = new AbortController();
+
+  constructor() {
+    // As many listeners as dials under way.
+    setMaxListeners(0, this.closed);
+  }
+
+  protected get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  protected within(
+    { cancel, timeoutMs = CONNECT_TIMEOUT_MS }: DialOptions,
+    late: () => DialError,
+    work: (signal: AbortSignal) => Promise<Socket>,
+  ): Promise<Socket> {
+    return withDeadline(timeoutMs, [this.closed, cancel?.signal], late, async (inner) => {
+      const socket = await work(inner);
+      if (!inner.aborted) return socket;
+      // The abort came in the very moment of success: nobody waits for the socket any more.
+      socket.destroy();
+      throw inner.reason;
+    });
+  }
+
+  close(): void {
+    this.#closed.abort(new DialError('connect-failed', 'the dialler is closed', 'closed'));
+  }
+}
+
+class DirectDialler extends BaseDialler implements Dialler {
+  readonly resolvesNames = false;
+  readonly forwardsRequests = false;
+  readonly supportsOnread = true;
+  /** Ends of dials to a single address. */
+  readonly #ends = new Set<(reason: unknown) => void>();
+
+  constructor(private readonly staggerMs: number) {
+    super();
+  }
+
+  dial({ authority, addresses }: DialTarget, options: DialOptions = {}): Promise<Socket> {
+    const { onread } = options;
+    const [first, second] = addresses;
+    if (first !== undefined && second === undefined) return this.#dialOnly(first, authority.port, options);
+    return this.within(options, originSilent, (signal) =>
+      connect(addresses, authority.port, { signal, staggerMs: this.staggerMs, onread }),
+    );
+  }
+
+  dialForward(): Promise<ForwardConnection> {
+    return Promise.reject(new TypeError('there is no upstream proxy to forward requests to'));
+  }
+
+  isUpstream(): boolean {
+    return false;
+  }
+
+  ownTargets(): readonly OwnTarget[] {
+    return [];
+  }
+
+  async ready(): Promise<void> {}
+
+  override close(): void {
+    super.close();
+    for (const end of this.#ends) end(this.closed.reason);
+  }
+
+  /** The usual case, without a race and its signals: they cost more than the dial. */
+  async #dialOnly(
+    address: JudgedAddress,
+    port: number,
+    { cancel, timeoutMs = CONNECT_TIMEOUT_MS, onread }: DialOptions,
+  ): Promise<Socket> {
+    this.closed.throwIfAborted();
+    cancel?.throwIfCancelled();
+    const { connected, end } = open(address, port, onread);
+    let ended: { readonly reason: unknown } | undefined;
+    const stop = (reason: unknown) => {
+      ended ??= { reason };
+      end(reason);
+    };
+    const timer = setTimeout(() => stop(originSilent()), timeoutMs);
+    cancel?.onCancel(stop);
+    this.#ends.add(stop);
+    try {
+      const socket = await connected;
+      if (!ended) return socket;
+      // The end came in the very moment of success: nobody waits for the socket any more.
+      socket.destroy();
+      throw ended.reason;
+    } catch (error) {
+      throw ended ? ended.reason : connectFailed([error]);
+    } finally {
+      clearTimeout(timer);
+      cancel?.onCancel(undefined);
+      this.#ends.delete(stop);
+    }
+  }
+}
+
+class UpstreamDialler extends BaseDialler implements Dialler {
+  readonly resolvesNames: boolean;
+  readonly forwardsRequests: boolean;
+  readonly supportsOnread = false;
+  readonly upstream: string;
+  readonly #address: UpstreamAddress;
+
+  constructor(
+    private readonly proxy: Upstream,
+    private readonly resolver: Resolver,
+    private readonly staggerMs: number,
+  ) {
+    super();
+    this.resolvesNames = proxy.scheme !== 'socks5';
+    this.forwardsRequests = proxy.scheme === 'http';
+    this.upstream = redactUpstream(proxy);
+    this.#address = new UpstreamAddress(proxy.authority, resolver);
+  }
+
+  async dial({ authority, addresses }: DialTarget, options: DialOptions = {}): Promise<Socket> {
+    const { scheme, credentials } = this.proxy;
+    if (this.isUpstream(authority))
+      throw new DialError('upstream-failed', 'the target is the upstream proxy itself');
+    let connected = false;
+    const late = () => (connected ? originSilent() : this.#silent());
+    return this.within(options, late, async (signal) => {
+      if (scheme !== 'socks5') {
+        const socket = await this.#connect(signal);
+        connected = true;
+        const ask = scheme === 'http' ? connectThroughHttp : connectThroughSocks;
+        await ask(socket, authority, credentials, signal);
+        return socket;
+      }
+      const { port } = authority;
+      const attempt = async ({ address: host }: JudgedAddress, stop: AbortSignal) => {
+        const socket = await this.#connect(stop);
+        connected = true;
+        await connectThroughSocks(socket, { host, port }, credentials, stop);
+        return socket;
+      };
+      return raceAddresses(addresses, attempt, { signal, staggerMs: this.staggerMs });
+    });
+  }
+
+  async dialForward(options: DialOptions = {}): Promise<ForwardConnection> {
+    if (!this.forwardsRequests) throw new TypeError('the upstream proxy takes no requests in absolute form');
+    const { credentials } = this.proxy;
+    const socket = await this.within(
+      options,
+      () => this.#silent(),
+      (signal) => this.#connect(signal),
+    );
+    return { socket, ...(credentials && { authorization: basicAuthorization(credentials) }) };
+  }
+
+  isUpstream(authority: Authority): boolean {
+    return this.#address.is(authority);
+  }
+
+  ownTargets(): readonly OwnTarget[] {
+    return this.#address.targets;
+  }
+
+  async ready(): Promise<void> {
+    await this.#address.addresses();
+  }
+
+  override close(): void {
+    super.close();
+    this.resolver.close();
+  }
+
+  async #connect(signal: AbortSignal): Promise<Socket> {
+    const addresses = await this.#address.addresses(signal);
+    try {
+      return await connect(addresses, this.proxy.authority.port, { signal, staggerMs: this.staggerMs });
+    } catch (error) {
+      signal.throwIfAborted();
+      const { message, code } = error as DialError;
+      const where = `the upstream proxy ${this.upstream} cannot be reached`;
+      throw new DialError('upstream-failed', `${where}: ${message}`, code, { cause: error });
+    }
+  }
+
+  #silent(): DialError {
+    return new DialError(
+      'upstream-failed',
+      `the upstream proxy ${this.upstream} did not answer in time`,
+      'timeout',
+    );
+  }
+}
+
+function originSilent(): DialError {
+  return new DialError('connect-timeout', 'the host did not accept the connection in time');
+}

@@ -1,0 +1,175 @@
+import { connect as netConnect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { formatIp, parseIp, unmapped } from '../policy/ip.js';
+import { RaceError, race } from '../util/race.js';
+import { DialError } from './dial-error.js';
+
+/** An address literal; never a name. */
+export interface Address {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** How a socket is read. */
+export interface OnRead extends OnReadOpts {
+  /** Called with the socket before anything is read. */
+  attach?(socket: Socket): void;
+}
+
+/** Makes the `onread` of one attempt: attempts share nothing, and what one socket reads is not to reach another's. */
+export type OnReadFactory = () => OnRead;
+
+export interface ConnectOptions {
+  /** Ends every attempt; the promise rejects with its reason. */
+  readonly signal: AbortSignal;
+  /** Time between the starts of two attempts, ms. */
+  readonly staggerMs: number;
+  readonly onread?: OnReadFactory | undefined;
+}
+
+/** Attempts per connection at most: a name with a thousand addresses must not become a thousand sockets. */
+const MAX_ATTEMPTS = 16;
+
+/**
+ * The first connection to one of `addresses`. The socket is checked to be connected to it, has an error listener from
+ * its first moment on, and does not read until someone listens. Throws `DialError` with `connect-failed`, or the
+ * signal's reason.
+ */
+export function connect(
+  addresses: readonly Address[],
+  port: number,
+  { signal, staggerMs, onread }: ConnectOptions,
+): Promise<Socket> {
+  const attempt = async (one: Address, stop: AbortSignal) => {
+    const { connected, end } = open(one, port, onread);
+    const abort = () => end(stop.reason);
+    stop.addEventListener('abort', abort);
+    try {
+      return await connected;
+    } finally {
+      stop.removeEventListener('abort', abort);
+    }
+  };
+  return raceAddresses(addresses, attempt, { signal, staggerMs });
+}
+
+/** An attempt to connect to one address. */
+export interface Attempt {
+  /** Rejects with what the system says, or with what it was ended with. */
+  readonly connected: Promise<Socket>;
+  /** Ends it, unless it is over. */
+  readonly end: (reason: unknown) => void;
+}
+
+/**
+ * Races `attempt` over the addresses (RFC 8305 section 5, families alternating). Every socket but the first is
+ * destroyed. Throws what the most telling attempt threw, as a `DialError`, or the signal's reason.
+ */
+export async function raceAddresses<A extends Address>(
+  addresses: readonly A[],
+  attempt: (address: A, signal: AbortSignal) => Promise<Socket>,
+  { signal, staggerMs }: Pick<ConnectOptions, 'signal' | 'staggerMs'>,
+): Promise<Socket> {
+  const candidates = alternate(addresses).slice(0, MAX_ATTEMPTS);
+  try {
+    return await race(candidates, attempt, { staggerMs, signal, discard: (socket) => socket.destroy() });
+  } catch (error) {
+    if (!(error instanceof RaceError)) throw error;
+    throw connectFailed(error.errors);
+  }
+}
+
+export function open({ address, family }: Address, port: number, onread?: OnReadFactory): Attempt {
+  const reader = onread?.();
+  const options: TcpNetConnectOpts = {
+    host: address,
+    port,
+    family,
+    autoSelectFamily: false,
+    lookup: refuseLookup,
+    noDelay: true,
+    allowHalfOpen: true,
+  };
+  if (reader) options.onread = reader;
+  const socket = netConnect(options);
+  reader?.attach?.(socket);
+  // Stays for the socket's life, and so must keep nothing of the attempt: an error without listener ends the process.
+  socket.on('error', ignore);
+  let failure: unknown;
+  const failed = (error: unknown) => {
+    failure ??= error;
+  };
+  const connected = new Promise<Socket>((resolve, reject) => {
+    const closed = () => reject(failure);
+    socket.on('error', failed);
+    socket.once('close', closed);
+    socket.once('connect', () => {
+      const wrong = wrongPeer(socket, address);
+      if (wrong) {
+        failed(wrong);
+        socket.destroy();
+        return;
+      }
+      socket.removeListener('close', closed);
+      socket.removeListener('error', failed);
+      resolve(socket);
+    });
+  });
+  const end = (reason: unknown) => {
+    failed(reason);
+    if (socket.connecting) socket.destroy();
+  };
+  return { connected, end };
+}
+
+/** What was judged and what is connected must be the same, whatever happened in between. */
+function wrongPeer(socket: Socket, address: string): Error | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  if (remoteAddress === undefined) return new Error('closed by the peer');
+  if (remoteAddress !== address && canonical(remoteAddress) !== canonical(address)) {
+    return new Error(`connected to ${remoteAddress} instead`);
+  }
+  // The kernel may connect a port of this host that nobody listens on to itself.
+  return remoteAddress === localAddress && remotePort === localPort
+    ? Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' })
+    : undefined;
+}
+
+/** `net.connect` looks up what is not an IP address: nothing that comes here may be one. */
+const refuseLookup: NonNullable<TcpNetConnectOpts['lookup']> = (host, _options, callback) => {
+  callback(Object.assign(new Error(`${host} is not an address`), { code: 'ENOTFOUND' }), '', 0);
+};
+
+function canonical(address: string): string {
+  const ip = parseIp(address);
+  return ip === undefined ? address : formatIp(unmapped(ip));
+}
+
+/** One of each family in turn, beginning with the family of the first. */
+function alternate<A extends Address>(addresses: readonly A[]): readonly A[] {
+  if (addresses.length < 2) return addresses;
+  const first = addresses.filter((one) => one.family === addresses[0]?.family);
+  const second = addresses.filter((one) => one.family !== addresses[0]?.family);
+  return first
+    .flatMap((one, i) => [one, second[i]])
+    .concat(second.slice(first.length))
+    .filter((one) => one !== undefined);
+}
+
+/** No route is said last: it is what a host without IPv6 says of every other name. */
+const UNTELLING = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT']);
+
+/** What is said of attempts that all failed. */
+export function connectFailed(errors: readonly unknown[]): DialError {
+  const cause = errors.find((error) => !UNTELLING.has(codeOf(error) ?? '')) ?? errors[0];
+  if (cause instanceof DialError) return cause;
+  // A timeout of the kernel's is one only if nothing else was heard.
+  const timedOut = errors.length > 0 && errors.every((error) => codeOf(error) === 'ETIMEDOUT');
+  const message = cause instanceof Error ? cause.message : 'there is no address to connect to';
+  return new DialError(timedOut ? 'connect-timeout' : 'connect-failed', message, codeOf(cause), { cause });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+function ignore(): void {}

@@ -1,0 +1,78 @@
+import http from 'node:http';
+import type net from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { DialTarget } from '../dial/dialler.js';
+import type { Cancellation } from '../util/cancellation.js';
+import { keepAlive } from '../util/keep-alive.js';
+
+/** How long a connection to an origin is kept for the next request, ms, unless the origin says less. */
+const FREE_MS = 10_000;
+/** Connections kept at once, over all origins. */
+const MAX_FREE = 256;
+
+/** What a request hands to the agent beside Node's own options. */
+export interface RouteOptions {
+  readonly route: Route;
+}
+
+export interface Route {
+  readonly target: DialTarget;
+  /** Ends with the request. */
+  readonly cancel: Cancellation;
+}
+
+type Dial = (target: DialTarget, cancel: Cancellation) => Promise<net.Socket>;
+
+/**
+ * Connections to origins for plain requests. A kept one serves a later request only for the same authority, and only
+ * if that was just resolved and judged to exactly the addresses that the connection was made for.
+ */
+export class OriginAgent extends http.Agent {
+  readonly #dial: Dial;
+
+  constructor(dial: Dial) {
+    super({ keepAlive: true, timeout: FREE_MS });
+    this.#dial = dial;
+  }
+
+  override getName(options?: http.RequestOptions): string {
+    return keyOf(routeOf(options).target);
+  }
+
+  override createConnection(
+    options: http.ClientRequestArgs,
+    callback?: (error: Error | null, socket: Duplex) => void,
+  ): null {
+    const { target, cancel } = routeOf(options);
+    this.#dial(target, cancel).then(
+      (socket) => {
+        keepAlive(socket);
+        // An origin that ends a kept connection must not leave half of it for the next request.
+        socket.allowHalfOpen = false;
+        callback?.(null, socket);
+      },
+      (error: Error) => callback?.(error, undefined as unknown as Duplex),
+    );
+    return null;
+  }
+
+  /** Asked by Node for each connection that has become free. */
+  override keepSocketAlive(socket: net.Socket): boolean {
+    const free = Object.values(this.freeSockets).reduce((sum, list) => sum + (list?.length ?? 0), 0);
+    return free < MAX_FREE && Boolean(super.keepSocketAlive(socket));
+  }
+
+  /** Throws away what is kept for a target: one of them turned out to be dead. */
+  discardFree(target: DialTarget): void {
+    for (const socket of this.freeSockets[keyOf(target)] ?? []) socket.destroy();
+  }
+}
+
+function routeOf(options: object | undefined): Route {
+  return (options as RouteOptions).route;
+}
+
+function keyOf({ authority: { host, port }, addresses }: DialTarget): string {
+  const list = addresses.map(({ address }) => address).sort();
+  return `${host} ${port} ${list.join(' ')}`;
+}

@@ -1,0 +1,33 @@
+import type { Core } from '../core.js';
+import type { DenialReason } from '../policy/denials.js';
+
+export interface RefusalDetails {
+  /** What exactly is wrong, for the job: no address that a name resolved to, no bytes of the request. */
+  readonly detail?: string;
+  /** The address that was refused; for logs. */
+  readonly address?: string;
+  readonly cause?: unknown;
+}
+
+/** Ends the handling of a request or tunnel with a denial. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly detail: string | undefined;
+  readonly address: string | undefined;
+
+  constructor(
+    readonly reason: DenialReason,
+    { detail, address, cause }: RefusalDetails = {},
+  ) {
+    super(detail === undefined ? reason : `${reason}: ${detail}`, { cause });
+    this.detail = detail;
+    this.address = address;
+  }
+}
+
+/** Fail closed: what should not happen is a refusal like any other, and its cause is in the log. */
+export function asRefusal(core: Pick<Core, 'fault'>, error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  core.fault(error);
+  return new Refusal('connect-failed', { cause: error });
+}

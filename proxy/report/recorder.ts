@@ -1,0 +1,126 @@
+import type { DenialReason } from '../policy/denials.js';
+import { type ClosedEvent, type DecisionEvent, EVENT_VERSION, type ProxyEvent } from './events.js';
+import { HostCounts } from './figures.js';
+import { FloodGuard } from './flood.js';
+import { type Logger, logEvent } from './log.js';
+
+/** What an event is about. */
+export interface Subject {
+  /** Number and address of the client connection. */
+  readonly connection: number;
+  readonly client: string;
+  readonly method: string;
+  readonly host: string;
+  readonly port: number;
+  /** When it began, ms of `performance.now()`. */
+  readonly since: number;
+}
+
+export interface RecorderOptions {
+  readonly job: string;
+  readonly execution?: string | undefined;
+  readonly logger: Logger;
+  readonly onEvent?: ((event: ProxyEvent) => void) | undefined;
+}
+
+type Outcome = Pick<ClosedEvent, 'kind' | 'up' | 'down' | 'reason'>;
+
+type Writable<E> = { -readonly [K in keyof E]: E[K] };
+
+/** Makes the events of one proxy: counts each, and tells the log and the listener, floods coalesced. */
+export class Recorder {
+  readonly hosts = new HostCounts();
+  readonly #options: RecorderOptions;
+  readonly #guard = new FloodGuard((event) => this.#tell(event));
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  /** `learned`: the job's list does not have the host. */
+  allowed(subject: Subject, address: string | undefined, learned?: true): void {
+    this.#decided(subject, 'allow', 'allowed', 0, address, learned);
+  }
+
+  /** `status` 0: the connection is just closed. */
+  denied(subject: Subject, reason: DenialReason, status: number, address?: string): void {
+    this.#decided(subject, 'deny', reason, status, address);
+  }
+
+  closed(subject: Subject, { kind, up, down, reason }: Outcome): void {
+    const event = this.#begin<ClosedEvent>('closed', subject);
+    event.kind = kind;
+    event.up = up;
+    event.down = down;
+    event.reason = reason;
+    event.ms = elapsed(subject.since);
+    this.#tell(event);
+  }
+
+  /** Tells what was held back. */
+  flush(): void {
+    this.#guard.flush();
+  }
+
+  #decided(
+    subject: Subject,
+    decision: DecisionEvent['decision'],
+    reason: DecisionEvent['reason'],
+    status: number,
+    address: string | undefined,
+    learned?: true,
+  ): void {
+    const event = this.#begin<DecisionEvent>('decision', subject);
+    event.client = subject.client;
+    event.decision = decision;
+    event.reason = reason;
+    if (status > 0) event.status = status;
+    if (address) event.address = address;
+    if (learned) event.learned = true;
+    event.ms = elapsed(subject.since);
+    this.hosts.count(event);
+    this.#guard.push(event);
+  }
+
+  /** Field by field: with spreads, events were a tenth of what a request costs. */
+  #begin<E extends ProxyEvent>(type: E['type'], { connection, method, host, port }: Subject): Writable<E> {
+    const { job, execution } = this.#options;
+    const event = { v: EVENT_VERSION, job } as Writable<E>;
+    if (execution !== undefined) event.execution = execution;
+    event.type = type;
+    event.time = Date.now();
+    event.connection = connection;
+    event.method = method;
+    event.host = host;
+    event.port = port;
+    return event;
+  }
+
+  #tell(event: ProxyEvent): void {
+    const { logger, onEvent } = this.#options;
+    logEvent(logger, event);
+    try {
+      onEvent?.(event);
+    } catch (error) {
+      // A listener's mistake must not decide about a job's traffic.
+      logger.error({ error: String(error) }, 'a listener of proxy events failed');
+    }
+  }
+}
+
+/**
+ * Of a target that was not understood, what can be shown: what stands where the host should be, in printable ASCII,
+ * cut. Neither credentials nor a query.
+ */
+export function printable(target: string): string {
+  const authority = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, '').split(/[/?#\\]/, 1)[0] ?? '';
+  return authority
+    .slice(authority.lastIndexOf('@') + 1)
+    .slice(0, 128)
+    .replace(/[^!-~]/g, '?');
+}
+
+/** Ms with three decimals. */
+function elapsed(since: number): number {
+  return Math.round((performance.now() - since) * 1000) / 1000;
+}

@@ -1,0 +1,164 @@
+import { ByteBag } from '../util/byte-bag.js';
+
+/**
+ * Reads the TLS ClientHello that a tunnel begins with (RFC 8446 sections 4.1.2 and 5.1, RFC 6066 section 3), as it
+ * arrives: over any number of segments and records. Pure; what it accepts has exactly one meaning.
+ */
+export type ClientHello =
+  /** Well-formed so far. */
+  | { readonly state: 'more' }
+  /** Well-formed to its end. `name` is the one host name it has, as sent, or undefined where it has none. */
+  | { readonly state: 'done'; readonly name: string | undefined }
+  | { readonly state: 'malformed'; readonly problem: string };
+
+/** Largest ClientHello that is read, bytes with all record headers. Real ones have 0.2 to 2 KiB. */
+export const MAX_HELLO = 16_384 + 1_024;
+
+const HANDSHAKE = 22;
+const CLIENT_HELLO = 1;
+const SERVER_NAME = 0;
+const HOST_NAME = 0;
+const RECORD_HEADER = 5;
+const MAX_RECORD = 16_384;
+const MORE: ClientHello = { state: 'more' };
+
+/** Takes the client's first bytes as they come, in time proportional to them, however they are cut. */
+export class ClientHelloReader {
+  readonly #message = new ByteBag();
+  readonly #header = Buffer.alloc(RECORD_HEADER);
+  #headerLength = 0;
+  /** Bytes of the present record that are still to come. */
+  #recordLeft = 0;
+  #total = 0;
+
+  /** Not to be called again once the state is another than `more`. */
+  push(chunk: Buffer): ClientHello {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#recordLeft === 0) {
+        this.#header[this.#headerLength++] = chunk[at++] as number;
+        const problem = this.#headerProblem();
+        if (problem !== undefined) return malformed(problem);
+        continue;
+      }
+      const part = chunk.subarray(at, at + this.#recordLeft);
+      at += part.length;
+      this.#recordLeft -= part.length;
+      this.#message.append(part);
+      const read = this.#readMessage();
+      if (read !== undefined) return read;
+    }
+    this.#total += chunk.length;
+    return this.#total > MAX_HELLO ? malformed(`the ClientHello is longer than ${MAX_HELLO} bytes`) : MORE;
+  }
+
+  /** Judges each byte as soon as it is there: what is not TLS does not get to wait for more. */
+  #headerProblem(): string | undefined {
+    const header = this.#header;
+    if (this.#headerLength === 1 && header[0] !== HANDSHAKE) return 'a record is not of the handshake';
+    if (this.#headerLength === 2 && header[1] !== 3) return 'a record has an unknown version';
+    if (this.#headerLength < RECORD_HEADER) return undefined;
+    const length = header.readUInt16BE(3);
+    if (length === 0) return 'a record is empty';
+    if (length > MAX_RECORD) return 'a record is longer than 16 KiB';
+    this.#headerLength = 0;
+    this.#recordLeft = length;
+    return undefined;
+  }
+
+  #readMessage(): ClientHello | undefined {
+    const { bytes } = this.#message;
+    if (bytes[0] !== CLIENT_HELLO) return malformed('the first message is not a ClientHello');
+    if (bytes.length < 4) return undefined;
+    const end = 4 + bytes.readUIntBE(1, 3);
+    if (end > MAX_HELLO) return malformed(`the ClientHello is longer than ${MAX_HELLO} bytes`);
+    if (bytes.length < end) return undefined;
+    if (bytes.length > end || this.#recordLeft > 0) {
+      return malformed('something follows the ClientHello in its record');
+    }
+    return readMessage(bytes.subarray(4));
+  }
+}
+
+function readMessage(body: Buffer): ClientHello {
+  const reader = new Reader(body);
+  reader.take(2); // legacy_version
+  reader.take(32); // random
+  const session = reader.vector(1);
+  const suites = reader.vector(2);
+  const compression = reader.vector(1);
+  if (reader.failed) return malformed('the ClientHello is cut');
+  if (session.length > 32) return malformed('the session id is longer than 32 bytes');
+  if (suites.length === 0 || suites.length % 2 !== 0) return malformed('the list of cipher suites is broken');
+  if (compression.length === 0) return malformed('the list of compression methods is empty');
+  // TLS 1.0 to 1.2 may have no extensions at all.
+  if (reader.done) return { state: 'done', name: undefined };
+  const extensions = new Reader(reader.vector(2));
+  if (reader.failed || !reader.done) return malformed('the extensions do not end with the ClientHello');
+  const seen = new Set<number>();
+  let name: string | undefined;
+  while (!extensions.done) {
+    const type = extensions.uint(2);
+    const data = extensions.vector(2);
+    if (extensions.failed) return malformed('an extension is cut');
+    if (seen.has(type)) return malformed('an extension is there twice');
+    seen.add(type);
+    if (type !== SERVER_NAME) continue;
+    const read = readServerName(data);
+    if (read === undefined) return malformed('server_name does not have exactly one host name');
+    name = read;
+  }
+  return { state: 'done', name };
+}
+
+/** One host_name and nothing else: a second name is how two readers come to see two hosts. */
+function readServerName(data: Buffer): string | undefined {
+  const outer = new Reader(data);
+  const list = new Reader(outer.vector(2));
+  if (outer.failed || !outer.done) return undefined;
+  const type = list.uint(1);
+  const name = list.vector(2);
+  if (list.failed || !list.done || type !== HOST_NAME || name.length === 0) return undefined;
+  return name.toString('latin1');
+}
+
+function malformed(problem: string): ClientHello {
+  return { state: 'malformed', problem };
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** Cuts fields from the front; once one is not there it has failed, and gives nothing more. */
+class Reader {
+  failed = false;
+  #rest: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#rest = bytes;
+  }
+
+  get done(): boolean {
+    return this.#rest.length === 0;
+  }
+
+  take(bytes: number): Buffer {
+    if (this.#rest.length < bytes) {
+      this.failed = true;
+      this.#rest = EMPTY;
+      return EMPTY;
+    }
+    const field = this.#rest.subarray(0, bytes);
+    this.#rest = this.#rest.subarray(bytes);
+    return field;
+  }
+
+  uint(bytes: 1 | 2): number {
+    const field = this.take(bytes);
+    return this.failed ? -1 : field.readUIntBE(0, bytes);
+  }
+
+  /** A length of that many bytes, and then so many bytes. */
+  vector(lengthBytes: 1 | 2): Buffer {
+    const length = this.uint(lengthBytes);
+    return this.failed ? EMPTY : this.take(length);
+  }
+}

@@ -1,0 +1,110 @@
+import { METHODS } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Authority, parseHost } from '../policy/authority.js';
+import type { DenialReason } from '../policy/denials.js';
+import { ByteBag } from '../util/byte-bag.js';
+import { ClientHelloReader } from './client-hello.js';
+
+/** What the client's first bytes in a tunnel turned out to be. */
+export type Inspection =
+  | { readonly kind: 'tls' | 'http'; readonly bytes: Buffer }
+  | { readonly kind: 'denied'; readonly reason: DenialReason }
+  /** The client ended before there was anything to judge. */
+  | { readonly kind: 'gone' };
+
+export interface InspectOptions {
+  readonly authority: Authority;
+  /** Time for the first bytes, ms. */
+  readonly timeoutMs: number;
+  /** Longest request line, bytes. */
+  readonly maxLine: number;
+}
+
+const HANDSHAKE = 22;
+const METHOD_SET: ReadonlySet<string> = new Set(METHODS);
+const MAX_METHOD = Math.max(...METHODS.map((method) => method.length));
+const REQUEST_LINE = /^[A-Z-]+ [!-~]+ HTTP\/1\.[01]\r?$/;
+
+/**
+ * Reads from a tunnel until it is clear whether it carries TLS for the tunnel's host, HTTP/1.1, or something else.
+ * The bytes that were read are in the answer, and nobody listens to the stream then.
+ */
+export function inspect(
+  stream: Duplex,
+  { authority, timeoutMs, maxLine }: InspectOptions,
+  done: (inspection: Inspection) => void,
+): void {
+  const bag = new ByteBag();
+  let judge: ((chunk: Buffer) => Verdict) | undefined;
+  const timer = setTimeout(() => settle({ kind: 'denied', reason: 'hello-timeout' }), timeoutMs);
+
+  const onData = (chunk: Buffer) => {
+    bag.append(chunk);
+    judge ??= chunk[0] === HANDSHAKE ? tlsJudge(authority) : httpJudge(maxLine);
+    const verdict = judge(chunk);
+    if (verdict === 'tls' || verdict === 'http') settle({ kind: verdict, bytes: bag.bytes });
+    else if (verdict !== 'more') settle({ kind: 'denied', reason: verdict });
+  };
+  const onEnd = () => {
+    const cut = stream.destroyed || bag.length === 0;
+    if (cut) settle({ kind: 'gone' });
+    else settle({ kind: 'denied', reason: bag.bytes[0] === HANDSHAKE ? 'tls-malformed' : 'tunnel-not-web' });
+  };
+  const settle = (inspection: Inspection) => {
+    clearTimeout(timer);
+    stream.off('data', onData);
+    stream.off('end', onEnd);
+    stream.off('close', onEnd);
+    done(inspection);
+  };
+
+  stream.on('data', onData);
+  stream.on('end', onEnd);
+  stream.on('close', onEnd);
+  stream.resume();
+  // A client that left while the host was dialled: nobody says so again.
+  if (stream.readableEnded || stream.closed) onEnd();
+}
+
+type Verdict = 'more' | 'tls' | 'http' | DenialReason;
+
+function tlsJudge(authority: Authority): (chunk: Buffer) => Verdict {
+  const reader = new ClientHelloReader();
+  return (chunk) => {
+    const hello = reader.push(chunk);
+    if (hello.state === 'more') return 'more';
+    if (hello.state === 'malformed') return 'tls-malformed';
+    return judgeName(hello.name, authority);
+  };
+}
+
+/** RFC 6066 section 3: a name is sent for names, and none for addresses. */
+function judgeName(name: string | undefined, { host, kind }: Authority): Verdict {
+  if (kind !== 'name') return name === undefined ? 'tls' : 'tls-other-name';
+  if (name === undefined) return 'tls-no-name';
+  const parsed = parseHost(name);
+  return parsed.ok && parsed.value.kind === 'name' && parsed.value.host === host ? 'tls' : 'tls-other-name';
+}
+
+/** A request line; whatever follows is for the HTTP parser to judge. Looks at each byte once. */
+function httpJudge(maxLine: number): (chunk: Buffer) => Verdict {
+  const line = new ByteBag();
+  let methodKnown = false;
+  return (chunk) => {
+    const end = chunk.indexOf(0x0a);
+    line.append(end < 0 ? chunk : chunk.subarray(0, end));
+    if (!methodKnown) {
+      const start = line.bytes.subarray(0, MAX_METHOD + 1).toString('latin1');
+      const space = start.indexOf(' ');
+      if (space < 0 && (end >= 0 || !beginsMethod(start))) return 'tunnel-not-web';
+      methodKnown = space >= 0;
+      if (methodKnown && !METHOD_SET.has(start.slice(0, space))) return 'tunnel-not-web';
+    }
+    if (end < 0) return line.length > maxLine ? 'tunnel-not-web' : 'more';
+    return REQUEST_LINE.test(line.bytes.toString('latin1')) ? 'http' : 'tunnel-not-web';
+  };
+}
+
+function beginsMethod(text: string): boolean {
+  return METHODS.some((method) => method.startsWith(text));
+}

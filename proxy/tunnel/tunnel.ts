@@ -1,0 +1,146 @@
+import type net from 'node:net';
+import type { ClientConnection } from '../accept/client-connection.js';
+import type { Core, Flow } from '../core.js';
+import type { DialTarget } from '../dial/dialler.js';
+import type { Subject } from '../report/recorder.js';
+import { keepAlive } from '../util/keep-alive.js';
+import type { Idler } from './idle.js';
+import { type Inspection, inspect } from './inspect.js';
+import { Relay } from './relay.js';
+import { SocketReader } from './socket-reader.js';
+
+/**
+ * An accepted CONNECT from its answer to its end: first bytes judged, then relayed, or served as HTTP. Nothing that
+ * the origin says reaches the job before the job has shown what it speaks.
+ */
+export class Tunnel implements Flow, Idler {
+  readonly target: DialTarget;
+  readonly #core: Core;
+  readonly #connection: ClientConnection;
+  readonly #origin: net.Socket;
+  readonly #subject: Subject;
+  readonly #relay: Relay;
+  readonly #left: () => void;
+  /** Whether the origin's connection is used: not where requests are read from the tunnel. */
+  #relaying = false;
+  #reason: string | undefined;
+  #isOver = false;
+
+  /** @param left called once, when it is over */
+  constructor(
+    core: Core,
+    connection: ClientConnection,
+    { target, origin, subject }: { target: DialTarget; origin: net.Socket; subject: Subject },
+    left: () => void,
+  ) {
+    this.#core = core;
+    this.#connection = connection;
+    this.target = target;
+    this.#origin = origin;
+    this.#subject = subject;
+    this.#left = left;
+    this.#relay = new Relay(connection.stream, origin, (reason) => this.#over(reason));
+    core.began(this);
+  }
+
+  /** `head`: what the client sent right behind its CONNECT. */
+  start(head: Buffer): void {
+    const { stream } = this.#connection;
+    const { checkTunnels, limits } = this.#core.policy.operator;
+    if (!checkTunnels) {
+      this.#startRelay(head);
+      return;
+    }
+    stream.once('close', this.#closedEarly);
+    // An origin that goes away meanwhile must not leave the client waiting.
+    this.#origin.once('close', this.#closedEarly);
+    if (head.length > 0) stream.unshift(head);
+    const { helloTimeoutMs: timeoutMs, headerBytes: maxLine } = limits;
+    inspect(stream, { authority: this.target.authority, timeoutMs, maxLine }, (inspection) =>
+      this.#inspected(inspection),
+    );
+  }
+
+  end(reason: string): void {
+    this.#reason ??= reason;
+    this.#relay.end(reason);
+  }
+
+  activity(): number {
+    const { bytesRead, bytesWritten } = this.#connection.raw;
+    return bytesRead + bytesWritten + this.#relay.up + this.#relay.down;
+  }
+
+  waiting(): boolean {
+    const { stream } = this.#connection;
+    return 'waiting' in stream && stream.waiting;
+  }
+
+  lasting(): void {
+    keepAlive(this.#connection.raw);
+    keepAlive(this.#origin);
+  }
+
+  idle(): void {
+    this.end('idle');
+  }
+
+  #inspected(inspection: Inspection): void {
+    if (this.#reason !== undefined) return;
+    const { stream } = this.#connection;
+    switch (inspection.kind) {
+      case 'tls':
+        stream.off('close', this.#closedEarly);
+        this.#origin.off('close', this.#closedEarly);
+        this.#startRelay(inspection.bytes);
+        return;
+      case 'http':
+        this.#serveHttp(inspection.bytes);
+        return;
+      case 'gone':
+        this.end('end');
+        return;
+      case 'denied':
+        this.#core.recorder.denied(this.#subject, inspection.reason, 0, this.#origin.remoteAddress);
+        this.end(inspection.reason);
+    }
+  }
+
+  #startRelay(first: Buffer): void {
+    this.#relaying = true;
+    const { raw, stream } = this.#connection;
+    // Behind a limit it is read as the tokens come.
+    if (stream === raw) SocketReader.adopt(raw, this.#core.large);
+    this.#core.idle.add(this);
+    this.#relay.start(first);
+  }
+
+  /** Each request inside is dialled for by itself: to the tunnel's authority, under the pinning rule. */
+  #serveHttp(bytes: Buffer): void {
+    const { stream } = this.#connection;
+    this.#origin.off('close', this.#closedEarly);
+    this.#origin.destroy();
+    this.#connection.tunnel = this.target;
+    stream.pause();
+    stream.unshift(bytes);
+    this.#core.serveInside(this.#connection);
+  }
+
+  /** One side is gone and nothing is relayed: the other goes as well. */
+  readonly #closedEarly = (): void => {
+    const { stream } = this.#connection;
+    this.#reason ??= stream.destroyed ? 'end' : 'origin-reset';
+    this.#relay.end(this.#reason);
+    if (!this.#relaying && stream.closed) this.#over(this.#reason);
+  };
+
+  #over(reason: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#core.idle.delete(this);
+    this.#left();
+    const { up, down } = this.#relay;
+    this.#core.recorder.closed(this.#subject, { kind: 'tunnel', up, down, reason: this.#reason ?? reason });
+    this.#core.ended(this);
+  }
+}
