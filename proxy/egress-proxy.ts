@@ -1,25 +1,29 @@
 import net from 'node:net';
-import { Reception } from './accept/acceptor.js';
-import type { ClientConnection } from './accept/client-connection.js';
-import { Service } from './accept/dispatch.js';
-import type { Core, Flow } from './core.js';
+import { Acceptor } from './accept/acceptor.js';
+import { ConnectionRate } from './accept/connection-rate.js';
+import { Dispatch } from './accept/dispatch.js';
 import { AddressRule } from './decide/address-rule.js';
 import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
 import { openListeners, registerListener } from './decide/listeners.js';
 import { OwnAddresses } from './decide/own-addresses.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
-import { Allowlist } from './policy/allowlist.js';
-import type { EgressPolicy, OperatorPolicy } from './policy/policy.js';
+import { OriginAgent } from './http/origin-agent.js';
+import { DenyList } from './policy/deny-list.js';
+import { type ParsedPolicy, parsePolicy } from './policy/parse-policy.js';
+import type { EgressPolicy } from './policy/policy.js';
+import { basicAuthorization } from './policy/upstream.js';
 import { JobLimiter } from './rate/job-limiter.js';
+import { Refuser } from './refuse/refuser.js';
 import type { ProxyEvent } from './report/events.js';
 import type { Figures } from './report/figures.js';
 import { type Logger, silentLogger } from './report/log.js';
 import { Recorder } from './report/recorder.js';
 import { createResolver, type Resolver } from './resolve/resolver.js';
+import { Sessions } from './sessions.js';
 import { IdleWatch } from './tunnel/idle.js';
 import { LargeBuffers } from './tunnel/large-buffers.js';
-import { Gates } from './util/limits.js';
+import { Semaphore } from './util/semaphore.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */
@@ -52,94 +56,108 @@ export interface EgressProxy extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/**
- * Makes the proxy of a job. Throws, before anything is opened, where the policy is not valid: `AllowlistError`,
- * `DenyListError`, RangeError or TypeError, each with a message of one line.
- */
+/** Makes the proxy of a job, which opens nothing before it listens. Throws what `parsePolicy` throws. */
 export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOptions = {}): EgressProxy {
-  return new JobProxy(policy, options);
+  return new JobProxy(parsePolicy(policy), options);
 }
 
-/** Of the event loop, that a flow may take to end once its sockets are closed. */
-const MAX_TICKS = 1_000;
-
-class JobProxy implements EgressProxy, Core {
-  readonly policy: EgressPolicy;
-  readonly decider: Decider;
-  readonly gates: Gates;
-  readonly recorder: Recorder;
-  readonly idle: IdleWatch;
-  readonly large: LargeBuffers;
-  closing = false;
-  readonly #flows = new Set<Flow>();
+class JobProxy implements EgressProxy {
   readonly #logger: Logger;
   readonly #server: net.Server;
-  readonly #service: Service;
+  readonly #sessions = new Sessions(() => this.#wakeWhenEmpty());
+  readonly #recorder: Recorder;
+  readonly #connections: Semaphore;
+  readonly #tunnels: Semaphore;
+  readonly #requests: Semaphore;
   readonly #limiter: JobLimiter;
   readonly #resolver: Resolver;
   readonly #dialler: Dialler;
   readonly #denied: Denied;
-  readonly #reception: Reception;
+  readonly #decider: Decider;
+  readonly #agent: OriginAgent;
+  readonly #acceptor: Acceptor;
   #unregister: (() => void) | undefined;
   #closed: Promise<void> | undefined;
   #wakeDrain: (() => void) | undefined;
 
-  constructor(policy: EgressPolicy, { logger = silentLogger, onEvent }: EgressProxyOptions) {
-    const { job, operator } = policy;
+  constructor(parsed: ParsedPolicy, { logger = silentLogger, onEvent }: EgressProxyOptions) {
+    const { job, operator } = parsed.policy;
     const { limits } = operator;
-    this.policy = policy;
     this.#logger = logger;
-    this.gates = new Gates(limits);
-    this.recorder = new Recorder({ job: job.job, execution: job.execution, logger, onEvent });
-    this.idle = new IdleWatch(limits.tunnelIdleMs);
-    this.large = job.rate === null ? new LargeBuffers() : new LargeBuffers(0);
+    this.#connections = new Semaphore(limits.connections, 'too-many-connections');
+    this.#tunnels = new Semaphore(limits.tunnels, 'too-many-tunnels');
+    this.#requests = new Semaphore(limits.requests, 'too-many-requests');
+    this.#recorder = new Recorder({ job: job.job, execution: job.execution, logger, onEvent });
     this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst });
-    const dns = { dns: operator.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
-    const allowlist = Allowlist.parse(job.allow, { allowPorts: operator.allowPorts });
-    const rule = new AddressRule({
-      exceptions: operator.allowAddresses,
-      own: new OwnAddresses({ nodeAddresses: operator.nodeAddresses }),
-      listeners: () => [...openListeners(), ...this.#dialler.ownTargets()],
-      deniedAddresses: (address, port) => this.#denied.matchAddress(address, port),
-    });
+    const dns = { dns: parsed.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
     this.#resolver = createResolver({ ...dns, maxLookups: limits.lookups });
-    this.#dialler = createDialler({ ...dns, upstream: operator.upstream });
-    this.#denied = new Denied({
+    this.#dialler = createDialler({ ...dns, upstream: parsed.upstream });
+    this.#denied = new Denied(parsed.deny, {
       // Where the upstream resolves, this node may have no name servers to ask.
       resolver: this.#dialler.resolvesNames
         ? null
         : createResolver({ ...dns, maxLookups: Number.POSITIVE_INFINITY }),
-      onChange: () => this.#endDenied(),
+      onChange: () => this.#sessions.end('operator-denied', (target) => this.#decider.isDenied(target)),
       logger,
     });
-    this.#denied.set(operator.deny);
-    this.decider = new Decider({
+    this.#decider = new Decider({
       denied: this.#denied,
-      allowlist,
+      allowlist: parsed.allowlist,
       resolver: this.#resolver,
-      rule,
-      ...(job.learn && { learn: learnWithin(operator) }),
+      rule: new AddressRule({
+        exceptions: parsed.exceptions,
+        own: new OwnAddresses({ nodeAddresses: parsed.nodeAddresses }),
+        listeners: () => [...openListeners(), ...this.#dialler.ownTargets()],
+        deniedAddresses: (address, port) => this.#denied.matchAddress(address, port),
+      }),
+      ...(parsed.learn && { learn: parsed.learn }),
       dialler: this.#dialler,
-      dials: this.gates.dials,
+      dials: new Semaphore(limits.dials, 'too-many-dials'),
       connectTimeoutMs: limits.connectTimeoutMs,
     });
-    this.#service = new Service(this, operator.upstream);
-    this.#reception = new Reception({
-      core: this,
+    this.#agent = new OriginAgent((target, cancel) => this.#decider.dialForRequests(target, cancel));
+    const shared = {
+      refuser: new Refuser({ job: job.job, recorder: this.#recorder, logger }),
+      recorder: this.#recorder,
+      sessions: this.#sessions,
+      decider: this.#decider,
+      tunnels: this.#tunnels,
+      requests: this.#requests,
+      idle: new IdleWatch(limits.tunnelIdleMs),
+    };
+    const { credentials } = parsed.upstream ?? {};
+    const dispatch = new Dispatch({
+      ...shared,
+      operator,
+      // None where the job has a rate: its tokens are slower than any read.
+      large: job.rate === null ? new LargeBuffers() : new LargeBuffers(0),
+      agent: this.#agent,
+      stamp: [operator.jobHeader, job.execution ?? job.job],
+      headerBytes: limits.headerBytes,
+      ...(this.#dialler.forwardsRequests && {
+        forward: { authorization: credentials && basicAuthorization(credentials) },
+      }),
+    });
+    this.#acceptor = new Acceptor({
+      ...shared,
+      connections: this.#connections,
+      connectionRate: new ConnectionRate(limits.connectionsPerSecond),
       limiter: this.#limiter,
-      service: this.#service,
+      dispatch,
+      headerTimeoutMs: limits.headerTimeoutMs,
       onGone: () => this.#wakeWhenEmpty(),
     });
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#reception.accept(socket),
+      this.#acceptor.accept(socket),
     );
     // EMFILE in accept, say: those that are open go on.
     this.#server.on('error', (error) => logger.error({ error: String(error) }, 'the listener failed'));
   }
 
   async listen({ host, port, clients }: ListenOptions): Promise<{ host: string; port: number }> {
-    if (this.closing) throw new Error('the proxy is closed');
+    if (this.#sessions.closing) throw new Error('the proxy is closed');
     this.setClients(clients);
+    this.#denied.watch();
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen({ host, port, exclusive: true }, () => {
@@ -153,33 +171,32 @@ class JobProxy implements EgressProxy, Core {
   }
 
   setClients(cidrs: readonly string[]): void {
-    this.#reception.setClients(cidrs);
+    this.#acceptor.setClients(cidrs);
   }
 
   setDenied(entries: readonly string[]): void {
-    this.#denied.set(entries);
+    this.#denied.watch(DenyList.parse(entries));
   }
 
   figures(): Figures {
-    const { connections, tunnels, requests } = this.gates;
-    const { allowed, denied } = this.recorder.hosts;
+    const { allowed, denied } = this.#recorder.hosts;
     return {
-      ...this.#reception.bytes,
-      connections: connections.open,
-      tunnels: tunnels.open,
-      requests: requests.open,
+      ...this.#acceptor.bytes,
+      connections: this.#connections.open,
+      tunnels: this.#tunnels.open,
+      requests: this.#requests.open,
       allowed,
       denied,
       throttledMs: this.#limiter.throttledMs,
-      hosts: this.recorder.hosts.list(),
+      hosts: this.#recorder.hosts.list(),
     };
   }
 
   async drain(ms: number): Promise<void> {
-    if (!this.closing) {
-      this.closing = true;
+    if (!this.#sessions.closing) {
+      this.#sessions.closing = true;
       this.#server.close();
-      this.#reception.closeIdle();
+      this.#acceptor.closeIdle();
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.#wakeDrain = resolve;
@@ -200,61 +217,28 @@ class JobProxy implements EgressProxy, Core {
     await this.close();
   }
 
-  began(flow: Flow): void {
-    this.#flows.add(flow);
-  }
-
-  ended(flow: Flow): void {
-    this.#flows.delete(flow);
-    this.#wakeWhenEmpty();
-  }
-
-  serveInside(connection: ClientConnection): void {
-    this.#service.serveInside(connection);
-  }
-
-  fault(error: unknown): void {
-    const { stack } = error instanceof Error ? error : { stack: String(error) };
-    this.#logger.error({ error: stack }, 'unexpected: refused');
-  }
-
   async #close(): Promise<void> {
-    this.closing = true;
+    this.#sessions.closing = true;
     this.#wakeDrain?.();
     const stopped = new Promise<void>((resolve) => {
       if (this.#server.listening) this.#server.close(() => resolve());
       else resolve();
     });
-    for (const flow of this.#flows) flow.end('closed');
-    const gone = this.#reception.close();
+    this.#sessions.end('closed');
+    const gone = this.#acceptor.close();
     this.#limiter.close();
     this.#dialler.close();
     this.#resolver.close();
     this.#denied.close();
-    this.#service.close();
+    this.#agent.destroy();
     await Promise.all([stopped, gone]);
-    // What ends with a socket says so in the ticks after it. What does not must not keep the gateway from closing.
-    for (let tick = 0; this.#flows.size > 0 && tick < MAX_TICKS; tick++) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (this.#flows.size > 0)
-      this.fault(new Error(`${this.#flows.size} flows did not end with their sockets`));
+    const left = await this.#sessions.settled();
+    if (left > 0) this.#logger.error({ left }, 'unexpected: sessions that did not end with their sockets');
     this.#unregister?.();
-    this.recorder.flush();
+    this.#recorder.flush();
   }
 
   #wakeWhenEmpty(): void {
-    if (this.#reception.isEmpty && this.#flows.size === 0) this.#wakeDrain?.();
+    if (this.#acceptor.isEmpty && this.#sessions.size === 0) this.#wakeDrain?.();
   }
-
-  /** A deny list that changed, or a denied name that resolves to more. */
-  #endDenied(): void {
-    for (const flow of this.#flows) {
-      if (this.decider.isDenied(flow.target)) flow.end('operator-denied');
-    }
-  }
-}
-
-function learnWithin({ learnWithin: entries, allowPorts }: OperatorPolicy): { within?: Allowlist } {
-  return entries === undefined ? {} : { within: Allowlist.parse(entries, { allowPorts }) };
 }

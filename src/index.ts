@@ -30,8 +30,9 @@ export type { PullPolicy } from '../docker/engine/image.js';
 // Where the job is put.
 export { type ClientEnv, clientEnv } from '../docker/gateway/client-env.js';
 export { type ContainerGatewayOptions, containerGateways } from '../docker/gateway/container-gateway.js';
-export type { Gateway, OpenGateway, OpenGatewayOptions, Placement } from '../docker/gateway/gateway.js';
+export type { Gateway, OpenGateway, OpenGatewayOptions } from '../docker/gateway/gateway.js';
 export { type HostGatewayOptions, hostGateways } from '../docker/gateway/host-gateway.js';
+export type { OwnedNetwork, Placement } from '../docker/gateway/owned-network.js';
 export { type Owner, type OwnerKind, openOwner } from '../docker/gateway/owner.js';
 export { type PlacedGatewaysOptions, placedGateways } from '../docker/gateway/placement.js';
 export { type SweepOptions, type Swept, sweep } from '../docker/gateway/sweep.js';

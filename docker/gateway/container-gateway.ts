@@ -1,5 +1,5 @@
 import type Dockerode from 'dockerode';
-import { createEgressProxy } from '../../proxy/egress-proxy.js';
+import { parsePolicy } from '../../proxy/policy/parse-policy.js';
 import type { Figures } from '../../proxy/report/figures.js';
 import { logEvent } from '../../proxy/report/log.js';
 import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
@@ -97,7 +97,7 @@ async function openContainerGateway(options: OpenGatewayOptions, shared: Shared)
   const { engine, owner, policy, existing, logger } = options;
   const { docker } = engine;
   // Policy errors are the caller's: found before anything is made.
-  await createEgressProxy(policy).close();
+  parsePolicy(policy);
   assertServersReachable(policy.operator);
   await shared.check(options);
   const port = existing?.record.port ?? shared.port;

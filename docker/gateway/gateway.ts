@@ -3,11 +3,8 @@ import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { Figures } from '../../proxy/report/figures.js';
 import type { Engine } from '../engine/engine.js';
 import type { Log } from '../host/log.js';
+import type { OwnedNetwork } from './owned-network.js';
 import type { Owner } from './owner.js';
-import type { OwnedNetwork } from './sweep.js';
-
-/** Where a job's proxy runs: in this process, on the bridge's address, or in a container of its own. */
-export type Placement = 'host' | 'container';
 
 export interface OpenGatewayOptions {
   readonly engine: Engine;

@@ -12,8 +12,8 @@ import {
   type IsolatedNetwork,
   removeNetwork,
 } from './network.js';
+import type { OwnedNetwork } from './owned-network.js';
 import { clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
-import type { OwnedNetwork } from './sweep.js';
 
 export interface HostGatewayOptions {
   /** Port of the gateways, one for the whole host. Default 13128. */

@@ -4,8 +4,9 @@ import { bridgeIsHere } from '../host/bridge.js';
 import { FirewallError } from '../host/firewall.js';
 import { hasInterface } from '../host/host-net.js';
 import { type ContainerGatewayOptions, containerGateways } from './container-gateway.js';
-import type { Gateway, OpenGateway, OpenGatewayOptions, Placement } from './gateway.js';
+import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
 import { type HostGatewayOptions, hostGateways } from './host-gateway.js';
+import type { Placement } from './owned-network.js';
 
 export interface PlacedGatewaysOptions extends HostGatewayOptions, ContainerGatewayOptions {
   /** `auto`: the host where it can be, else a container. */

@@ -2,9 +2,9 @@ import type Dockerode from 'dockerode';
 import { EngineError, engineMessage, engineStatus } from '../engine/errors.js';
 import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, interfaceNames } from '../host/host-net.js';
 import type { Log } from '../host/log.js';
-import type { Placement } from './gateway.js';
-import { fromLabels, type NetworkRecord, VERSION_LABEL } from './labels.js';
+import { fromLabels, VERSION_LABEL } from './labels.js';
 import { removeNetwork } from './network.js';
+import type { OwnedNetwork } from './owned-network.js';
 import { livenessOf, livenessOfId, ownerOfContainerName } from './owner.js';
 import { addressAfter } from './subnet-pool.js';
 
@@ -15,18 +15,6 @@ export interface SweepOptions {
    * next `serve` opens its gateway again.
    */
   readonly onServeNetwork?: (network: OwnedNetwork) => void | Promise<void>;
-}
-
-/** A network that one of us made. */
-export interface OwnedNetwork {
-  readonly id: string;
-  readonly name: string;
-  readonly bridge: string;
-  /** Where its proxy runs; its bridge's name tells. */
-  readonly placement: Placement;
-  readonly subnet: string;
-  readonly gateway: string;
-  readonly record: NetworkRecord;
 }
 
 /** What a sweep did. */

@@ -1,27 +1,38 @@
 import type net from 'node:net';
-import type { Core } from '../core.js';
-import { DENIALS, type DenialReason } from '../policy/denials.js';
+import type { DenialReason } from '../policy/denials.js';
 import type { JobLimiter } from '../rate/job-limiter.js';
-import { closeWith, denialText } from '../refuse/answer.js';
+import { closeWith } from '../refuse/answer.js';
+import { Refusal } from '../refuse/refusal.js';
+import type { Refuser } from '../refuse/refuser.js';
+import { subjectOf } from '../report/subject.js';
+import type { Sessions } from '../sessions.js';
 import { resetSocket } from '../util/reset.js';
+import type { Semaphore } from '../util/semaphore.js';
 import { ClientConnection } from './client-connection.js';
 import { Clients } from './clients.js';
-import type { Service } from './dispatch.js';
+import type { ConnectionRate } from './connection-rate.js';
+import type { Dispatch } from './dispatch.js';
 
 /** Refused connections that may still be read from at once; a flood beyond it is reset unanswered. */
 const MAX_REFUSING = 128;
 
-export interface ReceptionOptions {
-  readonly core: Core;
+export interface AcceptorParts {
+  readonly refuser: Refuser;
+  readonly sessions: Sessions;
+  /** Connections open at once. */
+  readonly connections: Semaphore;
+  readonly connectionRate: ConnectionRate;
   readonly limiter: JobLimiter;
-  readonly service: Service;
+  readonly dispatch: Dispatch;
+  /** Time for a request head, ms. */
+  readonly headerTimeoutMs: number;
   /** Called whenever a connection is gone. */
   readonly onGone: () => void;
 }
 
 /** Lets connections in or refuses them, before anything is read, and knows all that are open. */
-export class Reception {
-  readonly #with: ReceptionOptions;
+export class Acceptor {
+  readonly #with: AcceptorParts;
   readonly #connections = new Map<net.Socket, ClientConnection>();
   readonly #refusing = new Set<net.Socket>();
   #clients = new Clients([]);
@@ -29,8 +40,8 @@ export class Reception {
   #pastUp = 0;
   #pastDown = 0;
 
-  constructor(options: ReceptionOptions) {
-    this.#with = options;
+  constructor(parts: AcceptorParts) {
+    this.#with = parts;
   }
 
   get isEmpty(): boolean {
@@ -57,13 +68,13 @@ export class Reception {
   }
 
   accept(raw: net.Socket): void {
-    const { core, limiter, service, onGone } = this.#with;
+    const { limiter, dispatch, headerTimeoutMs, onGone } = this.#with;
     raw.on('error', ignore);
     const client = raw.remoteAddress ?? '';
     const id = this.#nextId++;
-    const leave = this.#admit(client);
-    if (typeof leave === 'string') {
-      this.#refuse(raw, id, leave);
+    const release = this.#admit(client);
+    if (typeof release === 'string') {
+      this.#refuse(raw, { id, client }, release);
       return;
     }
     const connection = new ClientConnection({
@@ -71,18 +82,18 @@ export class Reception {
       raw,
       stream: limiter.throttle(raw),
       client,
-      headerTimeoutMs: core.policy.operator.limits.headerTimeoutMs,
-      onHeaderTimeout: (late) => service.headerTimeout(late),
+      headerTimeoutMs,
+      onHeaderTimeout: (late) => dispatch.headerTimeout(late),
     });
     this.#connections.set(raw, connection);
     raw.once('close', () => {
       this.#connections.delete(raw);
       this.#pastUp += raw.bytesRead;
       this.#pastDown += raw.bytesWritten;
-      leave();
+      release();
       onGone();
     });
-    service.serve(connection);
+    dispatch.serve(connection);
   }
 
   /** Closes connections that wait for their next request: they have nothing to finish. */
@@ -100,27 +111,24 @@ export class Reception {
     await Promise.all(gone);
   }
 
-  /** What leaves again, or the reason why not. */
+  /** What releases its place again, or the reason why it gets none. */
   #admit(client: string): (() => void) | DenialReason {
-    const { core } = this.#with;
-    const { connections, connectionRate } = core.gates;
+    const { connections, connectionRate, sessions } = this.#with;
     if (!this.#clients.includes(client)) return 'client-not-allowed';
-    if (core.closing) return 'closing';
+    if (sessions.closing) return 'closing';
     if (!connectionRate.admit()) return 'connection-rate';
-    return connections.enter() ?? connections.reason;
+    return connections.acquire() ?? connections.reason;
   }
 
-  #refuse(raw: net.Socket, connection: number, reason: DenialReason): void {
-    const { recorder, policy } = this.#with.core;
-    const subject = { connection, client: raw.remoteAddress ?? '', method: '-', host: '', port: 0 };
-    recorder.denied({ ...subject, since: performance.now() }, reason, DENIALS[reason].status);
+  #refuse(raw: net.Socket, speaker: { id: number; client: string }, reason: DenialReason): void {
+    const { text } = this.#with.refuser.answer(subjectOf(speaker), new Refusal(reason));
     if (this.#refusing.size >= MAX_REFUSING) {
       resetSocket(raw);
       return;
     }
     this.#refusing.add(raw);
     raw.once('close', () => this.#refusing.delete(raw));
-    closeWith(raw, denialText({ reason, host: '', port: 0, job: policy.job.job }));
+    closeWith(raw, text);
   }
 }
 

@@ -1,6 +1,6 @@
 import type http from 'node:http';
 import type net from 'node:net';
-import type { DialTarget } from '../dial/dialler.js';
+import type { JudgedTarget } from '../policy/judged.js';
 import type { ThrottledSocket } from '../rate/throttled-socket.js';
 import { keepAlive } from '../util/keep-alive.js';
 
@@ -42,7 +42,7 @@ export class ClientConnection {
   /** After a refusal that ends the connection: what still arrives is not read as a request. */
   refused = false;
   /** Set once the connection is a tunnel that carries HTTP. */
-  tunnel: DialTarget | undefined;
+  tunnel: JudgedTarget | undefined;
   readonly #options: ClientConnectionOptions;
   readonly #whenGone = new Set<() => void>();
   #last: (() => void) | undefined;
@@ -132,13 +132,14 @@ export class ClientConnection {
     if (this.inFlight === 0) return;
     const { bytesWritten } = this.raw;
     const timer = setTimeout(() => {
-      if (this.raw.bytesWritten === bytesWritten && !this.#waitsForTokens) this.stream.destroy();
+      if (this.raw.bytesWritten === bytesWritten && !this.waitsForTokens) this.stream.destroy();
       else this.#halfClosed();
     }, HALF_CLOSED_MS);
     this.raw.once('close', () => clearTimeout(timer));
   }
 
-  get #waitsForTokens(): boolean {
+  /** Whether bytes of it wait for the limiter, in either direction. */
+  get waitsForTokens(): boolean {
     return 'waiting' in this.stream && this.stream.waiting;
   }
 
@@ -150,7 +151,7 @@ export class ClientConnection {
         this.stream.destroy();
         return;
       }
-    } else if (!this.#waitsForTokens) {
+    } else if (!this.waitsForTokens) {
       if (this.#begun) {
         this.#options.onHeaderTimeout(this);
         return;

@@ -1,41 +1,34 @@
 import type http from 'node:http';
 import type { Duplex } from 'node:stream';
-import { ProxyServer } from 'http-proxy';
-import type { Core } from '../core.js';
-import type { ForwarderOptions } from '../http/exchange.js';
-import { OriginAgent } from '../http/origin-agent.js';
-import { serveRequest } from '../http/request.js';
-import { DENIALS, type DenialReason } from '../policy/denials.js';
-import { basicAuthorization, parseUpstream } from '../policy/upstream.js';
-import { closeWith, denialText, discardInput } from '../refuse/answer.js';
-import { printable, type Subject } from '../report/recorder.js';
-import { checkConnectForm, serveConnect } from '../tunnel/connect-method.js';
+import { HttpServer } from '../http/http-server.js';
+import { type RequestParts, serveRequest } from '../http/request.js';
+import type { DenialReason } from '../policy/denials.js';
+import { closeWith, discardInput } from '../refuse/answer.js';
+import { Refusal } from '../refuse/refusal.js';
+import { subjectOf } from '../report/subject.js';
+import { type ConnectParts, checkConnectForm, serveConnect } from '../tunnel/connect-method.js';
 import type { ClientConnection } from './client-connection.js';
 import { readConnectHead } from './connect-head.js';
-import { HttpServer } from './http-server.js';
 
 /** Where a stream has its connection: a WeakMap costs more, at each connection and in each collection of garbage. */
 const CONNECTION = Symbol('connection');
 
 type Served = Duplex & { [CONNECTION]?: ClientConnection };
 
-/** What a client connection gets: the proxy's own HTTP, and the HTTP inside tunnels. */
-export class Service {
-  readonly #core: Core;
-  readonly #agent: OriginAgent;
-  readonly #forwarder: ForwarderOptions;
+export type DispatchParts = RequestParts & Omit<ConnectParts, 'serveInside'>;
+
+/** Hands each request of a connection to what answers it: the proxy's own HTTP, and the HTTP inside tunnels. */
+export class Dispatch {
+  readonly #with: DispatchParts;
+  readonly #connects: ConnectParts;
   readonly #outer: HttpServer;
   readonly #inner: HttpServer;
 
-  constructor(core: Core, upstream: string | undefined) {
-    this.#core = core;
-    const { headerBytes } = core.policy.operator.limits;
-    this.#agent = new OriginAgent((target, cancel) => core.decider.dialForRequests(target, cancel));
-    const proxy = new ProxyServer({ followRedirects: false, xfwd: false, ws: false });
-    proxy.on('error', (error) => core.fault(error));
-    this.#forwarder = { core, agent: this.#agent, proxy, forward: forwarding(upstream) };
+  constructor(parts: DispatchParts) {
+    this.#with = parts;
+    this.#connects = { ...parts, serveInside: (connection) => this.#serveInside(connection) };
     const request = (stream: Duplex, message: http.IncomingMessage, response: http.ServerResponse) => {
-      void serveRequest(this.#forwarder, this.#of(stream), message, response);
+      void serveRequest(parts, this.#of(stream), message, response);
     };
     const broken = (stream: Duplex, { tooLarge, code }: { tooLarge: boolean; code?: string }) =>
       this.#broken(stream, tooLarge, code);
@@ -43,8 +36,8 @@ export class Service {
       this.#connect(this.#of(stream), message, head);
     const connectInside = (stream: Duplex, message: http.IncomingMessage) =>
       this.#connectInside(this.#of(stream), message);
-    this.#outer = new HttpServer(headerBytes, { request, connect, broken });
-    this.#inner = new HttpServer(headerBytes, { request, connect: connectInside, broken });
+    this.#outer = new HttpServer(parts.headerBytes, { request, connect, broken });
+    this.#inner = new HttpServer(parts.headerBytes, { request, connect: connectInside, broken });
   }
 
   serve(connection: ClientConnection): void {
@@ -53,20 +46,15 @@ export class Service {
     connection.stream.once('data', (chunk: Buffer) => this.#first(connection, chunk));
   }
 
-  serveInside(connection: ClientConnection): void {
-    connection.awaitHead();
-    this.#inner.serve(connection.stream);
-    // It was paused when its first bytes were judged.
-    connection.stream.resume();
-  }
-
   headerTimeout(connection: ClientConnection): void {
     this.#refuseLast(connection, undefined, 'header-timeout');
   }
 
-  /** Ends the connections to origins, those in use included. */
-  close(): void {
-    this.#agent.destroy();
+  #serveInside(connection: ClientConnection): void {
+    connection.awaitHead();
+    this.#inner.serve(connection.stream);
+    // It was paused when its first bytes were judged.
+    connection.stream.resume();
   }
 
   /** What a connection begins with: mostly a CONNECT that is easily read. */
@@ -76,7 +64,7 @@ export class Service {
     stream.pause();
     const connect = readConnectHead(chunk);
     if (connect) {
-      void serveConnect(this.#core, connection, connect.target, chunk.subarray(connect.length));
+      void serveConnect(this.#connects, connection, connect.target, chunk.subarray(connect.length));
       return;
     }
     stream.unshift(chunk);
@@ -87,8 +75,12 @@ export class Service {
   #connect(connection: ClientConnection, request: http.IncomingMessage, head: Buffer): void {
     if (connection.refused) return;
     // Nobody can want a tunnel behind answers that are still to come.
-    if (connection.inFlight > 0) this.#refuseLast(connection, request, 'malformed-request');
-    else void serveConnect(this.#core, connection, request.url ?? '', head, () => checkConnectForm(request));
+    if (connection.inFlight > 0) {
+      this.#refuseLast(connection, request, 'malformed-request');
+      return;
+    }
+    const check = () => checkConnectForm(request);
+    void serveConnect(this.#connects, connection, request.url ?? '', head, check);
   }
 
   #connectInside(connection: ClientConnection, request: http.IncomingMessage): void {
@@ -112,14 +104,12 @@ export class Service {
     request: http.IncomingMessage | undefined,
     reason: DenialReason,
   ): void {
-    const { stream } = connection;
-    const subject = subjectOf(connection, request);
+    const { stream, tunnel } = connection;
     connection.refused = true;
     connection.headArrived();
     discardInput(stream);
-    this.#core.recorder.denied(subject, reason, DENIALS[reason].status);
-    const { host, port } = subject;
-    const text = denialText({ reason, host, port, job: this.#core.policy.job.job });
+    const asked = { method: request?.method, target: request?.url, authority: tunnel?.authority };
+    const { text } = this.#with.refuser.answer(subjectOf(connection, asked), new Refusal(reason));
     if (connection.latest?.request.complete === false) {
       // It broke off within its body: no answer to it can come any more, unless one has begun.
       const { response } = connection.latest;
@@ -137,24 +127,4 @@ export class Service {
     if (connection === undefined) throw new Error('a stream that was not accepted here');
     return connection;
   }
-}
-
-function subjectOf(connection: ClientConnection, request: http.IncomingMessage | undefined): Subject {
-  const inside = connection.tunnel?.authority;
-  return {
-    connection: connection.id,
-    client: connection.client,
-    method: request?.method ?? '-',
-    host: inside?.host ?? printable(request?.url ?? ''),
-    port: inside?.port ?? 0,
-    since: performance.now(),
-  };
-}
-
-function forwarding(upstream: string | undefined): ForwarderOptions['forward'] {
-  if (upstream === undefined) return undefined;
-  const parsed = parseUpstream(upstream);
-  if (!parsed.ok || parsed.value.scheme !== 'http') return undefined;
-  const { credentials } = parsed.value;
-  return { authorization: credentials && basicAuthorization(credentials) };
 }

@@ -1,16 +1,8 @@
-import { type CidrPort, parseCidrPort } from '../policy/cidr-port.js';
+import type { CidrPort } from '../policy/cidr-port.js';
 import { formatIp, type Ip, IpRange, isIpv4, parseIp, unmapped } from '../policy/ip.js';
+import type { JudgedAddress } from '../policy/judged.js';
 import { embeddedIpv4, isPublic } from '../policy/public-address.js';
 import type { OwnAddresses } from './own-addresses.js';
-
-declare const judged: unique symbol;
-
-/** An address that the rule let pass. A dialler takes nothing else. Never IPv4-mapped. */
-export interface JudgedAddress {
-  readonly address: string;
-  readonly family: 4 | 6;
-  readonly [judged]: true;
-}
 
 export type AddressDenial = 'address-not-public' | 'address-of-node' | 'proxy-loop' | 'operator-denied';
 
@@ -26,8 +18,8 @@ export interface Listener {
 }
 
 export interface AddressRuleOptions {
-  /** `CIDR[:PORT]`: what the operator lets jobs reach although it is not public, or is the node. */
-  readonly exceptions: readonly string[];
+  /** What the operator lets jobs reach although it is not public, or is the node. */
+  readonly exceptions: readonly CidrPort[];
   readonly own: Pick<OwnAddresses, 'has' | 'isListed'>;
   /** All listeners of jobgate at the time of the question; no exception opens them. */
   readonly listeners: () => Iterable<Listener>;
@@ -37,17 +29,10 @@ export interface AddressRuleOptions {
 
 /** Which addresses may be dialled: the public ones, and what the operator makes an exception for. */
 export class AddressRule {
-  readonly #exceptions: readonly CidrPort[];
   readonly #options: AddressRuleOptions;
 
-  /** Throws `RangeError` for an exception that is not valid; the message is one line. */
   constructor(options: AddressRuleOptions) {
     this.#options = options;
-    this.#exceptions = options.exceptions.map((text) => {
-      const parsed = parseCidrPort(text);
-      if (!parsed.ok) throw new RangeError(`address exception ${JSON.stringify(text)}: ${parsed.problem}`);
-      return parsed.value;
-    });
   }
 
   /** Judges one address of an answer for the port that is to be dialled. What is no address is not public. */
@@ -79,7 +64,7 @@ export class AddressRule {
   }
 
   #isExcepted(ip: Ip, port: number): boolean {
-    return this.#exceptions.some(
+    return this.#options.exceptions.some(
       (exception) =>
         (exception.port === undefined || exception.port === port) && exception.range.contains(ip),
     );

@@ -1,13 +1,17 @@
 import type { Socket } from 'node:net';
-import { DialError, type Dialler, type DialTarget, type OnReadFactory } from '../dial/dialler.js';
+import { DialError } from '../dial/dial-error.js';
+import type { Dialler } from '../dial/dialler.js';
+import type { OnReadFactory } from '../dial/tcp.js';
 import { type Allowlist, isConnectPort, isPlainHttpPort } from '../policy/allowlist.js';
 import type { Authority } from '../policy/authority.js';
+import type { JudgedAddress, JudgedTarget } from '../policy/judged.js';
 import { Refusal } from '../refuse/refusal.js';
-import { ResolveError, type Resolver } from '../resolve/resolver.js';
+import { ResolveError } from '../resolve/resolve-error.js';
+import type { Resolver } from '../resolve/resolver.js';
 import { abortable } from '../util/abort.js';
 import type { Cancellation } from '../util/cancellation.js';
-import type { Gate } from '../util/limits.js';
-import type { AddressRule, JudgedAddress } from './address-rule.js';
+import type { Semaphore } from '../util/semaphore.js';
+import type { AddressRule } from './address-rule.js';
 import type { Denied } from './denied.js';
 
 export interface DeciderOptions {
@@ -19,7 +23,7 @@ export interface DeciderOptions {
   readonly rule: AddressRule;
   readonly dialler: Dialler;
   /** Dials at once. */
-  readonly dials: Gate;
+  readonly dials: Semaphore;
   readonly connectTimeoutMs: number;
 }
 
@@ -38,7 +42,7 @@ export class Decider {
    * Deny list, allowlist, port, look-up, every address: in this order, so that a denied name is never looked up.
    * Rejects with a `Refusal`, or with what it was cancelled with.
    */
-  async route(authority: Authority, kind: TargetKind, cancel: Cancellation): Promise<DialTarget> {
+  async route(authority: Authority, kind: TargetKind, cancel: Cancellation): Promise<JudgedTarget> {
     const { denied, allowlist, dialler } = this.#with;
     const { host, port } = authority;
     if (denied.match(host, port)) throw new Refusal('operator-denied');
@@ -66,7 +70,7 @@ export class Decider {
   }
 
   /** Connects to a judged address. Rejects with a `Refusal`, or with what it was cancelled with. */
-  async dial(target: DialTarget, cancel: Cancellation, onread?: OnReadFactory): Promise<Socket> {
+  async dial(target: JudgedTarget, cancel: Cancellation, onread?: OnReadFactory): Promise<Socket> {
     const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
     return this.#dialling(target, cancel, () =>
       dialler.dial(target, { cancel, timeoutMs, ...(onread && { onread }) }),
@@ -74,7 +78,7 @@ export class Decider {
   }
 
   /** A connection for plain requests: to the host, or to an upstream that takes them in absolute form. */
-  async dialForRequests(target: DialTarget, cancel: Cancellation): Promise<Socket> {
+  async dialForRequests(target: JudgedTarget, cancel: Cancellation): Promise<Socket> {
     const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
     if (!dialler.forwardsRequests) return this.dial(target, cancel);
     return this.#dialling(
@@ -84,10 +88,10 @@ export class Decider {
     );
   }
 
-  async #dialling(target: DialTarget, cancel: Cancellation, dial: () => Promise<Socket>): Promise<Socket> {
+  async #dialling(target: JudgedTarget, cancel: Cancellation, dial: () => Promise<Socket>): Promise<Socket> {
     const { dials } = this.#with;
-    const leave = dials.enter();
-    if (leave === undefined) throw new Refusal(dials.reason);
+    const release = dials.acquire();
+    if (release === undefined) throw new Refusal(dials.reason);
     let socket: Socket;
     try {
       socket = await dial();
@@ -96,7 +100,7 @@ export class Decider {
       if (error instanceof DialError) throw new Refusal(error.reason, { ...firstOf(target), cause: error });
       throw error;
     } finally {
-      leave();
+      release();
     }
     // A host that came to be denied while it was dialled.
     if (this.isDenied(target)) {
@@ -107,7 +111,7 @@ export class Decider {
   }
 
   /** Whether the deny list as it is now forbids what was allowed before. */
-  isDenied({ authority: { host, port }, addresses }: DialTarget): boolean {
+  isDenied({ authority: { host, port }, addresses }: JudgedTarget): boolean {
     const { denied } = this.#with;
     return denied.match(host, port) || addresses.some(({ address }) => denied.matchAddress(address, port));
   }
@@ -142,6 +146,6 @@ export class Decider {
   }
 }
 
-function firstOf({ addresses }: DialTarget): { address?: string } {
+function firstOf({ addresses }: JudgedTarget): { address?: string } {
   return addresses[0] === undefined ? {} : { address: addresses[0].address };
 }

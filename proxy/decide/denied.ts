@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { CanonicalHost } from '../policy/authority.js';
-import { DenyList } from '../policy/deny-list.js';
+import type { DenyList } from '../policy/deny-list.js';
 import { formatIp, parseIp, unmapped } from '../policy/ip.js';
 import type { Logger } from '../report/log.js';
 import type { Resolver } from '../resolve/resolver.js';
@@ -40,11 +40,13 @@ export class Denied {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #stop = new AbortController();
-  #list = DenyList.parse([]);
+  #list: DenyList;
   #watched: Watched[] = [];
   #pending: Promise<unknown> | undefined;
 
-  constructor({ resolver, onChange, logger, clock = systemClock }: DeniedOptions) {
+  /** Nothing is looked up before `watch`. */
+  constructor(list: DenyList, { resolver, onChange, logger, clock = systemClock }: DeniedOptions) {
+    this.#list = list;
     // As many listeners as names.
     setMaxListeners(0, this.#stop.signal);
     this.#resolver = resolver;
@@ -53,9 +55,8 @@ export class Denied {
     this.#clock = clock;
   }
 
-  /** Replaces the list. Throws `DenyListError`, and keeps the old one, where an entry is not valid. */
-  set(entries: readonly string[]): void {
-    const list = DenyList.parse(entries);
+  /** Looks up the names of a list, which replaces the one before. */
+  watch(list: DenyList = this.#list): void {
     const before = this.#watched;
     for (const { timer } of before) this.#clock.clearTimeout(timer);
     this.#list = list;

@@ -50,7 +50,7 @@ const ofThisMachine = new InterfaceAddresses();
 export interface OwnAddressesOptions {
   /**
    * Addresses of this node that are on no interface, such as a cloud's public one, or those of the host where the
-   * proxy runs in a container. Default: none.
+   * proxy runs in a container. Canonical, never IPv4-mapped. Default: none.
    */
   readonly nodeAddresses?: readonly string[];
   /** Default: those of this machine. */
@@ -62,13 +62,12 @@ export class OwnAddresses {
   readonly #listed: ReadonlySet<string>;
   readonly #interfaces: Pick<InterfaceAddresses, 'current'>;
 
-  /** Throws `RangeError` for a listed address that is none. */
   constructor(options: OwnAddressesOptions = {}) {
-    this.#listed = new Set((options.nodeAddresses ?? []).map(listedAddress));
+    this.#listed = new Set(options.nodeAddresses);
     this.#interfaces = options.interfaces ?? ofThisMachine;
   }
 
-  /** Exactly these addresses, no interface's. Throws `RangeError` for one that is none. */
+  /** Exactly these addresses, no interface's. */
   static fixed(addresses: readonly string[]): OwnAddresses {
     return new OwnAddresses({ nodeAddresses: addresses, interfaces: { current: () => new Set() } });
   }
@@ -97,10 +96,4 @@ function interfaceAddress(text: string): string[] {
   // A link-local address can carry a zone id; what is judged never does.
   const ip = parseIp(text.replace(/%.*$/, ''));
   return ip === undefined ? [] : [formatIp(unmapped(ip))];
-}
-
-function listedAddress(text: string): string {
-  const ip = parseIp(text);
-  if (ip === undefined) throw new RangeError(`node address ${JSON.stringify(text)} is not an IP address`);
-  return formatIp(unmapped(ip));
 }

@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
-import type { JudgedAddress } from '../decide/address-rule.js';
 import type { Authority } from '../policy/authority.js';
-import { basicAuthorization, parseUpstream, redactUpstream, type Upstream } from '../policy/upstream.js';
+import type { JudgedAddress, JudgedTarget } from '../policy/judged.js';
+import { DEFAULT_LIMITS } from '../policy/policy.js';
+import { basicAuthorization, redactUpstream, type Upstream } from '../policy/upstream.js';
 import { createResolver, type Resolver, type ResolverOptions } from '../resolve/resolver.js';
 import { withDeadline } from '../util/abort.js';
 import type { Cancellation } from '../util/cancellation.js';
@@ -12,24 +13,12 @@ import { type OwnTarget, UpstreamAddress } from './upstream-address.js';
 import { connectThroughHttp } from './upstream-http.js';
 import { connectThroughSocks } from './upstream-socks.js';
 
-export { DialError, type DialReason } from './dial-error.js';
-export type { OnReadFactory } from './tcp.js';
-export type { OwnTarget } from './upstream-address.js';
-
-export interface DialTarget {
-  readonly authority: Authority;
-  /** All that may be connected to. Empty only for a name where the dialler `resolvesNames`. */
-  readonly addresses: readonly JudgedAddress[];
-  /** The job's list does not have it: its policy says `learn`. */
-  readonly learned?: true;
-}
-
 export interface DialOptions {
   /** Ends everything at once; the dial rejects with its reason. */
   readonly cancel?: Cancellation;
   /** Over all attempts and handshakes, ms. Default 10,000. */
   readonly timeoutMs?: number;
-  /** `onread` for the socket, one per attempt. Only where the dialler `supportsOnread`; else it is not used. */
+  /** `onread` for the socket, one per attempt. Not used where there is an upstream. */
   readonly onread?: OnReadFactory;
 }
 
@@ -52,11 +41,10 @@ export interface Dialler {
    * port 80 as a rule (squid's `SSL_ports`). `dial` is then for tunnels only.
    */
   readonly forwardsRequests: boolean;
-  readonly supportsOnread: boolean;
   /** For logs; credentials hidden. Undefined where connections are direct. */
   readonly upstream?: string;
   /** A connection to the target for a tunnel, or for plain requests unless `forwardsRequests`. */
-  dial(target: DialTarget, options?: DialOptions): Promise<Socket>;
+  dial(target: JudgedTarget, options?: DialOptions): Promise<Socket>;
   /** A connection to the upstream for requests in absolute form. Rejects with TypeError unless `forwardsRequests`. */
   dialForward(options?: DialOptions): Promise<ForwardConnection>;
   /** Whether a target is the upstream itself: no job may reach it, whatever its allowlist says. `dial` refuses it as well. */
@@ -70,26 +58,21 @@ export interface Dialler {
 }
 
 export interface DiallerOptions extends Pick<ResolverOptions, 'dns' | 'addHosts'> {
-  /** `http://`, `socks5://` or `socks5h://` URL. Default: connect directly. */
-  readonly upstream?: string | undefined;
+  /** Default: connect directly. */
+  readonly upstream?: Upstream | undefined;
   /** For the upstream's own name; closed with the dialler. Default one made of `dns` and `addHosts`: no job can exhaust it. */
   readonly resolver?: Resolver;
   /** Time between the starts of two attempts, ms. Default 250 (RFC 8305 section 5). */
   readonly staggerMs?: number;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
 const STAGGER_MS = 250;
 
-/** Throws TypeError on an upstream that is not understood. */
 export function createDialler(options: DiallerOptions = {}): Dialler {
-  const staggerMs = options.staggerMs ?? STAGGER_MS;
-  if (options.upstream === undefined) return new DirectDialler(staggerMs);
-  const upstream = parseUpstream(options.upstream);
-  if (!upstream.ok) throw new TypeError(upstream.problem);
-  const { dns, addHosts } = options;
+  const { upstream, staggerMs = STAGGER_MS, dns, addHosts } = options;
+  if (upstream === undefined) return new DirectDialler(staggerMs);
   const own = { ...(dns !== undefined && { dns }), ...(addHosts && { addHosts }) };
-  return new UpstreamDialler(upstream.value, options.resolver ?? createResolver(own), staggerMs);
+  return new UpstreamDialler(upstream, options.resolver ?? createResolver(own), staggerMs);
 }
 
 /** What both have: a time limit, and an end. */
@@ -106,7 +89,7 @@ abstract class BaseDialler {
   }
 
   protected within(
-    { cancel, timeoutMs = CONNECT_TIMEOUT_MS }: DialOptions,
+    { cancel, timeoutMs = DEFAULT_LIMITS.connectTimeoutMs }: DialOptions,
     late: () => DialError,
     work: (signal: AbortSignal) => Promise<Socket>,
   ): Promise<Socket> {
@@ -127,7 +110,6 @@ abstract class BaseDialler {
 class DirectDialler extends BaseDialler implements Dialler {
   readonly resolvesNames = false;
   readonly forwardsRequests = false;
-  readonly supportsOnread = true;
   /** Ends of dials to a single address. */
   readonly #ends = new Set<(reason: unknown) => void>();
 
@@ -135,7 +117,7 @@ class DirectDialler extends BaseDialler implements Dialler {
     super();
   }
 
-  dial({ authority, addresses }: DialTarget, options: DialOptions = {}): Promise<Socket> {
+  dial({ authority, addresses }: JudgedTarget, options: DialOptions = {}): Promise<Socket> {
     const { onread } = options;
     const [first, second] = addresses;
     if (first !== undefined && second === undefined) return this.#dialOnly(first, authority.port, options);
@@ -167,7 +149,7 @@ class DirectDialler extends BaseDialler implements Dialler {
   async #dialOnly(
     address: JudgedAddress,
     port: number,
-    { cancel, timeoutMs = CONNECT_TIMEOUT_MS, onread }: DialOptions,
+    { cancel, timeoutMs = DEFAULT_LIMITS.connectTimeoutMs, onread }: DialOptions,
   ): Promise<Socket> {
     this.closed.throwIfAborted();
     cancel?.throwIfCancelled();
@@ -199,7 +181,6 @@ class DirectDialler extends BaseDialler implements Dialler {
 class UpstreamDialler extends BaseDialler implements Dialler {
   readonly resolvesNames: boolean;
   readonly forwardsRequests: boolean;
-  readonly supportsOnread = false;
   readonly upstream: string;
   readonly #address: UpstreamAddress;
 
@@ -215,7 +196,7 @@ class UpstreamDialler extends BaseDialler implements Dialler {
     this.#address = new UpstreamAddress(proxy.authority, resolver);
   }
 
-  async dial({ authority, addresses }: DialTarget, options: DialOptions = {}): Promise<Socket> {
+  async dial({ authority, addresses }: JudgedTarget, options: DialOptions = {}): Promise<Socket> {
     const { scheme, credentials } = this.proxy;
     if (this.isUpstream(authority))
       throw new DialError('upstream-failed', 'the target is the upstream proxy itself');

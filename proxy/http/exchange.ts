@@ -1,37 +1,75 @@
-import type http from 'node:http';
+import http from 'node:http';
 import type net from 'node:net';
-import type { Stream } from 'node:stream';
-import type { ProxyServer } from 'http-proxy';
 import type { ClientConnection } from '../accept/client-connection.js';
-import type { Core, Flow } from '../core.js';
-import type { DialTarget } from '../dial/dialler.js';
 import { formatAuthority } from '../policy/authority.js';
+import type { JudgedTarget } from '../policy/judged.js';
 import { closeWith, discardInput } from '../refuse/answer.js';
-import { asRefusal, Refusal } from '../refuse/refusal.js';
-import type { Subject } from '../report/recorder.js';
+import { Refusal } from '../refuse/refusal.js';
+import type { Refuser } from '../refuse/refuser.js';
+import type { Recorder } from '../report/recorder.js';
+import type { Subject } from '../report/subject.js';
+import type { Session, Sessions } from '../sessions.js';
+import type { IdleWatch } from '../tunnel/idle.js';
 import type { Cancellation } from '../util/cancellation.js';
 import { resetSocket } from '../util/reset.js';
 import { hasUnknownCoding, type RequestHead, responseLines, trailerLines } from './heads.js';
+import { detach } from './http-server.js';
 import type { OriginAgent, RouteOptions } from './origin-agent.js';
+import { WebSocketRelay } from './web-socket.js';
 
-export interface ExchangeParts {
+/** What all requests of a job share. */
+export interface ForwardParts {
+  readonly recorder: Recorder;
+  readonly refuser: Refuser;
+  readonly sessions: Sessions;
+  readonly agent: OriginAgent;
+  readonly idle: IdleWatch;
+  /** The header that names the job to origins, and its value. */
+  readonly stamp: readonly [name: string, value: string];
+  /** Largest head of an answer, bytes. */
+  readonly headerBytes: number;
+  /** Where requests go to an upstream in absolute form, with these credentials. */
+  readonly forward?: { readonly authorization?: string | undefined } | undefined;
+}
+
+/** A request that may be passed on. */
+export interface Allowed {
   readonly connection: ClientConnection;
   readonly request: http.IncomingMessage;
   readonly response: http.ServerResponse;
   readonly subject: Subject;
   readonly head: RequestHead;
-  readonly target: DialTarget;
+  readonly target: JudgedTarget;
   /** Origin form. */
   readonly path: string;
   readonly cancel: Cancellation;
 }
 
-export interface ForwarderOptions {
-  readonly core: Core;
-  readonly agent: OriginAgent;
-  readonly proxy: ProxyServer;
-  /** Where requests go to an upstream in absolute form, with these credentials. */
-  readonly forward?: { readonly authorization?: string | undefined } | undefined;
+/** Its head to the origin: what of the job's may go there, and what the proxy says. Nothing is sent yet. */
+export function requestToOrigin(
+  { agent, stamp, headerBytes, forward }: ForwardParts,
+  { request, head, target, path, cancel }: Allowed,
+): http.ClientRequest {
+  const host = formatAuthority(target.authority, 80);
+  const options: http.RequestOptions & RouteOptions = {
+    route: { target, cancel },
+    agent,
+    method: request.method ?? 'GET',
+    path: forward ? `http://${host}${path}` : path,
+    setHost: false,
+    maxHeaderSize: headerBytes,
+    insecureHTTPParser: false,
+  };
+  const upstream = http.request(options);
+  upstream.maxHeadersCount = 0;
+  upstream.setHeader('Host', host);
+  for (let i = 0; i < head.lines.length; i += 2) {
+    upstream.appendHeader(head.lines[i] as string, head.lines[i + 1] as string);
+  }
+  upstream.setHeader(...stamp);
+  if (head.maxForwards !== undefined) upstream.setHeader('Max-Forwards', head.maxForwards);
+  if (forward?.authorization) upstream.setHeader('Proxy-Authorization', forward.authorization);
+  return upstream;
 }
 
 /** So many 1xx answers to one request are passed on; an origin that sends more never comes to the point. */
@@ -41,10 +79,10 @@ const MAX_INFORMATION = 20;
 const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** One allowed request on its way to the origin, and the answer on its way back. */
-export class Exchange implements Flow {
-  readonly target: DialTarget;
-  readonly #with: ForwarderOptions;
-  readonly #parts: ExchangeParts;
+export class Exchange implements Session {
+  readonly target: JudgedTarget;
+  readonly #with: ForwardParts;
+  readonly #parts: Allowed;
   readonly #refuse: (refusal: Refusal) => void;
   #upstream: http.ClientRequest | undefined;
   #allowed = false;
@@ -52,9 +90,10 @@ export class Exchange implements Flow {
   #retried = false;
   #information = 0;
   #reason: string | undefined;
+  #relay: WebSocketRelay | undefined;
 
   /** @param refuse answers with a denial; only called before anything of an answer was sent */
-  constructor(options: ForwarderOptions, parts: ExchangeParts, refuse: (refusal: Refusal) => void) {
+  constructor(options: ForwardParts, parts: Allowed, refuse: (refusal: Refusal) => void) {
     this.target = parts.target;
     this.#with = options;
     this.#parts = parts;
@@ -62,62 +101,24 @@ export class Exchange implements Flow {
   }
 
   start(): void {
-    this.#with.core.began(this);
+    this.#with.sessions.began(this);
     this.#send();
   }
 
   end(reason: string): void {
     this.#reason ??= reason;
+    this.#relay?.end(reason);
     this.#upstream?.destroy();
     this.#parts.connection.stream.destroy();
   }
 
-  /**
-   * http-proxy makes the request, ties its life to the client's and reports its errors. The head is not its: the
-   * stream that it is given as the body is where it hands out the request before anything is sent.
-   */
   #send(): void {
-    const { core, agent, proxy } = this.#with;
-    const { request, response, target, cancel } = this.#parts;
-    // http-proxy copies these into a request that is then rebuilt: nothing of them is needed.
-    request.headers = {};
-    request.url = '/';
-    const options: http.RequestOptions & RouteOptions = {
-      route: { target, cancel },
-      maxHeaderSize: core.policy.operator.limits.headerBytes,
-      insecureHTTPParser: false,
-    };
-    proxy.web(
-      request,
-      response,
-      {
-        target: { protocol: 'http:', host: 'origin.invalid', port: target.authority.port } as never,
-        agent,
-        ssl: options,
-        selfHandleResponse: true,
-        buffer: { pipe: (upstream: http.ClientRequest) => this.#build(upstream) } as unknown as Stream,
-      },
-      (error) => this.#failed(error),
-    );
-  }
-
-  #build(upstream: http.ClientRequest): void {
+    const { request, head } = this.#parts;
+    const upstream = requestToOrigin(this.#with, this.#parts);
     this.#upstream = upstream;
-    const { request, head, target, path } = this.#parts;
-    const { policy } = this.#with.core;
-    const { forward } = this.#with;
-    const { job, execution } = policy.job;
-    const host = formatAuthority(target.authority, 80);
-    upstream.path = forward ? `http://${host}${path}` : path;
-    upstream.maxHeadersCount = 0;
-    for (const name of upstream.getHeaderNames()) upstream.removeHeader(name);
-    upstream.setHeader('Host', host);
-    for (let i = 0; i < head.lines.length; i += 2) {
-      upstream.appendHeader(head.lines[i] as string, head.lines[i + 1] as string);
-    }
-    upstream.setHeader(policy.operator.jobHeader, execution ?? job);
-    if (head.maxForwards !== undefined) upstream.setHeader('Max-Forwards', head.maxForwards);
-    if (forward?.authorization) upstream.setHeader('Proxy-Authorization', forward.authorization);
+    upstream.on('error', (error) => {
+      if (upstream === this.#upstream) this.#failed(error);
+    });
     upstream.once('socket', (socket) => this.#connected(socket));
     upstream.once('response', (answer) => this.#respond(answer));
     // Without an answer and without an error: an origin that switches protocols unasked, say.
@@ -125,7 +126,12 @@ export class Exchange implements Flow {
       if (upstream === this.#upstream && !this.#settled) this.#failed(new Error('closed without an answer'));
     });
     upstream.on('information', (information) => this.#inform(information));
-    const { framing } = head;
+    const { framing, webSocket } = head;
+    if (webSocket) {
+      upstream.setHeader('Connection', 'Upgrade');
+      upstream.setHeader('Upgrade', 'websocket');
+      upstream.once('upgrade', (answer, socket, first) => this.#switch(answer, socket as net.Socket, first));
+    }
     if (framing.kind === 'none') {
       upstream.end();
       return;
@@ -142,7 +148,7 @@ export class Exchange implements Flow {
     if (this.#allowed || socket === null) return;
     this.#allowed = true;
     const { subject, target } = this.#parts;
-    this.#with.core.recorder.allowed(subject, socket.remoteAddress, target.learned);
+    this.#with.recorder.allowed(subject, socket.remoteAddress, target.learned);
   }
 
   /** 1xx of the origin. HTTP/1.0 knows none (RFC 9110 section 15.2). */
@@ -203,6 +209,33 @@ export class Exchange implements Flow {
     }
   }
 
+  /** The origin takes the WebSocket: no HTTP is on this connection any more. */
+  #switch({ rawHeaders }: http.IncomingMessage, origin: net.Socket, first: Buffer): void {
+    const { connection, response } = this.#parts;
+    const { stream } = connection;
+    if (this.#settled || stream.destroyed) {
+      origin.destroy();
+      return;
+    }
+    // Nobody can want one between other requests.
+    if (connection.inFlight !== 1 || connection.refused) {
+      origin.destroy();
+      this.#fail(new Refusal('malformed-request', { detail: 'a WebSocket among other requests' }));
+      return;
+    }
+    this.#settled = true;
+    connection.refused = true;
+    detach(stream, response);
+    const lines = ['Connection', 'Upgrade', 'Upgrade', 'websocket', ...responseLines(rawHeaders)];
+    let head = 'HTTP/1.1 101 Switching Protocols\r\n';
+    for (let i = 0; i < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`;
+    stream.write(Buffer.from(`${head}\r\n`, 'latin1'));
+    if (first.length > 0) origin.unshift(first);
+    this.#relay = new WebSocketRelay(connection, origin, this.#with.idle, (reason) => {
+      this.#reason ??= reason;
+    });
+  }
+
   /** An origin that answered before it had the whole request gets no more of it, and the connection closes. */
   #answered(): void {
     const { connection, request, response } = this.#parts;
@@ -226,7 +259,7 @@ export class Exchange implements Flow {
       this.#send();
       return;
     }
-    if (!this.#allowed) this.#fail(asRefusal(this.#with.core, error));
+    if (!this.#allowed) this.#fail(this.#with.refuser.refusalFor(error));
     else this.#fail(new Refusal('origin-broken', { cause: error }));
   }
 
@@ -249,13 +282,13 @@ export class Exchange implements Flow {
 
   /** The answer is out, or its client is gone. */
   over(): void {
-    const { core } = this.#with;
+    const { recorder, sessions } = this.#with;
     const { response, connection, subject } = this.#parts;
     if (!response.writableFinished) this.#upstream?.destroy();
     if (this.#allowed) {
       const reason = this.#reason ?? (response.writableFinished ? 'end' : 'client-reset');
-      core.recorder.closed(subject, { kind: 'request', ...connection.takeBytes(), reason });
+      recorder.closed(subject, { kind: 'request', ...connection.takeBytes(), reason });
     }
-    core.ended(this);
+    sessions.over(this);
   }
 }

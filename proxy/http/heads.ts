@@ -14,6 +14,8 @@ export interface RequestHead {
   readonly hosts: readonly string[];
   /** What `Upgrade` asks for, in lower case. */
   readonly upgrades: readonly string[];
+  /** Whether the connection is to become a WebSocket. */
+  readonly webSocket: boolean;
   readonly maxForwards: string | undefined;
 }
 
@@ -72,7 +74,17 @@ export function readRequestHead(raw: readonly string[], jobHeader: string): Requ
     else if (lower === 'max-forwards') maxForwards = value.trim();
     else if (cgiName(lower) !== jobName && !isHopByHop(lower) && !named.has(lower)) lines.push(name, value);
   }
-  return { lines, framing: framing(codings, length), expectsContinue, hosts, upgrades, maxForwards };
+  // Another header is no WebSocket's, and an upgrade that `Connection` does not name is none (RFC 9110 section 7.8).
+  const webSocket = upgrades.length === 1 && upgrades[0] === 'websocket' && named.has('upgrade');
+  return {
+    lines,
+    framing: framing(codings, length),
+    expectsContinue,
+    hosts,
+    upgrades,
+    webSocket,
+    maxForwards,
+  };
 }
 
 /** The lines of an origin's answer that the job gets. The deny header is the proxy's alone. */

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { DialTarget } from '../dial/dialler.js';
+import type { JudgedTarget } from '../policy/judged.js';
 import type { Cancellation } from '../util/cancellation.js';
 import { keepAlive } from '../util/keep-alive.js';
 
@@ -16,12 +16,12 @@ export interface RouteOptions {
 }
 
 export interface Route {
-  readonly target: DialTarget;
+  readonly target: JudgedTarget;
   /** Ends with the request. */
   readonly cancel: Cancellation;
 }
 
-type Dial = (target: DialTarget, cancel: Cancellation) => Promise<net.Socket>;
+type Dial = (target: JudgedTarget, cancel: Cancellation) => Promise<net.Socket>;
 
 /**
  * Connections to origins for plain requests. A kept one serves a later request only for the same authority, and only
@@ -63,7 +63,7 @@ export class OriginAgent extends http.Agent {
   }
 
   /** Throws away what is kept for a target: one of them turned out to be dead. */
-  discardFree(target: DialTarget): void {
+  discardFree(target: JudgedTarget): void {
     for (const socket of this.freeSockets[keyOf(target)] ?? []) socket.destroy();
   }
 }
@@ -72,7 +72,7 @@ function routeOf(options: object | undefined): Route {
   return (options as RouteOptions).route;
 }
 
-function keyOf({ authority: { host, port }, addresses }: DialTarget): string {
+function keyOf({ authority: { host, port }, addresses }: JudgedTarget): string {
   const list = addresses.map(({ address }) => address).sort();
   return `${host} ${port} ${list.join(' ')}`;
 }

@@ -1,18 +1,18 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { ClientConnection } from '../accept/client-connection.js';
-import type { Core } from '../core.js';
+import type { Decider } from '../decide/decider.js';
 import {
   type Authority,
   formatAuthority,
   parseAbsoluteTarget,
   parseHostHeader,
 } from '../policy/authority.js';
-import { DENIALS } from '../policy/denials.js';
-import { closeWith, denialAnswer, denialText, discardInput } from '../refuse/answer.js';
-import { asRefusal, Refusal } from '../refuse/refusal.js';
-import { printable, type Subject } from '../report/recorder.js';
+import { closeWith, discardInput } from '../refuse/answer.js';
+import { Refusal } from '../refuse/refusal.js';
+import { type Subject, subjectOf } from '../report/subject.js';
 import { Cancellation } from '../util/cancellation.js';
-import { Exchange, type ForwarderOptions } from './exchange.js';
+import type { Semaphore } from '../util/semaphore.js';
+import { Exchange, type ForwardParts } from './exchange.js';
 import { checkVersion, type RequestHead, readRequestHead } from './heads.js';
 
 /** A body up to this many bytes is read and thrown away after a refusal, so that the connection can go on. */
@@ -23,48 +23,68 @@ interface Asked {
   readonly path: string;
 }
 
+export interface RequestParts extends ForwardParts {
+  readonly decider: Decider;
+  /** Requests in flight at once. */
+  readonly requests: Semaphore;
+  /** Tunnels open at once, and WebSockets with them. */
+  readonly tunnels: Semaphore;
+}
+
 /** Answers a request: from the host that it names, or with a refusal. */
 export async function serveRequest(
-  forwarder: ForwarderOptions,
+  parts: RequestParts,
   connection: ClientConnection,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { core } = forwarder;
+  const { decider, refuser, sessions, stamp } = parts;
   if (connection.refused) return;
   connection.requestBegan();
   connection.latest = { request, response };
   const gone = new Cancellation();
-  const leave = core.gates.requests.enter();
+  let release: (() => void) | undefined;
   let exchange: Exchange | undefined;
   const over = () => {
     forget();
     response.off('close', over);
     gone.cancel();
     exchange?.over();
-    leave?.();
+    release?.();
     connection.requestEnded();
   };
   const forget = connection.whenGone(over);
   response.once('close', over);
-  let subject = subjectOf(connection, request, undefined);
-  const refuse = (refusal: Refusal) => refuseRequest(core, connection, request, response, subject, refusal);
+  const { method, url: target } = request;
+  let subject = subjectOf(connection, { method, target });
+  const refuse = (refusal: Refusal) => refuseRequest(parts, connection, request, response, subject, refusal);
   try {
     checkVersion(request.httpVersion);
-    const head = readRequestHead(request.rawHeaders, core.policy.operator.jobHeader);
-    const asked = askedFor(connection, request, head);
-    subject = subjectOf(connection, request, asked.authority);
+    const head = readRequestHead(request.rawHeaders, stamp[0]);
+    const { authority, path } = askedFor(connection, request, head);
+    subject = subjectOf(connection, { method, target, authority });
     const checked = checkHead(request, head);
-    if (core.closing) throw new Refusal('closing');
-    if (leave === undefined) throw new Refusal(core.gates.requests.reason);
+    if (sessions.closing) throw new Refusal('closing');
+    const open = checked.webSocket ? parts.tunnels : parts.requests;
+    release = open.acquire();
+    if (release === undefined) throw new Refusal(open.reason);
     // Inside a tunnel the port is the one that CONNECT was allowed to.
     const kind = connection.tunnel ? 'tunnel' : 'request';
-    const target = await core.decider.route(asked.authority, kind, gone);
-    const parts = { connection, request, response, subject, head: checked, target, path: asked.path };
-    exchange = new Exchange(forwarder, { ...parts, cancel: gone }, refuse);
+    const judged = await decider.route(authority, kind, gone);
+    const allowed = {
+      connection,
+      request,
+      response,
+      subject,
+      head: checked,
+      target: judged,
+      path,
+      cancel: gone,
+    };
+    exchange = new Exchange(parts, allowed, refuse);
     exchange.start();
   } catch (error) {
-    if (!gone.cancelled) refuse(asRefusal(core, error));
+    if (!gone.cancelled) refuse(refuser.refusalFor(error));
   }
 }
 
@@ -72,26 +92,23 @@ export async function serveRequest(
  * Refuses a request. The connection goes on where what follows can be told from the refused body; else it is
  * closed, and nothing behind it is read as a request.
  */
-export function refuseRequest(
-  core: Core,
+function refuseRequest(
+  { refuser, sessions }: RequestParts,
   connection: ClientConnection,
   request: IncomingMessage,
   response: ServerResponse,
   subject: Subject,
-  { reason, detail, address }: Refusal,
+  refusal: Refusal,
 ): void {
-  const { status } = DENIALS[reason];
-  core.recorder.denied(subject, reason, status, address);
-  const denial = { reason, host: subject.host, port: subject.port, job: core.policy.job.job, detail };
-  const goesOn = status !== 400 && !core.closing && restIsClear(request);
+  const { status, headers, body, text } = refuser.answer(subject, refusal);
+  const goesOn = status !== 400 && !sessions.closing && restIsClear(request);
   if (!goesOn) connection.refused = true;
   if (!goesOn && connection.inFlight === 1) {
     connection.headArrived();
-    closeWith(connection.stream, denialText(denial));
+    closeWith(connection.stream, text);
     return;
   }
   // Earlier answers on this connection come first: Node keeps the order.
-  const { headers, body } = denialAnswer(denial);
   if (!goesOn) {
     response.shouldKeepAlive = false;
     discardInput(connection.stream);
@@ -111,22 +128,6 @@ function restIsClear(request: IncomingMessage): boolean {
     if (name === 'content-length') length = Number(request.rawHeaders[i + 1]);
   }
   return length <= MAX_DISCARD;
-}
-
-function subjectOf(
-  connection: ClientConnection,
-  request: IncomingMessage,
-  authority: Authority | undefined,
-): Subject {
-  const shown = authority ?? connection.tunnel?.authority;
-  return {
-    connection: connection.id,
-    client: connection.client,
-    method: request.method ?? '-',
-    host: shown?.host ?? printable(request.url ?? ''),
-    port: shown?.port ?? 0,
-    since: performance.now(),
-  };
 }
 
 /** The target, from an absolute form to the proxy or an origin form inside a tunnel; each only there. */
@@ -160,7 +161,10 @@ function checkHost(authority: Authority, host: string | undefined): void {
 
 function checkHead(request: IncomingMessage, head: RequestHead): RequestHead {
   // HTTP/2 may be offered, and going on without it is the answer (RFC 9110 section 7.8). Others get an answer.
-  if (head.upgrades.some((protocol) => protocol !== 'h2c')) throw new Refusal('unsupported-upgrade');
+  const plain = request.method === 'GET' && request.httpVersion === '1.1' && head.framing.kind === 'none';
+  if (!(head.webSocket && plain) && head.upgrades.some((protocol) => protocol !== 'h2c')) {
+    throw new Refusal('unsupported-upgrade');
+  }
   const { maxForwards } = head;
   if (maxForwards === undefined || (request.method !== 'TRACE' && request.method !== 'OPTIONS')) return head;
   if (!/^[1-9]\d{0,8}$/.test(maxForwards)) {

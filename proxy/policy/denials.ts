@@ -15,7 +15,7 @@ export const DENIALS = {
   },
   'unsupported-upgrade': {
     status: 403,
-    help: 'Upgrade is not proxied over plain HTTP: use wss:// (a tunnel) for WebSockets',
+    help: 'over plain HTTP only WebSockets are upgraded to (GET, Upgrade: websocket, no body): use CONNECT for others',
   },
   'header-timeout': { status: 408, help: 'the request head did not arrive in time' },
   'headers-too-large': { status: 431, help: 'the request head is larger than the proxy accepts' },

@@ -3,6 +3,22 @@ export const MIN_RATE = 8_000;
 /** Bit/s. More than a process can carry by far: a slip of the keyboard. */
 const MAX_RATE = 1_000_000_000_000;
 
+/** Bytes. Smaller ones would cut everything into less than segments. */
+const MIN_BURST = 4_096;
+const MAX_BURST = 1_073_741_824;
+
+/** @throws RangeError for bit/s that no limiter keeps */
+export function assertRate(rate: number): void {
+  if (Number.isFinite(rate) && rate >= MIN_RATE) return;
+  throw new RangeError(`rate ${rate} bit/s: use ${MIN_RATE} or more, or null for no limit`);
+}
+
+/** @throws RangeError for what is not a number of bytes between 4 KiB and 1 GiB */
+export function assertBurst(burst: number): void {
+  if (Number.isInteger(burst) && burst >= MIN_BURST && burst <= MAX_BURST) return;
+  throw new RangeError(`burst ${burst}: use a whole number of bytes from ${MIN_BURST} to ${MAX_BURST}`);
+}
+
 const PREFIX: Readonly<Record<string, number>> = {
   '': 1,
   k: 1e3,

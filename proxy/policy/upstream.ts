@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { type Authority, formatAuthority, type Parsed, parseConnectTarget } from './authority.js';
 
 export type UpstreamScheme = 'http' | 'socks5' | 'socks5h';
@@ -50,41 +49,16 @@ export function formatUpstream({ scheme, authority, credentials }: Upstream): st
   return `${scheme}://${user}${formatAuthority(authority)}`;
 }
 
-export interface CredentialSources {
-  /** Path of a file whose first line is `USER:PASSWORD`. */
-  readonly file?: string | undefined;
-  /** `USER:PASSWORD`, the value of an environment variable. */
-  readonly env?: string | undefined;
-}
-
-/**
- * Credentials that are not written into the URL, which shows in process lists. The file goes before the environment;
- * both go before those in the URL. Undefined where neither is given. Throws one line that names the source.
- */
-export function upstreamCredentials({ file, env }: CredentialSources): Credentials | undefined {
-  const [text, source] =
-    file !== undefined ? [firstLine(file), file] : env ? [env, 'the environment'] : [undefined, ''];
-  if (text === undefined) return undefined;
-  const parsed = parseCredentials(text, (part) => part);
-  if (!parsed.ok) throw new TypeError(`${source}: ${parsed.problem}`);
-  return parsed.value;
-}
-
 /** The value of `Proxy-Authorization` (RFC 7617). */
 export function basicAuthorization({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 }
 
-function firstLine(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').split(/\r?\n/, 1)[0] ?? '';
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new TypeError(`${file}: the credentials of the upstream proxy cannot be read (${code})`);
-  }
-}
-
-function parseCredentials(text: string, decode: (part: string) => string): Parsed<Credentials> {
+/** `USER:PASSWORD`, each part as it is unless it is to be decoded. Problems never repeat what was written. */
+export function parseCredentials(
+  text: string,
+  decode: (part: string) => string = (part) => part,
+): Parsed<Credentials> {
   const colon = text.indexOf(':');
   if (colon < 1) return { ok: false, problem: 'the credentials of the upstream proxy are not USER:PASSWORD' };
   try {

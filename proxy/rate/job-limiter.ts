@@ -1,5 +1,6 @@
 import type net from 'node:net';
-import { MIN_RATE } from '../policy/rate.js';
+import { DEFAULT_OPERATOR_POLICY } from '../policy/policy.js';
+import { assertBurst, assertRate } from '../policy/rate.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { Scheduler } from './scheduler.js';
 import { ThrottledSocket } from './throttled-socket.js';
@@ -16,10 +17,6 @@ export interface JobLimiterOptions {
   readonly clock?: Clock;
 }
 
-/** Bytes. Smaller ones would cut everything into less than segments. */
-const MIN_BURST = 4_096;
-const MAX_BURST = 1_073_741_824;
-const DEFAULT_BURST = 49_152;
 /** Bursts are at least this much time of the rate: a tick, what a loaded machine adds to it, and the reserve. */
 const BURST_MS = 39;
 
@@ -33,16 +30,12 @@ export class JobLimiter {
   readonly #down: Scheduler | undefined;
 
   /** @throws RangeError for a rate below 8 kbit/s, or a burst that is not a number of bytes between 4 KiB and 1 GiB */
-  constructor({ rate, burst = DEFAULT_BURST, clock = systemClock }: JobLimiterOptions) {
+  constructor({ rate, burst = DEFAULT_OPERATOR_POLICY.burst, clock = systemClock }: JobLimiterOptions) {
     this.rate = rate;
     this.burst = 0;
     if (rate === null) return;
-    if (!Number.isFinite(rate) || rate < MIN_RATE) {
-      throw new RangeError(`rate ${rate} bit/s: use ${MIN_RATE} or more, or null for no limit`);
-    }
-    if (!Number.isInteger(burst) || burst < MIN_BURST || burst > MAX_BURST) {
-      throw new RangeError(`burst ${burst}: use a whole number of bytes from ${MIN_BURST} to ${MAX_BURST}`);
-    }
+    assertRate(rate);
+    assertBurst(burst);
     const bytesPerSecond = rate / 8;
     this.burst = Math.max(burst, Math.ceil((bytesPerSecond * BURST_MS) / 1000));
     const ticker = tickerOf(clock);
@@ -59,12 +52,7 @@ export class JobLimiter {
     return new ThrottledSocket(socket, this.#up, this.#down);
   }
 
-  /** Counts bytes that passed outside of a throttled socket, as a debt. */
-  charge(direction: 'up' | 'down', bytes: number): void {
-    (direction === 'up' ? this.#up : this.#down)?.charge(bytes);
-  }
-
-  /** Bytes let through in each direction, charges included; 0 where there is no limit. */
+  /** Bytes let through in each direction; 0 where there is no limit. */
   get bytes(): { up: number; down: number } {
     return { up: this.#up?.granted ?? 0, down: this.#down?.granted ?? 0 };
   }

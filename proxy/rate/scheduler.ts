@@ -30,7 +30,7 @@ export interface SchedulerOptions {
  * of the burst in the bucket for the sparse. So a small answer waits neither for a tick nor for a round of downloads.
  */
 export class Scheduler implements Ticked {
-  /** Bytes granted since the start, charges included. */
+  /** Bytes granted since the start. */
   granted = 0;
   dueAt = Number.POSITIVE_INFINITY;
   readonly #clock: Clock;
@@ -118,12 +118,6 @@ export class Scheduler implements Ticked {
     if (flow.lane === null) return;
     this.#unlink(flow);
     if (!this.#serving) this.#settle(this.#clock.now());
-  }
-
-  /** Counts bytes that have passed already; the flows wait until they are paid for. */
-  charge(bytes: number): void {
-    this.#bucket.take(bytes);
-    this.granted += bytes;
   }
 
   tick(): void {

@@ -24,6 +24,8 @@ export interface DenialAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** All of it as bytes, for connections that Node's HTTP server has nothing more to do with. */
+  readonly text: string;
 }
 
 /** What the job is told: for programs a header and a line of JSON, for people a sentence with the change to make. */
@@ -37,14 +39,9 @@ export function denialAnswer(denial: Denial): DenialAnswer {
   };
   const status: number = DENIALS[reason].status;
   if (status === 429) headers['Retry-After'] = String(RETRY_AFTER);
-  return { status, headers, body };
-}
-
-/** The same as bytes, for connections that Node's HTTP server has nothing more to do with. */
-export function denialText(denial: Denial): string {
-  const { status, headers, body } = denialAnswer(denial);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}Connection: close\r\n\r\n${body}`;
+  const text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}Connection: close\r\n\r\n${body}`;
+  return { status, headers, body, text };
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { Core } from '../core.js';
 import type { DenialReason } from '../policy/denials.js';
 
 export interface RefusalDetails {
@@ -23,11 +22,4 @@ export class Refusal extends Error {
     this.detail = detail;
     this.address = address;
   }
-}
-
-/** Fail closed: what should not happen is a refusal like any other, and its cause is in the log. */
-export function asRefusal(core: Pick<Core, 'fault'>, error: unknown): Refusal {
-  if (error instanceof Refusal) return error;
-  core.fault(error);
-  return new Refusal('connect-failed', { cause: error });
 }

@@ -3,18 +3,7 @@ import { type ClosedEvent, type DecisionEvent, EVENT_VERSION, type ProxyEvent } 
 import { HostCounts } from './figures.js';
 import { FloodGuard } from './flood.js';
 import { type Logger, logEvent } from './log.js';
-
-/** What an event is about. */
-export interface Subject {
-  /** Number and address of the client connection. */
-  readonly connection: number;
-  readonly client: string;
-  readonly method: string;
-  readonly host: string;
-  readonly port: number;
-  /** When it began, ms of `performance.now()`. */
-  readonly since: number;
-}
+import type { Subject } from './subject.js';
 
 export interface RecorderOptions {
   readonly job: string;
@@ -106,18 +95,6 @@ export class Recorder {
       logger.error({ error: String(error) }, 'a listener of proxy events failed');
     }
   }
-}
-
-/**
- * Of a target that was not understood, what can be shown: what stands where the host should be, in printable ASCII,
- * cut. Neither credentials nor a query.
- */
-export function printable(target: string): string {
-  const authority = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, '').split(/[/?#\\]/, 1)[0] ?? '';
-  return authority
-    .slice(authority.lastIndexOf('@') + 1)
-    .slice(0, 128)
-    .replace(/[^!-~]/g, '?');
 }
 
 /** Ms with three decimals. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../util/clock.js';
-import type { ResolvedAddress } from './resolver.js';
+import type { ResolvedAddress } from './lookup.js';
 
 /** Longest time an answer is kept whatever its TTL says, seconds. */
 const MAX_TTL = 300;
@@ -48,9 +48,5 @@ export class DnsCache {
 
   clear(): void {
     this.#entries.clear();
-  }
-
-  get size(): number {
-    return this.#entries.size;
   }
 }

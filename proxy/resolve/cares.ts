@@ -1,8 +1,8 @@
 import { promises as dns } from 'node:dns';
 import type { CanonicalHost } from '../policy/authority.js';
 import { RaceError, race } from '../util/race.js';
+import type { Answer, Lookup, ResolvedAddress } from './lookup.js';
 import { ResolveError } from './resolve-error.js';
-import type { Answer, Lookup, ResolvedAddress } from './resolver.js';
 
 /** Queries per look-up and family at most, over all servers: a lost datagram costs a stagger, not the look-up. */
 const ATTEMPTS = 4;

@@ -1,22 +1,13 @@
 import type { CanonicalHost } from '../policy/authority.js';
-import { parseDns } from '../policy/dns-flags.js';
+import type { DnsChoice } from '../policy/dns-flags.js';
+import { DEFAULT_LIMITS } from '../policy/policy.js';
 import { abortable, withDeadline } from '../util/abort.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { DnsCache } from './cache.js';
 import { caresLookup } from './cares.js';
+import type { Lookup, ResolvedAddress } from './lookup.js';
 import { ResolveError } from './resolve-error.js';
 import { systemLookup } from './system.js';
-
-export { parseAddHost, parseDns } from '../policy/dns-flags.js';
-export { ResolveError, type ResolveReason } from './resolve-error.js';
-
-export interface ResolvedAddress {
-  /** As the name server wrote it; not judged. */
-  readonly address: string;
-  readonly family: 4 | 6;
-  /** Seconds for which the answer may be kept; 0 where unknown. */
-  readonly ttl: number;
-}
 
 export interface Resolver {
   /**
@@ -32,8 +23,8 @@ export interface Resolver {
 }
 
 export interface ResolverOptions {
-  /** `default`, `system`, or `ADDR[:PORT]` of a server. Default `default`. */
-  readonly dns?: string;
+  /** Who is asked. Default: the servers of /etc/resolv.conf. */
+  readonly dns?: DnsChoice;
   /** Answers of the operator, `[name, address]`; several addresses for a name add up. They come before any look-up. */
   readonly addHosts?: readonly (readonly [name: string, address: string])[];
   /** Time for a look-up, ms. Default 5,000. */
@@ -46,34 +37,22 @@ export interface ResolverOptions {
   readonly clock?: Clock;
 }
 
-/** One look-up's whole answer. */
-export interface Answer {
-  readonly addresses: readonly ResolvedAddress[];
-  /** False where one family gave no answer. */
-  readonly complete: boolean;
-}
-
-/** Does one look-up; settles soon after its signal aborts. */
-export type Lookup = (host: CanonicalHost, signal: AbortSignal) => Promise<Answer>;
-
 /** An answer that lacks a family is asked for again after this many seconds. */
 const INCOMPLETE_TTL = 10;
 /** TTL of the operator's own answers, seconds. */
 const STATIC_TTL = 3600;
 
-/** A resolver for one job: nothing of it is shared with another's. Throws TypeError on a `dns` that is not understood. */
+/** A resolver for one job: nothing of it is shared with another's. */
 export function createResolver(options: ResolverOptions = {}): Resolver {
-  const { timeoutMs = 5000, clock = systemClock } = options;
-  const choice = parseDns(options.dns ?? 'default');
-  if (!choice.ok) throw new TypeError(choice.problem);
+  const { dns = { kind: 'default' }, timeoutMs = DEFAULT_LIMITS.dnsTimeoutMs, clock = systemClock } = options;
   const lookup =
-    choice.value.kind === 'system'
+    dns.kind === 'system'
       ? systemLookup()
-      : caresLookup({ timeoutMs, ...(choice.value.kind === 'server' && { servers: [choice.value.text] }) });
+      : caresLookup({ timeoutMs, ...(dns.kind === 'server' && { servers: [dns.text] }) });
   return new CachingResolver(lookup, {
     timeoutMs,
     addHosts: options.addHosts ?? [],
-    maxLookups: options.maxLookups ?? 32,
+    maxLookups: options.maxLookups ?? DEFAULT_LIMITS.lookups,
     cache: new DnsCache(clock, options.maxCached ?? 1000),
   });
 }

@@ -1,8 +1,8 @@
 import { promises as dns } from 'node:dns';
 import type { CanonicalHost } from '../policy/authority.js';
 import { abortable } from '../util/abort.js';
+import type { Answer, Lookup } from './lookup.js';
 import { ResolveError } from './resolve-error.js';
-import type { Answer, Lookup } from './resolver.js';
 
 /**
  * getaddrinfo runs on libuv's pool of four threads, which files use too, and cannot be cancelled: one job gets half of

@@ -1,21 +1,38 @@
 import type net from 'node:net';
 import type { ClientConnection } from '../accept/client-connection.js';
-import type { Core, Flow } from '../core.js';
-import type { DialTarget } from '../dial/dialler.js';
-import type { Subject } from '../report/recorder.js';
+import type { JudgedTarget } from '../policy/judged.js';
+import type { OperatorPolicy } from '../policy/policy.js';
+import type { Refuser } from '../refuse/refuser.js';
+import type { Recorder } from '../report/recorder.js';
+import type { Subject } from '../report/subject.js';
+import type { Session, Sessions } from '../sessions.js';
 import { keepAlive } from '../util/keep-alive.js';
-import type { Idler } from './idle.js';
+import type { Idler, IdleWatch } from './idle.js';
 import { type Inspection, inspect } from './inspect.js';
+import type { LargeBuffers } from './large-buffers.js';
 import { Relay } from './relay.js';
 import { SocketReader } from './socket-reader.js';
+
+/** What all tunnels of a job share. */
+export interface TunnelParts {
+  readonly recorder: Recorder;
+  readonly refuser: Refuser;
+  readonly sessions: Sessions;
+  readonly idle: IdleWatch;
+  /** For tunnels as fast as the machine; none where the job has a rate: its tokens are slower than any read. */
+  readonly large: LargeBuffers;
+  readonly operator: Pick<OperatorPolicy, 'checkTunnels' | 'limits'>;
+  /** Serves the HTTP inside a tunnel. */
+  readonly serveInside: (connection: ClientConnection) => void;
+}
 
 /**
  * An accepted CONNECT from its answer to its end: first bytes judged, then relayed, or served as HTTP. Nothing that
  * the origin says reaches the job before the job has shown what it speaks.
  */
-export class Tunnel implements Flow, Idler {
-  readonly target: DialTarget;
-  readonly #core: Core;
+export class Tunnel implements Session, Idler {
+  readonly target: JudgedTarget;
+  readonly #with: TunnelParts;
   readonly #connection: ClientConnection;
   readonly #origin: net.Socket;
   readonly #subject: Subject;
@@ -28,25 +45,25 @@ export class Tunnel implements Flow, Idler {
 
   /** @param left called once, when it is over */
   constructor(
-    core: Core,
+    parts: TunnelParts,
     connection: ClientConnection,
-    { target, origin, subject }: { target: DialTarget; origin: net.Socket; subject: Subject },
+    { target, origin, subject }: { target: JudgedTarget; origin: net.Socket; subject: Subject },
     left: () => void,
   ) {
-    this.#core = core;
+    this.#with = parts;
     this.#connection = connection;
     this.target = target;
     this.#origin = origin;
     this.#subject = subject;
     this.#left = left;
     this.#relay = new Relay(connection.stream, origin, (reason) => this.#over(reason));
-    core.began(this);
+    parts.sessions.began(this);
   }
 
   /** `head`: what the client sent right behind its CONNECT. */
   start(head: Buffer): void {
     const { stream } = this.#connection;
-    const { checkTunnels, limits } = this.#core.policy.operator;
+    const { checkTunnels, limits } = this.#with.operator;
     if (!checkTunnels) {
       this.#startRelay(head);
       return;
@@ -72,8 +89,7 @@ export class Tunnel implements Flow, Idler {
   }
 
   waiting(): boolean {
-    const { stream } = this.#connection;
-    return 'waiting' in stream && stream.waiting;
+    return this.#connection.waitsForTokens;
   }
 
   lasting(): void {
@@ -101,7 +117,7 @@ export class Tunnel implements Flow, Idler {
         this.end('end');
         return;
       case 'denied':
-        this.#core.recorder.denied(this.#subject, inspection.reason, 0, this.#origin.remoteAddress);
+        this.#with.refuser.unanswered(this.#subject, inspection.reason, this.#origin.remoteAddress);
         this.end(inspection.reason);
     }
   }
@@ -110,8 +126,8 @@ export class Tunnel implements Flow, Idler {
     this.#relaying = true;
     const { raw, stream } = this.#connection;
     // Behind a limit it is read as the tokens come.
-    if (stream === raw) SocketReader.adopt(raw, this.#core.large);
-    this.#core.idle.add(this);
+    if (stream === raw) SocketReader.adopt(raw, this.#with.large);
+    this.#with.idle.add(this);
     this.#relay.start(first);
   }
 
@@ -123,7 +139,7 @@ export class Tunnel implements Flow, Idler {
     this.#connection.tunnel = this.target;
     stream.pause();
     stream.unshift(bytes);
-    this.#core.serveInside(this.#connection);
+    this.#with.serveInside(this.#connection);
   }
 
   /** One side is gone and nothing is relayed: the other goes as well. */
@@ -137,10 +153,10 @@ export class Tunnel implements Flow, Idler {
   #over(reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#core.idle.delete(this);
+    this.#with.idle.delete(this);
     this.#left();
     const { up, down } = this.#relay;
-    this.#core.recorder.closed(this.#subject, { kind: 'tunnel', up, down, reason: this.#reason ?? reason });
-    this.#core.ended(this);
+    this.#with.recorder.closed(this.#subject, { kind: 'tunnel', up, down, reason: this.#reason ?? reason });
+    this.#with.sessions.over(this);
   }
 }

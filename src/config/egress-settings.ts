@@ -1,10 +1,10 @@
 import { parseHost } from '../../proxy/policy/authority.js';
 import { parseCidrPort } from '../../proxy/policy/cidr-port.js';
+import { parseAddHost, parseDns } from '../../proxy/policy/dns-flags.js';
 import { parseHostEntry } from '../../proxy/policy/entry.js';
 import { DEFAULT_LIMITS, DEFAULT_OPERATOR_POLICY, DEFAULT_RATE } from '../../proxy/policy/policy.js';
 import { parseRate } from '../../proxy/policy/rate.js';
 import { parseUpstream } from '../../proxy/policy/upstream.js';
-import { parseAddHost, parseDns } from '../../proxy/resolve/resolver.js';
 import { checked, duration, integer, type Kind, list, parsed, size, text, yesNo } from './kinds.js';
 import { type Setting, setting } from './setting.js';
 

@@ -2,12 +2,7 @@ import type { AdmissionConfig } from '../../admission/config.js';
 import { SubnetPool, type SubnetPoolOptions } from '../../docker/gateway/subnet-pool.js';
 import { Allowlist } from '../../proxy/policy/allowlist.js';
 import { DEFAULT_LIMITS, type Limits, type OperatorPolicy } from '../../proxy/policy/policy.js';
-import {
-  type Credentials,
-  formatUpstream,
-  parseUpstream,
-  upstreamCredentials,
-} from '../../proxy/policy/upstream.js';
+import { type Credentials, formatUpstream, parseUpstream } from '../../proxy/policy/upstream.js';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from '../logging.js';
 import { ConfigError } from './config-error.js';
 import { readEnvironment } from './environment.js';
@@ -15,6 +10,7 @@ import { type ConfigFile, readConfigFile } from './file.js';
 import { readFlags } from './flags.js';
 import { Settings } from './precedence.js';
 import type { SettingName } from './settings.js';
+import { upstreamCredentials } from './upstream-credentials.js';
 
 export { ConfigError } from './config-error.js';
 

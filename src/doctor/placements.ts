@@ -6,7 +6,7 @@ import {
   assertServersReachable,
   wallOf,
 } from '../../docker/gateway/container-needs.js';
-import type { Placement } from '../../docker/gateway/gateway.js';
+import type { Placement } from '../../docker/gateway/owned-network.js';
 import { engineIsHere } from '../../docker/gateway/placement.js';
 import { Lockdown } from '../../docker/host/lockdown.js';
 import { defaultGatewayImage } from '../../docker/image/gateway-image.js';

@@ -1,8 +1,8 @@
 import type { Engine } from '../../docker/engine/engine.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
 import { removeNetwork } from '../../docker/gateway/network.js';
+import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import type { Owner } from '../../docker/gateway/owner.js';
-import type { OwnedNetwork } from '../../docker/gateway/sweep.js';
 import type { Log } from '../../docker/host/log.js';
 import type { JobPolicy, OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';

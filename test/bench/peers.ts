@@ -1,17 +1,8 @@
 import type { Contender } from './contender.js';
-import type { OriginPorts } from './load/origins.js';
 import { nodePeer } from './peers/node-peer.js';
+import type { PeerOptions, StartPeer } from './peers/peer.js';
 import { squid } from './peers/squid.js';
 import { tinyproxy } from './peers/tinyproxy.js';
-
-export interface PeerOptions {
-  readonly origins: OriginPorts;
-  readonly core: number | undefined;
-  readonly say: (text: string) => void;
-}
-
-/** Starts a peer, or gives the reason why it can't be. */
-export type StartPeer = (options: PeerOptions) => Promise<Contender | string>;
 
 /** The other proxies that are installed here, each with its log on and its cache off. */
 export async function startPeers(options: PeerOptions): Promise<Contender[]> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Denied } from '../../proxy/decide/denied.js';
 import type { CanonicalHost } from '../../proxy/policy/authority.js';
+import { DenyList } from '../../proxy/policy/deny-list.js';
 import { silentLogger } from '../../proxy/report/log.js';
 import { createResolver } from '../../proxy/resolve/resolver.js';
 import { helloFor } from '../support/client-hello.js';
@@ -182,8 +183,8 @@ describe('denied names are looked up again', () => {
     });
     const clock = new VirtualClock();
     let changes = 0;
-    const denied = new Denied({
-      resolver: createResolver({ dns: dns.address, clock }),
+    const denied = new Denied(DenyList.parse(['requester.test']), {
+      resolver: createResolver({ dns: { kind: 'server', text: dns.address }, clock }),
       onChange: () => {
         changes++;
       },
@@ -191,7 +192,7 @@ describe('denied names are looked up again', () => {
       clock,
     });
     const matches = (address: string) => denied.matchAddress(address, 443);
-    denied.set(['requester.test']);
+    denied.watch();
     expect(denied.match('requester.test' as CanonicalHost, 443)).toBe(true);
     await denied.ready();
     expect([matches('127.0.0.2'), matches('127.0.0.3')]).toEqual([true, false]);

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { JudgedAddress } from '../../proxy/decide/address-rule.js';
 import { createDialler, type DialOptions } from '../../proxy/dial/dialler.js';
 import { type Authority, parseConnectTarget } from '../../proxy/policy/authority.js';
+import type { JudgedAddress } from '../../proxy/policy/judged.js';
 import { Cancellation } from '../../proxy/util/cancellation.js';
 import { closedPort, startSilentListener } from '../support/silent-listener.js';
 

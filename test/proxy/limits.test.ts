@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ConnectionRate, Gate } from '../../proxy/util/limits.js';
+import { ConnectionRate } from '../../proxy/accept/connection-rate.js';
+import { Semaphore } from '../../proxy/util/semaphore.js';
 import { helloFor } from '../support/client-hello.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { startEchoOrigin, startOrigin, startTcpOrigin } from '../support/origin.js';
@@ -202,16 +203,16 @@ describe('the answer of an origin', () => {
 });
 
 describe('counting', () => {
-  test('a gate lets in as many as its limit, and each leaves once', () => {
-    const gate = new Gate(2, 'too-many-dials');
-    const leave = gate.enter();
-    gate.enter();
-    expect(gate.enter()).toBeUndefined();
-    leave?.();
-    leave?.();
-    expect(gate.open).toBe(1);
-    expect(gate.enter()).toBeDefined();
-    expect(gate.enter()).toBeUndefined();
+  test('a semaphore gives as many places as its limit, and takes each back once', () => {
+    const dials = new Semaphore(2, 'too-many-dials');
+    const release = dials.acquire();
+    dials.acquire();
+    expect(dials.acquire()).toBeUndefined();
+    release?.();
+    release?.();
+    expect(dials.open).toBe(1);
+    expect(dials.acquire()).toBeDefined();
+    expect(dials.acquire()).toBeUndefined();
   });
 
   test('a connection rate admits a second worth at once, then evenly', () => {

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import { InterfaceAddresses, OwnAddresses } from '../../proxy/decide/own-addresses.js';
 import { type Ip, parseIp } from '../../proxy/policy/ip.js';
+import { parsePolicy } from '../../proxy/policy/parse-policy.js';
+import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy/policy.js';
 
 function ip(text: string): Ip {
   const parsed = parseIp(text);
@@ -75,7 +77,9 @@ describe('threats: any address of this host', () => {
   it.each(['', 'node.example', '10.0.0.0/8', '127.1', 'fe80::1%eth0'])(
     'a listed address must be one: %j',
     (text) => {
-      expect(() => new OwnAddresses({ nodeAddresses: [text] })).toThrow('not an IP address');
+      const operator = { ...DEFAULT_OPERATOR_POLICY, nodeAddresses: [text] };
+      const policy = { job: { job: 'job-1', allow: [], rate: null }, operator };
+      expect(() => parsePolicy(policy)).toThrow('not an IP address');
     },
   );
 });

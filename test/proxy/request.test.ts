@@ -164,8 +164,8 @@ describe('a request that is refused', () => {
       'malformed-request',
     ],
     [
-      'WebSocket over plain HTTP',
-      'GET http://allowed.test/ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      'an upgrade to something else than a WebSocket',
+      'GET http://allowed.test/ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: TLS/1.0\r\n\r\n',
       403,
       'unsupported-upgrade',
     ],

@@ -273,7 +273,7 @@ describe('another host than the one that was judged', () => {
 
 describe('Upgrade', () => {
   test('is refused with a reason, and nothing behind it is read', async () => {
-    for (const protocol of ['websocket', 'h2c, websocket', 'TLS/1.0']) {
+    for (const protocol of ['h2c, websocket', 'websocket, websocket', 'TLS/1.0']) {
       const answers = await bothWays(
         (target) =>
           `GET ${target}/ HTTP/1.1\r\nHost: ${authority}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n` +

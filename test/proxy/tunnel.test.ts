@@ -178,8 +178,8 @@ describe('HTTP inside a tunnel', () => {
       'connect-in-tunnel',
     ],
     [
-      'a WebSocket',
-      'GET / HTTP/1.1\r\nHost: AUTHORITY\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+      'an upgrade to something else than a WebSocket',
+      'GET / HTTP/1.1\r\nHost: AUTHORITY\r\nConnection: upgrade\r\nUpgrade: TLS/1.0\r\n\r\n',
       403,
       'unsupported-upgrade',
     ],

@@ -1,6 +1,7 @@
 import { containerGateways } from '../../docker/gateway/container-gateway.js';
-import type { OpenGateway, Placement } from '../../docker/gateway/gateway.js';
+import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import { hostGateways } from '../../docker/gateway/host-gateway.js';
+import type { Placement } from '../../docker/gateway/owned-network.js';
 
 /**
  * Where the gateways of this run of the end-to-end tests are: the suite runs once for each placement, and every command

@@ -1,6 +1,6 @@
 import { Child } from '../child.js';
 import type { NodePeerApi, NodePeerKind } from '../measured/node-peer.js';
-import type { StartPeer } from '../peers.js';
+import type { StartPeer } from './peer.js';
 
 /** A proxy made with a package of npm. */
 export function nodePeer(kind: NodePeerKind): StartPeer {

@@ -1,4 +1,4 @@
-import type { StartPeer } from '../peers.js';
+import type { StartPeer } from './peer.js';
 import { startProgram } from './program.js';
 
 /** One process, nothing cached, every tunnel and request in the log. */

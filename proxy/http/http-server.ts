@@ -1,5 +1,7 @@
 import http from 'node:http';
+import type net from 'node:net';
 import type { Duplex } from 'node:stream';
+import { discardInput } from '../refuse/answer.js';
 
 export interface HttpHandlers {
   request(stream: Duplex, request: http.IncomingMessage, response: http.ServerResponse): void;
@@ -50,4 +52,15 @@ export class HttpServer {
   serve(stream: Duplex): void {
     this.#server.emit('connection', stream);
   }
+}
+
+/**
+ * Takes a stream back from the server: what arrives on it from here on is not HTTP. The server's other listeners stay;
+ * they end the answering half when the client ends its own.
+ */
+export function detach(stream: Duplex, response: http.ServerResponse): void {
+  discardInput(stream);
+  stream.pause();
+  stream.removeAllListeners('data');
+  response.detachSocket(stream as net.Socket);
 }

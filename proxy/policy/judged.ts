@@ -1,0 +1,19 @@
+import type { Authority } from './authority.js';
+
+declare const judged: unique symbol;
+
+/** An address that the address rule let pass; only it makes them. Never IPv4-mapped. */
+export interface JudgedAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly [judged]: true;
+}
+
+/** What a job asked for and may reach. A dialler takes nothing else. */
+export interface JudgedTarget {
+  readonly authority: Authority;
+  /** All that may be connected to. Empty only for a name where the dialler `resolvesNames`. */
+  readonly addresses: readonly JudgedAddress[];
+  /** The job's list does not have it: its policy says `learn`. */
+  readonly learned?: true;
+}

@@ -1,0 +1,68 @@
+import { Allowlist } from './allowlist.js';
+import { type CidrPort, parseCidrPort } from './cidr-port.js';
+import { DenyList } from './deny-list.js';
+import { type DnsChoice, parseDns } from './dns-flags.js';
+import { formatIp, parseIp, unmapped } from './ip.js';
+import type { EgressPolicy } from './policy.js';
+import { assertBurst, assertRate } from './rate.js';
+import { parseUpstream, type Upstream } from './upstream.js';
+
+/** A policy that was read: nothing of it is parsed again. */
+export interface ParsedPolicy {
+  /** As it was given. */
+  readonly policy: EgressPolicy;
+  readonly allowlist: Allowlist;
+  /** Let hosts through that the allowlist does not have, where `within` has them; absent: any. */
+  readonly learn?: { readonly within?: Allowlist };
+  readonly deny: DenyList;
+  /** What the operator lets jobs reach although it is not public, or is the node. */
+  readonly exceptions: readonly CidrPort[];
+  /** Canonical, never IPv4-mapped. */
+  readonly nodeAddresses: readonly string[];
+  readonly dns: DnsChoice;
+  readonly upstream?: Upstream;
+}
+
+/**
+ * Reads a policy, and opens nothing.
+ *
+ * @throws AllowlistError for a job's or node's domain entry, DenyListError for an entry of the operator's deny list,
+ *   RangeError for a rate, a burst, an exception or a node address, TypeError for the DNS server or the upstream; each
+ *   with a message of one line
+ */
+export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
+  const { job, operator } = policy;
+  const { allowPorts } = operator;
+  if (job.rate !== null) {
+    assertRate(job.rate);
+    assertBurst(operator.burst);
+  }
+  const within = job.learn && operator.learnWithin && Allowlist.parse(operator.learnWithin, { allowPorts });
+  const dns = parseDns(operator.dns);
+  if (!dns.ok) throw new TypeError(dns.problem);
+  const upstream = operator.upstream === undefined ? undefined : parseUpstream(operator.upstream);
+  if (upstream && !upstream.ok) throw new TypeError(upstream.problem);
+  return {
+    policy,
+    allowlist: Allowlist.parse(job.allow, { allowPorts }),
+    ...(job.learn && { learn: within ? { within } : {} }),
+    deny: DenyList.parse(operator.deny),
+    exceptions: operator.allowAddresses.map(exception),
+    nodeAddresses: operator.nodeAddresses.map(nodeAddress),
+    dns: dns.value,
+    ...(upstream && { upstream: upstream.value }),
+  };
+}
+
+/** Reads `CIDR[:PORT]`. @throws RangeError */
+export function exception(text: string): CidrPort {
+  const parsed = parseCidrPort(text);
+  if (parsed.ok) return parsed.value;
+  throw new RangeError(`address exception ${JSON.stringify(text)}: ${parsed.problem}`);
+}
+
+function nodeAddress(text: string): string {
+  const ip = parseIp(text);
+  if (ip === undefined) throw new RangeError(`node address ${JSON.stringify(text)} is not an IP address`);
+  return formatIp(unmapped(ip));
+}

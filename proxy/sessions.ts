@@ -1,0 +1,53 @@
+import type { JudgedTarget } from './policy/judged.js';
+
+/** An allowed tunnel or request that is under way. */
+export interface Session {
+  readonly target: JudgedTarget;
+  /** Cuts it; `reason` is for its `closed` event. */
+  end(reason: string): void;
+}
+
+/** Of the event loop, that a session may take to end once its sockets are closed. */
+const MAX_TICKS = 1_000;
+
+/** Whatever of one job is allowed and under way. Who begins something says so, and says when it is over. */
+export class Sessions {
+  /** True while the proxy drains: nothing new is begun. */
+  closing = false;
+  readonly #open = new Set<Session>();
+  readonly #onOver: () => void;
+
+  /** @param onOver called whenever one is over */
+  constructor(onOver: () => void) {
+    this.#onOver = onOver;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  began(session: Session): void {
+    this.#open.add(session);
+  }
+
+  over(session: Session): void {
+    this.#open.delete(session);
+    this.#onOver();
+  }
+
+  /** Cuts all, or those to such targets. */
+  end(reason: string, which: (target: JudgedTarget) => boolean = () => true): void {
+    for (const session of this.#open) if (which(session.target)) session.end(reason);
+  }
+
+  /**
+   * Waits for those that end with their sockets: they say so in the ticks after it. What does not must not keep the
+   * gateway from closing: gives how many are left.
+   */
+  async settled(): Promise<number> {
+    for (let tick = 0; this.#open.size > 0 && tick < MAX_TICKS; tick++) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return this.#open.size;
+  }
+}
