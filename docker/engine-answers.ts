@@ -1,4 +1,6 @@
-import type { Readable } from 'node:stream';
+import http from 'node:http';
+import https from 'node:https';
+import type { Duplex, Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
 import { EngineError } from './errors.js';
 
@@ -23,6 +25,8 @@ interface Dial {
 
 type Answered = (error: unknown, answer?: unknown) => void;
 interface Modem {
+  agent: http.Agent | undefined;
+  readonly protocol: string;
   dial(request: Dial, answered: Answered): void;
 }
 type Response = Readable & { readonly statusCode?: number };
@@ -35,7 +39,8 @@ const ANY_STATUS = Object.fromEntries(Array.from({ length: 500 }, (_, index) => 
  * breaks off is an error, and what a container is made of goes into the body alone (a URL of more than 1 MiB is refused).
  */
 export function boundAnswers(docker: Dockerode): Dockerode {
-  const modem = docker.modem as Modem;
+  const modem = docker.modem as unknown as Modem;
+  modem.agent = withoutUncaught(modem.protocol === 'https' ? https.Agent : http.Agent);
   const dial = modem.dial.bind(modem);
   modem.dial = (request, answered) => {
     const path = request.path.replace(/\?$/, '');
@@ -64,6 +69,19 @@ export function boundAnswers(docker: Dockerode): Dockerode {
     });
   };
   return docker;
+}
+
+// Node has nobody listen to a connection whose answer came before all of the question was written: where it breaks
+// then, the process would end.
+function withoutUncaught(Kind: typeof http.Agent): http.Agent {
+  class Agent extends Kind {
+    override createConnection(...args: unknown[]): Duplex {
+      const create = (Kind.prototype as unknown as { createConnection(...args: unknown[]): Duplex })
+        .createConnection;
+      return create.apply(this, args).on('error', () => {});
+    }
+  }
+  return new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
 }
 
 function splitCreate({ path, options }: Dial): Pick<Dial, 'options'> {
