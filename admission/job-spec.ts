@@ -1,4 +1,6 @@
+import { argumentProblems } from './argument-limits.js';
 import { findForbidden, forbiddenRequest } from './forbidden-requests.js';
+import { imageProblem } from './image-reference.js';
 import { pathProblem } from './input-path.js';
 import type { Input, Job } from './job.js';
 import { isLocalType } from './job.js';
@@ -195,7 +197,11 @@ function engineProblems(task: Record<string, unknown>, options: JobSpecOptions, 
     const params = isRecord(engine.Params) ? engine.Params : {};
     if (params.Image === undefined || params.Image === null || String(params.Image).trim() === '') {
       fail(['Engine', 'Params', 'Image'], 'missing: the image to run');
+    } else if (typeof params.Image === 'string') {
+      const problem = imageProblem(params.Image);
+      if (problem) fail(['Engine', 'Params', 'Image'], problem);
     }
+    problems.push(...argumentProblems(task, params, at));
     const variables = Array.isArray(params.EnvironmentVariables) ? params.EnvironmentVariables : [];
     for (const [index, pair] of variables.entries()) {
       if (typeof pair === 'string' && !/^[^=\0]+=[^\0]*$/.test(pair)) {

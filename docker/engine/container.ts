@@ -285,10 +285,11 @@ async function removeContainer(container: Dockerode.Container): Promise<void> {
 function startError(options: Dockerode.ContainerCreateOptions, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const message = engineMessage(error);
-  if (/executable file not found|no such file or directory/.test(message) && /exec/.test(message)) {
+  const says = (text: string) => message.includes(text);
+  if (says('exec') && (says('executable file not found') || says('no such file or directory'))) {
     return new CommandError(`image ${options.Image} cannot start its command: ${message}`, 127);
   }
-  if (/exec.*permission denied|permission denied.*exec/.test(message)) {
+  if (says('exec') && says('permission denied')) {
     return new CommandError(`image ${options.Image} cannot start its command: ${message}`, 126);
   }
   return new EngineError(`the engine cannot start the container: ${message}`, { cause: error });

@@ -16,6 +16,15 @@ export function demux(stdout: NodeJS.WritableStream, stderr: NodeJS.WritableStre
   let left = 0;
   let out = stdout;
 
+  // A job that writes byte by byte makes a frame of each: what a chunk has in a row for one stream is one write.
+  let joined: Buffer[] = [];
+  async function flush(): Promise<void> {
+    if (joined.length === 0) return;
+    const piece = joined.length === 1 ? (joined[0] as Buffer) : Buffer.concat(joined);
+    joined = [];
+    await write(out, piece);
+  }
+
   async function consume(chunk: Buffer): Promise<void> {
     let at = 0;
     while (at < chunk.length) {
@@ -23,17 +32,20 @@ export function demux(stdout: NodeJS.WritableStream, stderr: NodeJS.WritableStre
         const taken = chunk.copy(header, have, at, at + HEADER - have);
         have += taken;
         at += taken;
-        if (have < HEADER) return;
+        if (have < HEADER) break;
         have = 0;
-        out = header[0] === STDERR ? stderr : stdout;
+        const next = header[0] === STDERR ? stderr : stdout;
+        if (next !== out) await flush();
+        out = next;
         left = header.readUInt32BE(4);
         continue;
       }
       const piece = chunk.subarray(at, at + left);
       at += piece.length;
       left -= piece.length;
-      await write(out, piece);
+      joined.push(piece);
     }
+    await flush();
   }
 
   return new Writable({

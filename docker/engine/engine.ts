@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import Dockerode from 'dockerode';
+import { answerWithin } from './answer-within.js';
+import { boundAnswers } from './engine-answers.js';
 import { EngineError, engineMessage } from './errors.js';
 
 /** A Docker engine that answered. */
@@ -69,28 +71,18 @@ export async function openEngine(env: Environment = process.env): Promise<Engine
   }
 }
 
-async function answerWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 function connect(where: EngineEndpoint): Dockerode {
   if (where.url.startsWith('unix://'))
-    return new Dockerode({ socketPath: where.url.slice('unix://'.length) });
+    return boundAnswers(new Dockerode({ socketPath: where.url.slice('unix://'.length) }));
   const url = new URL(where.url);
-  return new Dockerode({
-    host: url.hostname,
-    port: Number(url.port || (where.tls ? 2376 : 2375)),
-    protocol: where.tls ? 'https' : 'http',
-    ...where.tls,
-  });
+  return boundAnswers(
+    new Dockerode({
+      host: url.hostname,
+      port: Number(url.port || (where.tls ? 2376 : 2375)),
+      protocol: where.tls ? 'https' : 'http',
+      ...where.tls,
+    }),
+  );
 }
 
 function endpoint(url: string, from: string, tls?: EngineEndpoint['tls']): EngineEndpoint {

@@ -28,15 +28,24 @@ export function engineStatus(error: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
-/** What the engine said, on one line. */
+/** Of what the engine says, characters: it repeats the job's command, and says what is wrong with it at the end. */
+const MAX_MESSAGE = 4096;
+
+/** What the engine said, on one line; the middle of a long text is left out. */
 export function engineMessage(error: unknown): string {
   const body = (error as { json?: { message?: unknown } } | null)?.json;
   const text =
     typeof body?.message === 'string' ? body.message : error instanceof Error ? error.message : String(error);
-  return text
+  return shortened(text)
     .replace(/^\(HTTP code \d+\) [^-]* - /, '')
     .replace(/\s+/g, ' ')
     .trim();
+}
+
+function shortened(text: string): string {
+  if (text.length <= MAX_MESSAGE) return text;
+  const half = MAX_MESSAGE / 2 - 1;
+  return `${text.slice(0, half)}…${text.slice(-half)}`;
 }
 
 /** The gateway cannot be placed on this host; another placement may do. */

@@ -1,5 +1,7 @@
+import { pipeline } from 'node:stream/promises';
 import type Dockerode from 'dockerode';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
+import { lineSplitter } from './gateway-link.js';
 import { registryAuth } from './registry-auth.js';
 
 /** When to pull: as `docker run --pull` has it. */
@@ -49,7 +51,8 @@ async function hasImage(docker: Dockerode, image: string): Promise<boolean> {
 
 async function pullImage(docker: Dockerode, image: string, options: EnsureImageOptions): Promise<void> {
   // Without a tag the engine's API pulls every tag there is; the CLI means :latest.
-  const reference = /@|:[^/]*$/.test(image) ? image : `${image}:latest`;
+  const isWhole = image.includes('@') || image.lastIndexOf(':') > image.lastIndexOf('/');
+  const reference = isWhole ? image : `${image}:latest`;
   options.onProgress?.(`pulling ${reference}`);
   try {
     const authconfig = await registryAuth(image);
@@ -58,7 +61,7 @@ async function pullImage(docker: Dockerode, image: string, options: EnsureImageO
       ...(options.platform && { platform: options.platform }),
       ...(options.signal && { abortSignal: options.signal }),
     });
-    await followPull(docker, stream, options.onProgress);
+    await followPull(stream, options.onProgress);
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new EngineError(
@@ -72,17 +75,21 @@ interface PullEvent {
   readonly status?: string;
   readonly id?: string;
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  /** Why it failed. */
+  readonly error?: string;
 }
 
-function followPull(
-  docker: Dockerode,
-  stream: NodeJS.ReadableStream,
-  say?: (line: string) => void,
-): Promise<void> {
+/** Longest line of the progress, bytes. */
+const MAX_LINE = 64 << 10;
+
+async function followPull(stream: NodeJS.ReadableStream, say?: (line: string) => void): Promise<void> {
   const layers = new Map<string, { current: number; total: number }>();
   let done = 0;
   let said = performance.now();
-  const onEvent = (event: PullEvent) => {
+  const onLine = (line: string) => {
+    if (line.trim() === '') return;
+    const event = JSON.parse(line) as PullEvent;
+    if (event.error !== undefined) throw new Error(String(event.error));
     if (!event.id) return;
     const { current, total } = event.progressDetail ?? {};
     if (event.status === 'Downloading' && current && total) layers.set(event.id, { current, total });
@@ -94,7 +101,5 @@ function followPull(
     const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
     say?.(`pulling: ${mb(sum('current'))} of ${mb(sum('total'))} MB, ${done} layers complete`);
   };
-  return new Promise((resolve, reject) => {
-    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()), onEvent);
-  });
+  await pipeline(stream, lineSplitter(onLine, MAX_LINE));
 }

@@ -52,7 +52,10 @@ export const SILENCE_MS = 60_000;
 /** Longest line, bytes. A policy with a node's whole allowlist is the longest there is. */
 export const MAX_LINE = 8 << 20;
 
-/** A stream's end that is cut into lines. A longer one than `max` bytes is an error of the stream. */
+/**
+ * A stream's end that is cut into lines. A longer one than `max` bytes is an error of the stream, and so is what `onLine`
+ * throws.
+ */
 export function lineSplitter(onLine: (line: string) => void, max = MAX_LINE): Writable {
   let parts: Buffer[] = [];
   let length = 0;
@@ -65,7 +68,11 @@ export function lineSplitter(onLine: (line: string) => void, max = MAX_LINE): Wr
         parts = [];
         length = 0;
         if (line.length > max) return done(tooLong(max));
-        onLine(line.toString('utf8'));
+        try {
+          onLine(line.toString('utf8'));
+        } catch (error) {
+          return done(error as Error);
+        }
       }
       const rest = chunk.subarray(from);
       length += rest.length;

@@ -117,7 +117,7 @@ function fromCommandLine(
         Engine: {
           Type: 'docker',
           Params: {
-            Image: image ?? '-',
+            Image: image ?? 'none',
             ...(flags.entrypoint !== undefined && { Entrypoint: [flags.entrypoint] }),
             Parameters: cmd,
             EnvironmentVariables: (flags.env ?? []).flatMap(variable),
@@ -149,6 +149,7 @@ const FLAG_OF: readonly (readonly [path: string, flag: string])[] = [
   ['Tasks[0].Engine.Params.Entrypoint', '--entrypoint'],
   ['Tasks[0].Engine.Params.EnvironmentVariables', '--env'],
   ['Tasks[0].Engine.Params.WorkingDirectory', '--workdir'],
+  ['Tasks[0].Engine.Params', 'CMD'],
   ['Tasks[0].Resources.CPU', '--cpus'],
   ['Tasks[0].Resources.Memory', '--memory'],
 ];

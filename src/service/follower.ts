@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http';
 
 /** What a reader may be behind before it is dropped, bytes. */
 const MAX_BEHIND = 4 << 20;
+/** What a piece that waits takes beside its bytes, about. */
+const PIECE = 512;
 
 /**
  * Writes a stream of unknown length to a client. One that reads too slowly is dropped: what it has not taken would
@@ -11,6 +13,7 @@ export class Follower {
   readonly #response: ServerResponse;
   readonly #onEnd: () => void;
   #ended = false;
+  #behind = 0;
 
   /** @param onEnd called once, when the client has gone, was dropped, or all is said. */
   constructor(response: ServerResponse, onEnd: () => void) {
@@ -22,8 +25,12 @@ export class Follower {
 
   write(data: string | Buffer): void {
     if (this.#ended) return;
-    this.#response.write(data);
-    if (this.#response.writableLength <= MAX_BEHIND) return;
+    const size = Buffer.byteLength(data) + PIECE;
+    this.#behind += size;
+    this.#response.write(data, () => {
+      this.#behind -= size;
+    });
+    if (this.#behind <= MAX_BEHIND) return;
     this.#response.destroy();
     this.#finish();
   }

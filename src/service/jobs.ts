@@ -31,6 +31,8 @@ export type JobState = 'starting' | 'running' | 'stopping' | 'ended' | 'failed';
 
 /** So many jobs that have ended are remembered. */
 const REMEMBERED = 500;
+/** Of their output so much is kept, bytes; of the last that ended first. */
+const REMEMBERED_OUTPUT = 64 << 20;
 
 /** A job that this serve runs, or ran. */
 export class ServedJob {
@@ -192,6 +194,7 @@ export class Jobs {
     } finally {
       untrack();
       served.log.end();
+      this.#forgetOldOutput();
     }
   }
 
@@ -215,8 +218,20 @@ export class Jobs {
     for (const { job } of ended.slice(0, Math.max(0, ended.length - REMEMBERED))) this.#forget(job.id);
   }
 
+  #forgetOldOutput(): void {
+    let size = 0;
+    for (const { log } of this.list()
+      .filter((one) => one.hasEnded)
+      .sort(byEnd)) {
+      size += log.size;
+      if (size > REMEMBERED_OUTPUT) log.drop();
+    }
+  }
+
   #forget(id: string): void {
     this.#served.delete(id);
     this.#byId.delete(id);
   }
 }
+
+const byEnd = (a: ServedJob, b: ServedJob) => (b.endedAt?.getTime() ?? 0) - (a.endedAt?.getTime() ?? 0);

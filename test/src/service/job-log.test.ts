@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { JobLog } from '../../../src/service/job-log.js';
+import { timeRatio } from '../../support/time-ratio.js';
 
 it("keeps the end of a job's output, and of a stream what is asked for", () => {
   const log = new JobLog();
@@ -11,12 +13,13 @@ it("keeps the end of a job's output, and of a stream what is asked for", () => {
   const piece = Buffer.alloc(64 << 10, 'x');
   for (let i = 0; i < 100; i++) stdout.write(Buffer.from(piece));
   stdout.write('last');
+  expect(log.text().length).toBeGreaterThan(1_000_000);
   expect(log.text().length).toBeLessThanOrEqual(1 << 20);
   expect(log.text().length + log.dropped).toBe('firstsecondlast'.length + 100 * piece.length);
   expect(log.text().toString().endsWith('last')).toBe(true);
 });
 
-it('tells followers what comes, and the end, also one that comes later', () => {
+it('tells followers what comes, in one piece for each turn, and the end, also one that comes later', async () => {
   const log = new JobLog();
   const seen: string[] = [];
   const follow = (name: string) =>
@@ -29,9 +32,55 @@ it('tells followers what comes, and the end, also one that comes later', () => {
   follow('b');
   log.sink('stdout').write('1');
   log.sink('stderr').write('-');
+  await new Promise(setImmediate);
   leave();
   log.sink('stdout').write('2');
+  log.sink('stdout').write('3');
+  follow('late');
+  log.sink('stdout').write('4');
   log.end();
   follow('c');
-  expect(seen).toEqual(['a 1', 'b 1', 'b 2', 'b end', 'c end']);
+  expect(seen).toEqual(['a 1', 'b 1', 'b 23', 'b 4', 'late 4', 'b end', 'late end', 'c end']);
 });
+
+it('gives back what was written, of both streams in its order and of each alone, whatever the pieces', () => {
+  const piece = fc.record({
+    stream: fc.constantFrom('stdout', 'stderr'),
+    data: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 16_300, maxLength: 33_000 })),
+  });
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
+      const log = new JobLog();
+      const sinks = { stdout: log.sink('stdout'), stderr: log.sink('stderr') };
+      for (const { stream, data } of pieces) sinks[stream].write(data);
+      log.end();
+      const of = (only?: string) =>
+        Buffer.concat(pieces.filter(({ stream }) => !only || stream === only).map(({ data }) => data));
+      expect(log.text().equals(of())).toBe(true);
+      expect(log.text('stdout').equals(of('stdout'))).toBe(true);
+      expect(log.text('stderr').equals(of('stderr'))).toBe(true);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+const byteByByte = (log: JobLog, bytes: number, streams: readonly ('stdout' | 'stderr')[]) => {
+  const sinks = streams.map((stream) => log.sink(stream));
+  const data = Buffer.from('x');
+  for (let i = 0; i < bytes; i++) sinks[i % sinks.length]?.write(data);
+};
+
+it.each([[['stdout']], [['stdout', 'stderr']]] as const)(
+  'a job that writes byte by byte costs no more memory than any, and time that grows with its output: %j',
+  async (streams) => {
+    const log = new JobLog();
+    byteByByte(log, 3_000_000, streams);
+    expect(log.size).toBeLessThanOrEqual(1 << 20);
+    expect(log.text().length + log.dropped).toBe(3_000_000);
+    expect(log.text().length).toBeGreaterThan((1 << 20) / 6);
+    // Beyond what is kept, where each byte makes room.
+    const work = (size: number) => byteByByte(new JobLog(), size, streams);
+    expect(await timeRatio(1_500_000, work, 3)).toBeLessThan(3.5);
+  },
+  60_000,
+);

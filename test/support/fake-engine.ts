@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Engine, openEngine } from '../../docker/engine.js';
+
+export interface FakeEngineServer extends AsyncDisposable {
+  readonly engine: Engine;
+  /** `GET /path` of what was asked so far. */
+  readonly asked: readonly string[];
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** An engine on a socket that answers as a test says, reached by the client that jobgate has for a real one. */
+export async function fakeEngine(answer: Answer): Promise<FakeEngineServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'fake-engine-'));
+  const path = join(folder, 'socket');
+  const asked: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => {
+    if (request.url === '/version') {
+      response.end(JSON.stringify({ Os: 'linux', Version: '20.10.24', ApiVersion: '1.41' }));
+      return;
+    }
+    response.on('error', () => {});
+    asked.push(`${request.method} ${request.url}`);
+    answer(request, response);
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+  });
+  server.on('upgrade', (_request, socket) => {
+    socket.on('error', () => {});
+    socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  return {
+    engine: await openEngine({ DOCKER_HOST: `unix://${path}` }),
+    asked,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Answers with JSON. */
+export function json(response: ServerResponse, value: unknown, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
