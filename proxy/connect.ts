@@ -2,6 +2,7 @@ import { connect as netConnect, type OnReadOpts, type Socket, type TcpNetConnect
 import { DialError } from './dial-error.js';
 import { formatIp, parseIp, unmapped } from './ip.js';
 import { RaceError, race } from './race.js';
+import { SOCKET_OPTIONS } from './socket-options.js';
 
 /** An address literal; never a name. */
 export interface Address {
@@ -86,8 +87,7 @@ export function open({ address, family }: Address, port: number, onread?: OnRead
     family,
     autoSelectFamily: false,
     lookup: refuseLookup,
-    noDelay: true,
-    allowHalfOpen: true,
+    ...SOCKET_OPTIONS,
   };
   if (reader) options.onread = reader;
   const socket = netConnect(options);

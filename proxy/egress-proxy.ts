@@ -20,6 +20,7 @@ import { Reception } from './reception.js';
 import { Recorder } from './recorder.js';
 import { createResolver, type Resolver } from './resolver.js';
 import { Service } from './service.js';
+import { SOCKET_OPTIONS } from './socket-options.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */
@@ -130,9 +131,7 @@ class JobProxy implements EgressProxy, Core {
       service: this.#service,
       onGone: () => this.#wakeWhenEmpty(),
     });
-    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#reception.accept(socket),
-    );
+    this.#server = net.createServer(SOCKET_OPTIONS, (socket) => this.#reception.accept(socket));
     // EMFILE in accept, say: those that are open go on.
     this.#server.on('error', (error) => logger.error({ error: String(error) }, 'the listener failed'));
   }
