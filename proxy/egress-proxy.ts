@@ -24,6 +24,7 @@ import { Sessions } from './sessions.js';
 import { IdleWatch } from './tunnel/idle.js';
 import { LargeBuffers } from './tunnel/large-buffers.js';
 import { Semaphore } from './util/semaphore.js';
+import { SOCKET_OPTIONS } from './util/socket-options.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */
@@ -147,9 +148,7 @@ class JobProxy implements EgressProxy {
       headerTimeoutMs: limits.headerTimeoutMs,
       onGone: () => this.#wakeWhenEmpty(),
     });
-    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#acceptor.accept(socket),
-    );
+    this.#server = net.createServer(SOCKET_OPTIONS, (socket) => this.#acceptor.accept(socket));
     // EMFILE in accept, say: those that are open go on.
     this.#server.on('error', (error) => logger.error({ error: String(error) }, 'the listener failed'));
   }

@@ -8,7 +8,8 @@ export interface ConnectHead {
 /** Longer ones are rare. */
 const MAX_LENGTH = 2_048;
 const METHOD = 'CONNECT ';
-const HEAD = /^CONNECT ([A-Za-z0-9.:_-]+) HTTP\/1\.[01]\r\n(?:[A-Za-z-]+: ?[ -~]*\r\n)*\r\n$/;
+/** Each byte has one place in it: two for the space behind a colon would be two to the number of lines. */
+const HEAD = /^CONNECT ([A-Za-z0-9.:_-]+) HTTP\/1\.[01]\r\n(?:[A-Za-z-]+:[ -~]*\r\n)*\r\n$/;
 /** What a CONNECT must not have; Node's parser has a say about that. */
 const FRAMING = /^(?:content-length|transfer-encoding|trailer|upgrade):/im;
 

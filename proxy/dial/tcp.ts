@@ -1,6 +1,7 @@
 import { connect as netConnect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { formatIp, parseIp, unmapped } from '../policy/ip.js';
 import { RaceError, race } from '../util/race.js';
+import { SOCKET_OPTIONS } from '../util/socket-options.js';
 import { DialError } from './dial-error.js';
 
 /** An address literal; never a name. */
@@ -86,8 +87,7 @@ export function open({ address, family }: Address, port: number, onread?: OnRead
     family,
     autoSelectFamily: false,
     lookup: refuseLookup,
-    noDelay: true,
-    allowHalfOpen: true,
+    ...SOCKET_OPTIONS,
   };
   if (reader) options.onread = reader;
   const socket = netConnect(options);

@@ -195,17 +195,28 @@ export class Exchange implements Session {
         this.#fail(new Refusal('origin-broken'));
         return;
       }
+      // The head goes out together with what is there of the body, but does not wait for more of it.
+      response.cork();
+      let corked = true;
+      const uncork = () => {
+        if (corked) response.uncork();
+        corked = false;
+      };
       answer.once('end', () => {
+        // Node 22 and 24 send the end of a corked answer before its body. The socket holds both until the end is there.
+        response.socket?.cork();
+        uncork();
         const trailers = trailerLines(answer.rawTrailers);
-        if (trailers.length > 0) response.addTrailers(trailers);
+        // What the parser takes and the writer does not must not be thrown here, where nobody catches it.
+        try {
+          if (trailers.length > 0) response.addTrailers(trailers);
+        } catch {}
         response.end();
         this.#answered();
       });
-      // The head goes out together with what is there of the body, but does not wait for more of it.
-      response.cork();
       response.flushHeaders();
       answer.pipe(response, { end: false });
-      setImmediate(() => response.uncork());
+      setImmediate(uncork);
     }
   }
 

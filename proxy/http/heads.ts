@@ -54,7 +54,7 @@ export function checkVersion(version: string): void {
  */
 export function readRequestHead(raw: readonly string[], jobHeader: string): RequestHead {
   const named = connectionTokens(raw);
-  const jobName = cgiName(jobHeader);
+  const jobName = looseName(jobHeader);
   const lines: HeaderLines = [];
   const hosts: string[] = [];
   const upgrades: string[] = [];
@@ -72,7 +72,8 @@ export function readRequestHead(raw: readonly string[], jobHeader: string): Requ
     else if (lower === 'expect') expectsContinue = isContinue(value);
     else if (lower === 'upgrade') upgrades.push(...tokens(value));
     else if (lower === 'max-forwards') maxForwards = value.trim();
-    else if (cgiName(lower) !== jobName && !isHopByHop(lower) && !named.has(lower)) lines.push(name, value);
+    else if (lower.length === jobName.length && looseName(lower) === jobName) continue;
+    else if (!isHopByHop(lower) && !named.has(lower)) lines.push(name, value);
   }
   // Another header is no WebSocket's, and an upgrade that `Connection` does not name is none (RFC 9110 section 7.8).
   const webSocket = upgrades.length === 1 && upgrades[0] === 'websocket' && named.has('upgrade');
@@ -139,9 +140,12 @@ function isContinue(value: string): true {
   throw new Refusal('malformed-request', { detail: 'Expect is not 100-continue' });
 }
 
-/** CGI and WSGI read `X_Job` as `X-Job`: what one of them takes for the job header is one. */
-function cgiName(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-');
+/**
+ * A name as the loosest server reads it: CGI and WSGI take `X_Job` for `X-Job`, others `X.Job` and `X!Job` as well.
+ * What one of them takes for the job header is one.
+ */
+function looseName(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '-');
 }
 
 function isHopByHop(lower: string): boolean {

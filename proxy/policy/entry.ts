@@ -17,6 +17,9 @@ export interface HostEntry extends Host {
   readonly port?: number;
 }
 
+/** Longest entry, in UTF-16 units and with the white space around it; the longest that is valid has 261. */
+const MAX_ENTRY = 300;
+
 const fail = (problem: string): Problem => ({ ok: false, problem });
 
 /**
@@ -40,8 +43,9 @@ export function entryText({ host, kind, subdomains, port }: Omit<HostEntry, 'tex
 }
 
 function read(text: string): Parsed<HostEntry> {
-  // ASCII white space only: `trim` and `toLowerCase` know Unicode, and make ASCII of what is not.
-  const entry = text.replace(/^[ \t\r\n]+/, '').replace(/[ \t\r\n]+$/, '');
+  if (text.length > MAX_ENTRY)
+    return fail(`it is longer than ${MAX_ENTRY} characters, write the host name alone`);
+  const entry = withoutBlanks(text);
   const mistake = usualMistake(entry);
   if (mistake !== undefined) return fail(mistake);
   const subdomains = entry.startsWith('.');
@@ -52,6 +56,19 @@ function read(text: string): Parsed<HostEntry> {
   }
   const value = { ...target.value, subdomains };
   return { ok: true, value: { ...value, text: entryText(value) } };
+}
+
+/** Without ASCII white space around it: `trim` knows Unicode, and makes ASCII of what is not. */
+function withoutBlanks(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (from < to && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a;
 }
 
 function readTarget(text: string): Parsed<HostPort> {

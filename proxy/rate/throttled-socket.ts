@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { Duplex } from 'node:stream';
 import { resetSocket } from '../util/reset.js';
+import { SOCKET_OPTIONS } from '../util/socket-options.js';
 import { Download } from './download.js';
 import type { Scheduler } from './scheduler.js';
 import { Upload } from './upload.js';
@@ -21,7 +22,7 @@ export class ThrottledSocket extends Duplex {
   readonly #download: Download;
 
   constructor(socket: net.Socket, up: Scheduler, down: Scheduler) {
-    super({ allowHalfOpen: true });
+    super({ allowHalfOpen: true, highWaterMark: SOCKET_OPTIONS.highWaterMark });
     this.#socket = socket;
     this.#download = new Download(socket, down);
     this.#upload = new Upload(socket, up, this);

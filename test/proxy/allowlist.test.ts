@@ -11,6 +11,7 @@ import {
 import { type CanonicalHost, parseHost } from '../../proxy/policy/authority.js';
 import { parseHostEntry } from '../../proxy/policy/entry.js';
 import { HostTable, type Slot } from '../../proxy/policy/host-table.js';
+import { growth } from '../support/growth.js';
 
 function host(text: string): CanonicalHost {
   const parsed = parseHost(text);
@@ -407,5 +408,27 @@ describe('threats: a long list costs nothing per decision', () => {
     expect(list.match(host('a.d2.example.com'), 443, isConnectPort)).toBe('domain-not-allowed');
     expect(list.match(host('a.d3.example.com'), 443, isConnectPort)).toBe('allowed');
     expect(list.match(host('d100000.example.com'), 443, isConnectPort)).toBe('domain-not-allowed');
+  });
+});
+
+describe('an entry that is long', () => {
+  it('is refused above 300 characters, with all that is around it', () => {
+    expect(problem(`${' '.repeat(100)}example.com${'\t'.repeat(189)}`)).toBe('valid');
+    expect(problem(`${' '.repeat(100)}example.com${'\t'.repeat(190)}`)).toContain(
+      'longer than 300 characters',
+    );
+  });
+
+  it.each([
+    ['blanks', ' ', 'b'],
+    ['slashes', '/', ''],
+    ['letters of a scheme', 'a', ':/'],
+    ['dots', '.', '*'],
+    ['asterisks', '*.', ''],
+    ['at signs', '@', ' '],
+  ])('takes time in proportion to its length: %s', (_, piece, end) => {
+    const entry = (units: number) => `a${piece.repeat(units)}${end}`;
+    expect(growth(parseHostEntry, entry, 2_000, 40_000)).toBeLessThan(100);
+    expect(growth(parseHostEntry, entry, 14, 140)).toBeLessThan(50);
   });
 });

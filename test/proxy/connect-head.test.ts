@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { readConnectHead } from '../../proxy/connect-head.js';
+import { growth } from '../support/growth.js';
 import { startTcpOrigin } from '../support/origin.js';
 import { startProxy } from '../support/proxy.js';
 import { RawClient } from '../support/raw-client.js';
@@ -105,5 +107,19 @@ describe('the head of a CONNECT', () => {
     client.end();
     await client.untilEnd();
     expect(client.text).toBe('');
+  });
+
+  test.each([
+    ['a name with an underscore', 'a_b: c\r\n'],
+    ['a byte that is not ASCII', 'a: \xe4\r\n'],
+    ['a line without colon', 'a\r\n'],
+    ['nothing wrong', ''],
+  ])('with many lines and %s takes time in proportion to its length', (_, wrong) => {
+    const head = (lines: number) =>
+      Buffer.from(`CONNECT a.test:443 HTTP/1.1\r\n${'x: y\r\n'.repeat(lines)}${wrong}\r\n`, 'latin1');
+    expect(readConnectHead(head(20)) === undefined).toBe(wrong !== '');
+    // Six times the lines are 64 million times the work where each of the 26 has two ways to be read.
+    expect(growth(readConnectHead, head, 4, 24)).toBeLessThan(40);
+    expect(growth(readConnectHead, head, 30, 240)).toBeLessThan(40);
   });
 });

@@ -3,6 +3,7 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { JobLimiter } from '../../../proxy/rate/job-limiter.js';
+import { SOCKET_OPTIONS } from '../../../proxy/socket-options.js';
 import type { VirtualClock } from '../../support/virtual-clock.js';
 
 /** A loopback listener whose accepted sockets are behind a limiter. */
@@ -15,7 +16,7 @@ export interface Front extends AsyncDisposable {
 export async function listen(limiter: JobLimiter, serve?: (throttled: Duplex) => void): Promise<Front> {
   const sockets = new Set<net.Socket>();
   const waiting: ((accepted: net.Socket) => void)[] = [];
-  const server = net.createServer({ allowHalfOpen: true }, (accepted) => {
+  const server = net.createServer(SOCKET_OPTIONS, (accepted) => {
     sockets.add(accepted);
     const next = waiting.shift();
     if (next) next(accepted);
