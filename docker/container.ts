@@ -288,7 +288,7 @@ function startError(options: Dockerode.ContainerCreateOptions, error: unknown): 
   if (/executable file not found|no such file or directory/.test(message) && /exec/.test(message)) {
     return new CommandError(`image ${options.Image} cannot start its command: ${message}`, 127);
   }
-  if (/exec.*permission denied|permission denied.*exec/.test(message)) {
+  if (/permission denied/.test(message) && /exec/.test(message)) {
     return new CommandError(`image ${options.Image} cannot start its command: ${message}`, 126);
   }
   return new EngineError(`the engine cannot start the container: ${message}`, { cause: error });

@@ -49,7 +49,8 @@ async function hasImage(docker: Dockerode, image: string): Promise<boolean> {
 
 async function pullImage(docker: Dockerode, image: string, options: EnsureImageOptions): Promise<void> {
   // Without a tag the engine's API pulls every tag there is; the CLI means :latest.
-  const reference = /@|:[^/]*$/.test(image) ? image : `${image}:latest`;
+  const named = image.includes('@') || image.lastIndexOf(':') > image.lastIndexOf('/');
+  const reference = named ? image : `${image}:latest`;
   options.onProgress?.(`pulling ${reference}`);
   try {
     const authconfig = await registryAuth(image);
