@@ -8,7 +8,7 @@ export interface ConnectHead {
 /** Longer ones are rare. */
 const MAX_LENGTH = 2_048;
 const METHOD = 'CONNECT ';
-const HEAD = /^CONNECT ([A-Za-z0-9.:_-]+) HTTP\/1\.[01]\r\n(?:[A-Za-z-]+: ?[ -~]*\r\n)*\r\n$/;
+const HEAD = /^CONNECT ([A-Za-z0-9.:_-]+) HTTP\/1\.[01]\r\n(?:[A-Za-z-]+:[ -~]*\r\n)*\r\n$/;
 /** What a CONNECT must not have; Node's parser has a say about that. */
 const FRAMING = /^(?:content-length|transfer-encoding|trailer|upgrade):/im;
 

@@ -17,6 +17,8 @@ export interface HostEntry extends Host {
   readonly port?: number;
 }
 
+const BLANKS = ' \t\r\n';
+
 const fail = (problem: string): Problem => ({ ok: false, problem });
 
 /**
@@ -41,7 +43,9 @@ export function entryText({ host, kind, subdomains, port }: Omit<HostEntry, 'tex
 
 function read(text: string): Parsed<HostEntry> {
   // ASCII white space only: `trim` and `toLowerCase` know Unicode, and make ASCII of what is not.
-  const entry = text.replace(/^[ \t\r\n]+/, '').replace(/[ \t\r\n]+$/, '');
+  let end = text.length;
+  while (end > 0 && BLANKS.includes(text[end - 1] as string)) end--;
+  const entry = text.slice(0, end).replace(/^[ \t\r\n]+/, '');
   const mistake = usualMistake(entry);
   if (mistake !== undefined) return fail(mistake);
   const subdomains = entry.startsWith('.');
