@@ -92,8 +92,7 @@ export function parseSave(text: string): Tables {
     } else if (line.startsWith(':')) {
       chains.set(line.slice(1).split(' ', 1)[0] ?? '', []);
     } else if (line.startsWith('-A ')) {
-      const [, chain = '', ...words] = line.trimEnd().split(' ');
-      const rule = words.join(' ');
+      const [, chain = '', rule = ''] = /^-A (\S+)(?: (.*))?$/.exec(line.trimEnd()) ?? [];
       const rules = chains.get(chain);
       if (rules) rules.push(rule);
       else chains.set(chain, [rule]);
