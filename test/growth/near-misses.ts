@@ -1,13 +1,4 @@
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { random } from '../proxy/target-grammar.js';
 
 /** A text that can be made of any length: `pump` again and again, and around it what is nearly right. */
 export interface NearMiss {
@@ -44,13 +35,13 @@ const RUNS = [
 
 /** Near-misses of what a reader takes: a part of it repeated where it is, or a long run of one letter, then a break. */
 export function nearMisses(seeds: readonly string[], count: number, seed: number): NearMiss[] {
-  const next = random(seed);
-  const pick = <T>(list: readonly T[]) => list[Math.floor(next() * list.length)] as T;
+  const below = random(seed);
+  const pick = <T>(list: readonly T[]) => list[below(list.length)] as T;
   return Array.from({ length: count }, (_, index) => {
     const words = wordsOf(seeds[index % seeds.length] as string);
     const kind = index % 4;
-    let at = Math.floor(next() * (words.length + 1));
-    let end = at + 1 + Math.floor(next() * 5);
+    let at = below(words.length + 1);
+    let end = at + 1 + below(5);
     // A whole line.
     if (kind === 1) [at, end] = lineAround(words, at);
     const repeated = words.slice(at, end).join('');
