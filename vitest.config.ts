@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           retry,
-          include: ['test/{proxy,admission,docker,src}/**/*.test.ts'],
+          include: ['test/{proxy,admission,docker,src,lint,growth}/**/*.test.ts'],
           testTimeout: 20_000,
         },
       },

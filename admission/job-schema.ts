@@ -45,7 +45,7 @@ const resources = object({
   Disk: bytes,
   GPU: z
     .union([z.string(), z.number()], { error: 'must be a whole number' })
-    .refine((value) => /^\s*\d*\s*$/.test(String(value)), { error: 'must be a whole number' })
+    .refine((value) => /^\d*$/.test(String(value).trim()), { error: 'must be a whole number' })
     .nullish(),
 });
 

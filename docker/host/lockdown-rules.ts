@@ -92,7 +92,7 @@ export function parseSave(text: string): Tables {
     } else if (line.startsWith(':')) {
       chains.set(line.slice(1).split(' ', 1)[0] ?? '', []);
     } else if (line.startsWith('-A ')) {
-      const [, chain = '', rule = ''] = /^-A (\S+) ?(.*)$/.exec(line.trimEnd()) ?? [];
+      const [, chain = '', rule = ''] = /^-A (\S+)(?: (.*))?$/.exec(line.trimEnd()) ?? [];
       const rules = chains.get(chain);
       if (rules) rules.push(rule);
       else chains.set(chain, [rule]);
@@ -157,7 +157,7 @@ export function removal(name: TableName, tables: Tables): string | undefined {
 /** The gateway port that the installed rules let through; undefined where none are installed. */
 export function installedPort(tables: Tables): number | undefined {
   for (const rule of tables.get('filter')?.chains.get('JOBGATE-INPUT') ?? []) {
-    const port = /--dport (\d+) .*-j ACCEPT$/.exec(rule)?.[1];
+    const port = rule.endsWith('-j ACCEPT') && /--dport (\d+) /.exec(rule)?.[1];
     if (port) return Number(port);
   }
   return undefined;

@@ -94,6 +94,6 @@ export class OwnAddresses {
 
 function interfaceAddress(text: string): string[] {
   // A link-local address can carry a zone id; what is judged never does.
-  const ip = parseIp(text.replace(/%.*$/, ''));
+  const ip = parseIp(text.split('%', 1)[0] ?? '');
   return ip === undefined ? [] : [formatIp(unmapped(ip))];
 }

@@ -1,3 +1,4 @@
+import { ByteBag } from '../util/byte-bag.js';
 import type { Socket } from 'node:net';
 import { type Authority, formatAuthority } from '../policy/authority.js';
 import { basicAuthorization, type Credentials } from '../policy/upstream.js';
@@ -42,18 +43,20 @@ export async function connectThroughHttp(
 }
 
 async function readStatus(socket: Socket, signal: AbortSignal): Promise<number> {
-  let head = Buffer.alloc(0);
+  const bag = new ByteBag();
   await readHandshake(
     socket,
     (chunk) => {
-      const before = head.length;
-      head = Buffer.concat([head, chunk]);
+      const before = bag.length;
+      bag.append(chunk);
+      const head = bag.bytes;
       const end = head.indexOf('\r\n\r\n', Math.max(0, before - 3));
       if (end < 0 ? head.length > MAX_HEAD : end > MAX_HEAD) throw new Error('answered with an endless head');
       return end < 0 ? undefined : end + 4 - before;
     },
     signal,
   );
+  const head = bag.bytes;
   const status = STATUS_LINE.exec(head.toString('latin1', 0, head.indexOf('\r\n')))?.[1];
   if (status === undefined) throw new Error('did not answer in HTTP/1.1');
   return Number(status);

@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { startContainer } from '../../docker/container.js';
-import { engineMessage } from '../../docker/errors.js';
-import { ensureImage } from '../../docker/image.js';
+import { startContainer } from '../../docker/engine/container.js';
+import { engineMessage } from '../../docker/engine/errors.js';
+import { ensureImage } from '../../docker/engine/image.js';
 import { fakeEngine, json } from '../support/fake-engine.js';
 import { timeRatio } from '../support/time-ratio.js';
 

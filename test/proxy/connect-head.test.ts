@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readConnectHead } from '../../proxy/connect-head.js';
+import { readConnectHead } from '../../proxy/accept/connect-head.js';
 import { growth } from '../support/growth.js';
 import { startTcpOrigin } from '../support/origin.js';
 import { startProxy } from '../support/proxy.js';

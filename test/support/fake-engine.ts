@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Engine, openEngine } from '../../docker/engine.js';
+import { type Engine, openEngine } from '../../docker/engine/engine.js';
 
 export interface FakeEngineServer extends AsyncDisposable {
   readonly engine: Engine;

@@ -3,7 +3,7 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { JobLimiter } from '../../../proxy/rate/job-limiter.js';
-import { SOCKET_OPTIONS } from '../../../proxy/socket-options.js';
+import { SOCKET_OPTIONS } from '../../../proxy/util/socket-options.js';
 import type { VirtualClock } from '../../support/virtual-clock.js';
 
 /** A loopback listener whose accepted sockets are behind a limiter. */
