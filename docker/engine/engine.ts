@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import Dockerode from 'dockerode';
-import { answerWithin } from '../answer-within.js';
-import { boundAnswers } from '../engine-answers.js';
+import { answerWithin } from './answer-within.js';
+import { boundAnswers } from './engine-answers.js';
 import { EngineError, engineMessage } from './errors.js';
 
 /** A Docker engine that answered. */

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import type Dockerode from 'dockerode';
-import { EngineError, engineMessage, engineStatus } from './errors.js';
 import { lineSplitter } from '../gateway/gateway-link.js';
+import { EngineError, engineMessage, engineStatus } from './errors.js';
 import { registryAuth } from './registry-auth.js';
 
 /** When to pull: as `docker run --pull` has it. */

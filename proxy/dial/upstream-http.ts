@@ -1,7 +1,7 @@
-import { ByteBag } from '../util/byte-bag.js';
 import type { Socket } from 'node:net';
 import { type Authority, formatAuthority } from '../policy/authority.js';
 import { basicAuthorization, type Credentials } from '../policy/upstream.js';
+import { ByteBag } from '../util/byte-bag.js';
 import { DialError } from './dial-error.js';
 import { readHandshake } from './handshake.js';
 

@@ -46,7 +46,7 @@ export function subjectOf(
  * Of a target that was not understood, what can be shown: what stands where the host should be, in printable ASCII,
  * cut. Neither credentials nor a query.
  */
-function printable(target: string): string {
+export function printable(target: string): string {
   const authority = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, '').split(/[/?#\\]/, 1)[0] ?? '';
   return authority
     .slice(authority.lastIndexOf('@') + 1)

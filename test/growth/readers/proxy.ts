@@ -1,3 +1,5 @@
+import { readConnectHead } from '../../../proxy/accept/connect-head.js';
+import { readRequestHead, responseLines } from '../../../proxy/http/heads.js';
 import { Allowlist, parseEntry } from '../../../proxy/policy/allowlist.js';
 import {
   parseAbsoluteTarget,
@@ -7,15 +9,13 @@ import {
   parseHostPort,
 } from '../../../proxy/policy/authority.js';
 import { parseCidr, parseCidrPort } from '../../../proxy/policy/cidr-port.js';
-import { ClientHelloReader } from '../../../proxy/tunnel/client-hello.js';
-import { readConnectHead } from '../../../proxy/accept/connect-head.js';
 import { DenyList } from '../../../proxy/policy/deny-list.js';
 import { parseAddHost, parseDns } from '../../../proxy/policy/dns-flags.js';
-import { readRequestHead, responseLines } from '../../../proxy/http/heads.js';
 import { parseIp } from '../../../proxy/policy/ip.js';
 import { parseRate } from '../../../proxy/policy/rate.js';
-import { printable } from '../../../proxy/report/recorder.js';
 import { parseUpstream } from '../../../proxy/policy/upstream.js';
+import { printable } from '../../../proxy/report/subject.js';
+import { ClientHelloReader } from '../../../proxy/tunnel/client-hello.js';
 import { helloFor, helloMessage, records, serverNames } from '../../support/client-hello.js';
 import type { Reader } from '../growth.js';
 

@@ -1,9 +1,9 @@
 import http from 'node:http';
 import net from 'node:net';
-import type { CanonicalHost } from '../../../proxy/policy/authority.js';
-import { createResolver } from '../../../proxy/resolve/resolver.js';
 import { connectThroughHttp } from '../../../proxy/dial/upstream-http.js';
 import { connectThroughSocks } from '../../../proxy/dial/upstream-socks.js';
+import type { CanonicalHost } from '../../../proxy/policy/authority.js';
+import { createResolver } from '../../../proxy/resolve/resolver.js';
 import { startDnsServer } from '../../support/dns-server.js';
 import { startProxy } from '../../support/proxy.js';
 import { RawClient } from '../../support/raw-client.js';
@@ -57,7 +57,7 @@ const never = new AbortController().signal;
 
 const resolving = once(async () => {
   const server = await startDnsServer();
-  const resolver = createResolver({ dns: server.address });
+  const resolver = createResolver({ dns: { kind: 'server', text: server.address } });
   return {
     ...{ server, resolver },
     async [Symbol.asyncDispose]() {

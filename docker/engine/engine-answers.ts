@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
-import { EngineError } from './engine/errors.js';
+import { EngineError } from './errors.js';
 
 /** Of an answer that is read whole, bytes: a list of containers has some 3 kB for each. */
 const MAX_ANSWER = 64 << 20;
