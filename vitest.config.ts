@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // CI's machines are shared and small: there, what fails once and passes at once is reported as flaky, not as failed.
@@ -20,7 +21,16 @@ export default defineConfig({
           name: 'unit',
           retry,
           include: ['test/{proxy,admission,docker,src}/**/*.test.ts'],
-          testTimeout: 20_000,
+          globalSetup: ['test/support/build.setup.ts'],
+          // A file costs as much to load as to run: those of a worker share what they import.
+          isolate: false,
+          server: { deps: { external: [/\/node_modules\//, /\/dist\//] } },
+          restoreMocks: true,
+          unstubEnvs: true,
+          // Much of the time is waiting, so one more than there are cores; stops what hangs, and decides nothing.
+          maxWorkers: availableParallelism() + 1,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
