@@ -1,15 +1,20 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // CI's machines are shared and small: there, what fails once and passes at once is reported as flaky, not as failed.
 const retry = process.env.CI ? 1 : 0;
 
+/** Time-outs stop what hangs, and decide nothing: the machine may have other work. */
+const patient = { setupFiles: ['test/support/patience.setup.ts'], expect: { poll: { timeout: 60_000 } } };
+
 const endToEnd = {
+  ...patient,
   retry,
   globalSetup: ['test/e2e/engine.setup.ts'],
   // One engine, one firewall: one file at a time.
   fileParallelism: false,
-  testTimeout: 90_000,
-  hookTimeout: 120_000,
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
 };
 
 export default defineConfig({
@@ -20,7 +25,17 @@ export default defineConfig({
           name: 'unit',
           retry,
           include: ['test/{proxy,admission,docker,src,lint,growth}/**/*.test.ts'],
-          testTimeout: 20_000,
+          ...patient,
+          globalSetup: ['test/support/build.setup.ts'],
+          // A file costs as much to load as to run: those of a worker share what they import.
+          isolate: false,
+          server: { deps: { external: [/\/node_modules\//, /\/dist\//] } },
+          restoreMocks: true,
+          unstubEnvs: true,
+          // Much of the time is waiting: one more than there are cores.
+          maxWorkers: availableParallelism() + 1,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

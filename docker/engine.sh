@@ -3,11 +3,12 @@
 #
 #   docker/engine.sh start    prints DOCKER_HOST=… of an engine that answers, installing and starting one if need be,
 #                             and STARTED=yes when it was this call that started it, else STARTED=no
+#   docker/engine.sh install  installs what an engine needs, where it is missing, and starts none
 #   docker/engine.sh stop     ends the engine that `start` started and removes all that it made; any other is left alone
 #   docker/engine.sh status   says which engine answers
 #
 # The engine has a socket, a data directory and a pid file of its own, so it never mixes with another one.
-# JOBGATE_ENGINE_RUN and JOBGATE_ENGINE_DATA put them elsewhere.
+# JOBGATE_ENGINE_RUN and JOBGATE_ENGINE_DATA put them elsewhere; with JOBGATE_ENGINE_OWN=1 no other engine is asked.
 set -euo pipefail
 
 run=${JOBGATE_ENGINE_RUN:-/run/jobgate-engine}
@@ -31,7 +32,7 @@ lock() {
 # Asks each engine that the docker CLI would find, ours last.
 answering() {
   command -v docker >/dev/null 2>&1 || return 1
-  if timeout 10 docker version >/dev/null 2>&1; then
+  if [ "${JOBGATE_ENGINE_OWN:-}" != 1 ] && timeout 10 docker version >/dev/null 2>&1; then
     printf '%s\n' "${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || echo unix:///var/run/docker.sock)}"
   elif answers_ours; then
     printf '%s\n' "$sock"
@@ -222,7 +223,8 @@ case ${1:-} in
     fi
     printf 'DOCKER_HOST=%s\nSTARTED=%s\n' "$host" "$started"
     ;;
+  install) lock; install_engine ;;
   stop) lock; stop_engine ;;
   status) if host=$(answering); then echo "$host"; else echo 'no engine answers'; exit 1; fi ;;
-  *) die "usage: docker/engine.sh start|stop|status" ;;
+  *) die "usage: docker/engine.sh start|install|stop|status" ;;
 esac

@@ -41,6 +41,10 @@ install_curl() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     die 'curl is missing on this machine: install it (on Debian or Ubuntu: apt-get install curl)'
   fi
+  # Several may make their images at the same time; one installs.
+  exec 8<"${BASH_SOURCE[0]}"
+  flock 8
+  if find_program curl >/dev/null; then exec 8<&-; return 0; fi
   say 'installing curl'
   local log
   log=$(mktemp)
@@ -48,6 +52,7 @@ install_curl() {
     -o DPkg::Lock::Timeout=120 curl ca-certificates; } >"$log" 2>&1 </dev/null ||
     { tail -5 "$log" >&2; die "apt-get could not install curl: see $log"; }
   rm -f "$log"
+  exec 8<&-
 }
 
 find_program curl >/dev/null || install_curl

@@ -7,6 +7,7 @@ import { closeHostEnd } from '../host/bridge.js';
 import { hasInterface, ownAddresses } from '../host/host-net.js';
 import { DEFAULT_GATEWAY_PORT } from '../host/lockdown.js';
 import { defaultGatewayImage } from '../image/gateway-image.js';
+import { OpeningTurns } from '../opening-turns.js';
 import {
   assertImage,
   assertOutside,
@@ -51,6 +52,7 @@ class Shared {
   readonly port: number;
   readonly image: string;
   readonly outside: string;
+  readonly turns = new OpeningTurns();
   #checked: Promise<unknown> | undefined;
   #hostAddresses: Promise<string[]> | undefined;
 
@@ -94,12 +96,22 @@ class Shared {
  * @throws GatewayError, or what the policy's parser throws.
  */
 async function openContainerGateway(options: OpenGatewayOptions, shared: Shared): Promise<Gateway> {
-  const { engine, owner, policy, existing, logger } = options;
-  const { docker } = engine;
+  const { policy } = options;
   // Policy errors are the caller's: found before anything is made.
   parsePolicy(policy);
   assertServersReachable(policy.operator);
   await shared.check(options);
+  // From here on: whoever sees the network waits only so long for its gateway (sweep.ts).
+  return shared.turns.run((waitedMs) => makeContainerGateway(options, shared, waitedMs));
+}
+
+async function makeContainerGateway(
+  options: OpenGatewayOptions,
+  shared: Shared,
+  waitedMs: number,
+): Promise<Gateway> {
+  const { engine, owner, policy, existing, logger } = options;
+  const { docker } = engine;
   const port = existing?.record.port ?? shared.port;
 
   let network: IsolatedNetwork | undefined;
@@ -136,7 +148,7 @@ async function openContainerGateway(options: OpenGatewayOptions, shared: Shared)
       outside: shared.outside,
       onReport: (report) => link.take(report),
     });
-    await container.start(start);
+    await container.start(start, waitedMs);
     return new ContainerGateway(options, network, container, link, { host: address, port });
   } catch (error) {
     await container?.remove().catch(() => {});

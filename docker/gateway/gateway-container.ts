@@ -9,7 +9,8 @@ import { type LinkCommand, type LinkReport, type LinkStart, lineSplitter, PING_M
 const MEMORY = 512 << 20;
 /** Threads of Node, and nothing else. */
 const PIDS = 64;
-const READY_MS = 20_000;
+/** From the container's start, ms; half a second on an idle machine. Less than others wait for it (sweep.ts). */
+const READY_MS = 60_000;
 /** For the last reports of a gateway that was told to close. */
 const LAST_WORDS_MS = 3_000;
 const STDERR_BYTES = 2_000;
@@ -183,9 +184,11 @@ export class GatewayContainer {
   /**
    * Starts it and waits for its word that it listens.
    *
+   * @param waitedMs for its turn, before; for the error
    * @throws GatewayError with what it said.
    */
-  async start(message: Promise<LinkStart>): Promise<void> {
+  async start(message: Promise<LinkStart>, waitedMs = 0): Promise<void> {
+    const begin = performance.now();
     // Asked before the start, so that an end of a moment is not missed.
     this.#exit = (this.#container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>).then(
       ({ StatusCode }) => StatusCode,
@@ -205,13 +208,17 @@ export class GatewayContainer {
       }),
     ]);
     this.#say(start);
+    const startMs = performance.now() - begin;
     const late = new AbortController();
     try {
       await Promise.race([
         this.#ready,
         this.ended.then((error) => Promise.reject(error)),
         sleep(READY_MS, undefined, { signal: late.signal }).then(() => {
-          throw new GatewayError(`the gateway's container was not ready within ${READY_MS / 1000} s`);
+          const s = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+          throw new GatewayError(
+            `the gateway's container said nothing within ${READY_MS / 1000} s of its start (its turn came after ${s(waitedMs)}, the engine took ${s(startMs)} to start it): the machine is too busy, or the image is not jobgate's`,
+          );
         }),
       ]);
     } finally {

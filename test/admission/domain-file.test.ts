@@ -175,7 +175,7 @@ describe('a domain file that changes', () => {
     const watched = new AllowedDomainsFile(file, { onChange: ({ entries }) => states.push(entries) });
     try {
       replace('example.com', 'example.net');
-      await expect.poll(() => states, { timeout: 5000 }).toEqual([1, 2]);
+      await expect.poll(() => states).toEqual([1, 2]);
     } finally {
       watched.close();
     }

@@ -54,7 +54,7 @@ function processesWith(text: string): number[] {
 }
 
 async function eventually(condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200 && !condition(); tries++)
+  for (let tries = 0; tries < 6_000 && !condition(); tries++)
     await new Promise((resolve) => setTimeout(resolve, 10));
   expect(condition()).toBe(true);
 }
@@ -176,62 +176,59 @@ describe('an exec probe', () => {
 
   it('that hangs refuses after its time, and is ended with all it started', async () => {
     const job = jobOn('HTTP', 'hang.example.com');
-    const start = performance.now();
-    const verdict = await ask('trap "" TERM; sleep 61 & sleep 62 & (sleep 63 &) ; cat; sleep 64', job, {
+    const verdict = await ask('trap "" TERM; sleep 601 & sleep 602 & (sleep 603 &) ; cat; sleep 604', job, {
       probeTimeoutMs: 300,
     });
     expect(verdict).toEqual({
       shouldBid: false,
       reason: 'this node does not accept jobs while its exec probe does not answer within 0.3 s',
     });
-    expect(performance.now() - start).toBeLessThan(5000);
     await eventually(() => processesWith('hang.example.com').length === 0);
   });
 
   it('that leaves processes behind answers at once, and they are ended', async () => {
     const job = jobOn('HTTP', 'fork.example.com');
-    const start = performance.now();
     // They keep stderr open.
-    const { shouldBid, reason } = await ask('sleep 65 & (sleep 66 &) ; echo done >&2; exit 0', job);
+    const { shouldBid, reason } = await ask('sleep 605 & (sleep 606 &) ; echo done >&2; exit 0', job);
     expect([shouldBid, reason]).toEqual([true, expect.stringMatching(/: done$/)]);
-    expect(performance.now() - start).toBeLessThan(5000);
     await eventually(() => processesWith('fork.example.com').length === 0);
   });
 
   it('is waited for no longer by a process that left its group and holds its stderr', async () => {
-    const start = performance.now();
     const pid = join(dir, 'left.pid');
     expect(
       (
         await ask(
-          `setsid bash -c 'echo $$ > ${pid}; exec sleep 10' & while ! test -s ${pid}; do sleep 0.01; done; exit 0`,
+          `setsid bash -c 'echo $$ > ${pid}; exec sleep 600' & while ! test -s ${pid}; do sleep 0.01; done; exit 0`,
         )
       ).shouldBid,
     ).toBe(true);
-    expect(performance.now() - start).toBeLessThan(5000);
     process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL');
   });
 
   it('costs its own decision only: others go on beside one that hangs', async () => {
-    const command = `if [ "$(${jobSays('Name')})" = hang ]; then sleep 67; fi; exit 0`;
-    await using admission = createAdmission({
-      probeExec: command,
-      probeTimeoutMs: 2000,
-      probeConcurrency: 2,
-    });
+    const command = `if [ "$(${jobSays('Name')})" = hang ]; then sleep 607; fi; exit 0`;
+    const admission = createAdmission({ probeExec: command, probeTimeoutMs: 600_000, probeConcurrency: 2 });
     const hanging = admission.decide(parse(spec({}, { Name: 'hang' })));
     const others = await Promise.all(Array.from({ length: 6 }, () => admission.decide(HTTP)));
     expect(others.every(({ shouldBid }) => shouldBid)).toBe(true);
+    await admission[Symbol.asyncDispose]();
     expect((await hanging).shouldBid).toBe(false);
   });
 
   it('runs a bounded number at once; who gets no turn is refused', async () => {
     const log = join(dir, 'turns');
+    const go = join(dir, 'go');
+    writeFileSync(log, '');
     await using two = createAdmission({
-      probeExec: `echo + >> ${log}; sleep 0.1; echo - >> ${log}`,
+      probeExec: `echo + >> ${log}; while ! test -e ${go}; do sleep 0.01; done; echo - >> ${log}`,
       probeConcurrency: 2,
+      probeTimeoutMs: 600_000,
     });
-    const verdicts = await Promise.all(Array.from({ length: 8 }, () => two.decide(HTTP)));
+    const asked = Promise.all(Array.from({ length: 8 }, () => two.decide(HTTP)));
+    await eventually(() => readFileSync(log, 'utf8') === '+\n+\n');
+    writeFileSync(go, '');
+    const verdicts = await asked;
     expect(verdicts.filter(({ shouldBid }) => shouldBid)).toHaveLength(8);
     let running = 0;
     let most = 0;

@@ -145,12 +145,10 @@ describe('an HTTP probe', () => {
       response.writeHead(200, { 'Content-Type': JSON_TYPE }).write('{"shouldBid":');
     });
     for (const hanging of [url, half]) {
-      const start = performance.now();
       expect(await ask(hanging, { probeTimeoutMs: 300 })).toMatchObject({
         shouldBid: false,
         reason: expect.stringContaining('does not answer within 0.3 s'),
       });
-      expect(performance.now() - start).toBeLessThan(5000);
     }
   });
 

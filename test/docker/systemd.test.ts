@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { cli } from '../support/cli.js';
+import { cliHere } from '../support/cli-here.js';
 import { projectRoot } from '../support/engine.js';
 
 const UNITS = ['jobgate.service', 'jobgate-lockdown.service'];
@@ -38,6 +38,6 @@ it.skipIf(!hasSystemd)('systemd takes the units without a complaint', () => {
 it.each(UNITS)('%s starts jobgate with options that it has', async (name) => {
   const [, line = ''] = new RegExp(`^ExecStart=${PROGRAM} (.*)$`, 'm').exec(unit(name)) ?? [];
   expect(line).not.toBe('');
-  const { stdout: help } = await cli([line.split(' ')[0] ?? '', '--help']);
+  const { stdout: help } = await cliHere([line.split(' ')[0] ?? '', '--help']);
   for (const option of line.match(/--[a-z-]+/g) ?? []) expect(help).toContain(option);
 });

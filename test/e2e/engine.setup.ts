@@ -1,11 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { setup as build } from '../support/build.setup.js';
 import {
   buildGatewayImage,
   buildJobImage,
   ensureEngine,
-  projectRoot,
   SetupError,
   type TestEngine,
 } from '../support/engine.js';
@@ -24,19 +21,6 @@ function sayThatSkipped(): void {
   process.stderr.write(`\n${bar}\n!!  THE END-TO-END TESTS ARE SKIPPED\n!!  ${skipped}\n${bar}\n\n`);
 }
 
-/** `npm test` builds first; a bare `vitest` would test what was built last time. */
-function buildIfStale(): void {
-  const newest = (folder: string, ending: string) => {
-    const top = join(projectRoot, folder);
-    const files = existsSync(top) ? readdirSync(top, { recursive: true, encoding: 'utf8' }) : [];
-    return Math.max(0, ...files.filter((f) => f.endsWith(ending)).map((f) => statSync(join(top, f)).mtimeMs));
-  };
-  const sources = ['src', 'proxy', 'admission', 'docker'].map((folder) => newest(folder, '.ts'));
-  if (Math.max(...sources) < newest('dist', '.js')) return;
-  const build = spawnSync('npm', ['run', '--silent', 'build'], { cwd: projectRoot, encoding: 'utf8' });
-  if (build.status !== 0) process.stderr.write(`the build has errors:\n${build.stdout}${build.stderr}\n`);
-}
-
 export function setup(): void {
   skipped = whatIsMissing();
   if (!skipped) return;
@@ -53,7 +37,7 @@ function whatIsMissing(): string | undefined {
   }
   try {
     engine = ensureEngine();
-    buildIfStale();
+    build();
     buildJobImage(programs);
     buildGatewayImage();
     return undefined;

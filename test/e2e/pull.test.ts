@@ -50,7 +50,7 @@ describeE2e('images are pulled as docker run does', () => {
     await docker('tag', JOB_IMAGE, image);
     execFileSync('docker', ['--config', login, 'push', '-q', image]);
     await docker('rmi', image);
-  }, 180_000);
+  });
 
   afterAll(async () => {
     if (process_?.exitCode === null) {

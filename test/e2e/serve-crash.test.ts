@@ -77,10 +77,8 @@ describeE2e('jobgate serve that comes and goes', () => {
     expect((await cli(['run', '--pull', 'never', JOB_IMAGE, 'true'])).code).toBe(0);
     expect(await networks()).toEqual(expect.arrayContaining([before.network.name, early.network.name]));
 
-    const start = performance.now();
     await serve.start();
     expect(await status(container)).toBe('200');
-    expect(performance.now() - start).toBeLessThan(4_000); // 2 s on a machine that has nothing else to do
     expect(await status(container, 'http://refused.test/')).toBe('403');
     const { figures, created, reopened, containers, state, ...rest } = await view(before);
     expect(rest).toEqual(
@@ -130,7 +128,7 @@ describeE2e('jobgate serve that comes and goes', () => {
     expect((await serve.ask(`/v1/gateways/${gateway.id}`)).status).toBe(404);
     expect(await status(container)).not.toBe('200');
     await release();
-    await vi.waitFor(async () => expect(await status(container)).toBe('200'), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await status(container)).toBe('200'));
     expect(await view(gateway)).toMatchObject({ state: 'open', reopened: true, proxy: gateway.proxy });
   });
 
@@ -166,7 +164,7 @@ describeE2e('jobgate serve that comes and goes', () => {
           await docker('rm', '-f', name);
           throw error;
         }),
-      { timeout: 10_000, interval: 300 },
+      { interval: 300 },
     );
     cleanup.add(() => docker('rm', '-f', name));
     return () => docker('rm', '-f', name);
@@ -178,13 +176,10 @@ describeE2e('jobgate serve that comes and goes', () => {
     await serve.kill();
     await docker('network', 'connect', 'bridge', container);
     await serve.start();
-    await vi.waitFor(
-      async () => {
-        const [info] = JSON.parse(await docker('inspect', container));
-        expect(Object.keys(info.NetworkSettings.Networks)).toEqual(['bridge']);
-      },
-      { timeout: 5_000 },
-    );
+    await vi.waitFor(async () => {
+      const [info] = JSON.parse(await docker('inspect', container));
+      expect(Object.keys(info.NetworkSettings.Networks)).toEqual(['bridge']);
+    });
   });
 
   it('two starts at once: one takes over, the other refuses', async () => {
@@ -226,22 +221,19 @@ describeE2e('jobgate serve that comes and goes', () => {
     await serve.stop();
     await serve.start('--drain-time', '1s');
     await serve.ask('/v1/jobs', { body: { ID: id, Tasks: [{ Name: 'main', Engine, Network }] } });
-    await vi.waitFor(async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.state).toBe('running'), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.state).toBe('running'));
     const [{ network }] = (await serve.ask('/v1/gateways')).body.gateways;
     expect(await docker('ps', '-q', '--filter', `network=${network.name}`)).not.toBe('');
     expect(await serve.stop()).toBe(0);
     expect(await docker('ps', '-aq', '--filter', `network=${network.name}`)).toBe('');
     expect(await networks()).not.toContain(network.name);
-  }, 60_000);
+  });
 
   it('a gateway whose container never comes is closed after a time', async () => {
     await serve.stop();
     await serve.start('--unused-after', '1s');
     const gateway = await openGateway();
     await vi.waitFor(async () => expect(await networks()).not.toContain(gateway.network.name), {
-      timeout: 15_000,
       interval: 300,
     });
     await vi.waitFor(async () => expect((await serve.ask(`/v1/gateways/${gateway.id}`)).status).toBe(404));

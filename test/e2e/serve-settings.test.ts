@@ -72,16 +72,12 @@ describeE2e('jobgate serve as its operator sets it', () => {
     const events = await followEvents(serve, body.id);
     const container = await startContainer(body.docker);
     const containers = async () => (await serve.ask(`/v1/gateways/${body.id}`)).body.containers;
-    await vi.waitFor(async () => expect(await containers()).toMatchObject([{ enforced: true }]), {
-      timeout: 5_000,
-    });
+    await vi.waitFor(async () => expect(await containers()).toMatchObject([{ enforced: true }]));
 
     await docker('network', 'connect', 'bridge', container);
     const reason = 'it is on another network as well: bridge';
-    await vi.waitFor(
-      async () =>
-        expect(await containers()).toMatchObject([{ name: container, enforced: false, breaches: [reason] }]),
-      { timeout: 5_000 },
+    await vi.waitFor(async () =>
+      expect(await containers()).toMatchObject([{ name: container, enforced: false, breaches: [reason] }]),
     );
     expect(events().filter(({ change }) => change === 'contract-broken')).toMatchObject([
       { container, reason },
@@ -91,11 +87,8 @@ describeE2e('jobgate serve as its operator sets it', () => {
     expect((await serve.ask('/')).body).toContain(`${container} (not enforced)`);
     // Once it keeps the contract again, that is shown as well.
     await docker('network', 'disconnect', 'bridge', container);
-    await vi.waitFor(
-      async () => expect(await containers()).toMatchObject([{ enforced: true, breaches: [] }]),
-      {
-        timeout: 5_000,
-      },
+    await vi.waitFor(async () =>
+      expect(await containers()).toMatchObject([{ enforced: true, breaches: [] }]),
     );
     expect(events().filter(({ change }) => change === 'contract-broken')).toHaveLength(1);
   });
@@ -106,7 +99,7 @@ describeE2e('jobgate serve as its operator sets it', () => {
     const events = await followEvents(serve, body.id);
     const container = await startContainer(body.docker);
     await docker('network', 'connect', 'bridge', container);
-    await vi.waitFor(async () => expect(await networksOf(container)).toEqual(['bridge']), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await networksOf(container)).toEqual(['bridge']));
     await vi.waitFor(() => expect(events().map(({ change }) => change)).toContain('contract-broken'));
     expect((await serve.ask(`/v1/gateways/${body.id}`)).body.containers).toEqual([]);
   });
@@ -156,7 +149,7 @@ describeE2e('jobgate serve as its operator sets it', () => {
         await clean();
         expect(await networks()).not.toContain(unused.body.network.name);
       },
-      { timeout: 15_000, interval: 500 },
+      { interval: 500 },
     );
     expect(await networks()).toEqual(
       expect.arrayContaining([used.body.network.name, ours.body.network.name]),

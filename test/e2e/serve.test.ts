@@ -174,15 +174,10 @@ describeE2e('jobgate serve', () => {
     cleanup.add(() => events.destroy());
     const container = await startContainer([...body.docker, ...options]);
     if (after) {
-      await vi.waitFor(async () => expect((await view(body.id)).containers).toHaveLength(1), {
-        timeout: 5_000,
-      });
+      await vi.waitFor(async () => expect((await view(body.id)).containers).toHaveLength(1));
       await after(container);
     }
-    await vi.waitFor(() => expect(seen).toContain('"change":"contract-broken"'), {
-      timeout: 5_000,
-      interval: 100,
-    });
+    await vi.waitFor(() => expect(seen).toContain('"change":"contract-broken"'), { interval: 100 });
     const [info] = JSON.parse(await docker('inspect', container));
     expect(info.NetworkSettings.Networks[body.network.name]).toBeUndefined();
     expect(await status(container, 'http://example.com/')).not.toBe('200');
@@ -236,12 +231,10 @@ describeE2e('jobgate serve', () => {
     };
     const body = { ID: id, Tasks: [{ Name: 'main', Engine, Network: { Type: 'None' } }] };
     expect((await serve.ask('/v1/jobs', { body })).status).toBe(202);
-    await vi.waitFor(async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.state).toBe('running'), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.state).toBe('running'));
     const stopped = await serve.ask(`/v1/jobs/${id}`, { method: 'DELETE' });
     expect(stopped.body).toMatchObject({ state: 'ended', result: { ended: 'stopped' } });
-  }, 30_000);
+  });
 
   it('counts without host names in labels', async () => {
     const { body } = await openGateway();

@@ -101,7 +101,6 @@ describe('judged addresses are raced with a stagger', () => {
     const { ms, result } = await timed(dial(port, judged('127.0.0.2', '127.0.0.1'), { staggerMs: 100 }));
     expect(result).toMatchObject({ value: { remoteAddress: '127.0.0.1' } });
     expect(ms).toBeGreaterThan(90);
-    expect(ms).toBeLessThan(1000);
     expect(attempts.sockets.map((socket) => socket.destroyed)).toEqual([true, false]);
   });
 
@@ -110,15 +109,14 @@ describe('judged addresses are raced with a stagger', () => {
     await origin('127.0.0.1', port);
     const { ms } = await timed(dial(port, judged('127.0.0.2', '127.0.0.1')));
     expect(ms).toBeGreaterThan(240);
-    expect(ms).toBeLessThan(1000);
   });
 
   it('an address that refuses costs nothing', async () => {
     const { port } = await origin('127.0.0.1');
     const addresses = judged('127.0.0.2', '127.0.0.3', '127.0.0.1');
-    const { ms, result } = await timed(dial(port, addresses, { staggerMs: 5000 }));
-    expect(result).toMatchObject({ value: { remoteAddress: '127.0.0.1' } });
-    expect(ms).toBeLessThan(1000);
+    // It would be waited for, for ever.
+    const socket = await dial(port, addresses, { staggerMs: 600_000, timeoutMs: 600_000 });
+    expect(socket.remoteAddress).toBe('127.0.0.1');
   });
 
   it('families alternate, beginning with the first', async () => {
@@ -180,9 +178,8 @@ describe('failures', () => {
     const port = await silent('127.0.0.2');
     const attempts = watchAttempts();
     const addresses = judged('127.0.0.2', '127.0.0.3');
-    const { ms, result } = await timed(dial(port, addresses, { timeoutMs: 200, staggerMs: 50 }));
+    const { result } = await timed(dial(port, addresses, { timeoutMs: 200, staggerMs: 50 }));
     expect(result).toMatchObject({ reason: { reason: 'connect-timeout' } });
-    expect(ms).toBeLessThan(700);
     expect(attempts.sockets.every((socket) => socket.destroyed)).toBe(true);
   });
 
@@ -192,7 +189,7 @@ describe('failures', () => {
     const attempts = watchAttempts();
     const cancel = new Cancellation();
     const pending = timed(dial(port, judged('127.0.0.2', '127.0.0.3'), { cancel, staggerMs: 20 }));
-    await sleep(60);
+    await expect.poll(() => attempts.sockets.length).toBe(2);
     cancel.cancel(new Error('client left'));
     const { result } = await pending;
     expect(result).toMatchObject({ reason: { message: 'client left' } });
@@ -215,9 +212,8 @@ describe('failures', () => {
     const pending = timed(dialler.dial(target));
     await sleep(20);
     dialler.close();
-    const { ms, result } = await pending;
+    const { result } = await pending;
     expect(result).toMatchObject({ reason: { reason: 'connect-failed', code: 'closed' } });
-    expect(ms).toBeLessThan(500);
     await expect(dialler.dial(target)).rejects.toMatchObject({ code: 'closed' });
   });
 });

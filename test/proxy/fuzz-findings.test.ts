@@ -24,7 +24,7 @@ describe('pipelined requests whose client goes away', () => {
     await expect.poll(() => proxy.proxy.figures()).toMatchObject({ requests: 0, connections: 0 });
     expect(proxy.events.filter(({ type }) => type === 'closed')).toHaveLength(3);
     await expect.poll(() => origin.sockets.size).toBe(0);
-  }, 5_000);
+  });
 });
 
 describe('an origin that never stops sending 1xx', () => {
@@ -47,7 +47,7 @@ describe('an origin that never stops sending 1xx', () => {
     client.send(`GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
     await proxy.decided(({ reason }) => reason === 'origin-broken');
     expect(sent).toBeLessThan(5_000_000);
-  }, 5_000);
+  });
 });
 
 describe('an origin that answers before it has the whole body', () => {
@@ -77,7 +77,7 @@ describe('an origin that answers before it has the whole body', () => {
     expect(got).toBe(before);
     await client.untilEnd();
     await expect.poll(() => origin.sockets.size).toBe(0);
-  }, 5_000);
+  });
 });
 
 describe('a client that leaves while the first look-up of denied names is under way', () => {
@@ -92,7 +92,7 @@ describe('a client that leaves while the first look-up of denied names is under 
     await wait(500);
     expect(origin.accepted).toBe(0);
     await expect.poll(() => proxy.proxy.figures()).toMatchObject({ requests: 0, connections: 0 });
-  }, 5_000);
+  });
 });
 
 describe('the upstream proxy by its name', () => {
@@ -116,7 +116,7 @@ describe('the upstream proxy by its name', () => {
       `GET http://allowed.test:${upstream.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
     );
     expect([denialOf(answer), seen]).toEqual(['proxy-loop', 1]);
-  }, 5_000);
+  });
 });
 
 describe('the job header', () => {
@@ -200,7 +200,7 @@ describe('many things at once', () => {
     });
     await using client = await RawClient.connect(proxy.port);
     client.send(`GET http://allowed.test:${dials.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(20));
-    await expect.poll(() => proxy.denials.length, { timeout: 3_000 }).toBeGreaterThan(4);
+    await expect.poll(() => proxy.denials.length).toBeGreaterThan(4);
     await wait(50);
     process.off('warning', warn);
     expect(warnings).toEqual([]);
@@ -233,35 +233,30 @@ describe('a request whose body takes its time', () => {
     await using client = await RawClient.connect(proxy.port);
     client.send(`POST http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n`);
     expect(statusOf(await client.until('early'))).toBe(200);
-  }, 5_000);
+  });
 });
 
 describe('a kept connection that the origin closed', () => {
-  test.each(['in time', 'in the same moment'])(
-    'is not used for the next upload: %s',
-    async (when) => {
-      await using origin = await startOrigin((request, response) => {
-        request.resume().on('end', () => response.end('answer'));
-      });
-      await using proxy = await startProxy();
-      await using client = await RawClient.connect(proxy.port);
-      const post = (n: number) =>
-        `POST http://allowed.test:${origin.port}/${n} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello`;
-      client.send(post(1));
-      await client.until('answer');
-      for (const socket of origin.sockets) socket.end();
-      if (when === 'in time') {
-        await wait(50);
-        expect(origin.sockets.size).toBe(0);
-      }
-      client.send(post(2));
-      await expect.poll(() => client.text.match(/HTTP\/1\.1 \d+/g)?.length).toBe(2);
-      const statuses = client.text.match(/HTTP\/1\.1 \d+/g);
-      expect(statuses).toContainEqual(when === 'in time' ? 'HTTP/1.1 200' : expect.stringMatching(/200|502/));
-      expect(when === 'in time' ? statuses : statuses?.slice(0, 1)).not.toContain('HTTP/1.1 502');
-    },
-    5_000,
-  );
+  test.each(['in time', 'in the same moment'])('is not used for the next upload: %s', async (when) => {
+    await using origin = await startOrigin((request, response) => {
+      request.resume().on('end', () => response.end('answer'));
+    });
+    await using proxy = await startProxy();
+    await using client = await RawClient.connect(proxy.port);
+    const post = (n: number) =>
+      `POST http://allowed.test:${origin.port}/${n} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello`;
+    client.send(post(1));
+    await client.until('answer');
+    for (const socket of origin.sockets) socket.end();
+    if (when === 'in time') {
+      await expect.poll(() => origin.sockets.size).toBe(0);
+    }
+    client.send(post(2));
+    await expect.poll(() => client.text.match(/HTTP\/1\.1 \d+/g)?.length).toBe(2);
+    const statuses = client.text.match(/HTTP\/1\.1 \d+/g);
+    expect(statuses).toContainEqual(when === 'in time' ? 'HTTP/1.1 200' : expect.stringMatching(/200|502/));
+    expect(when === 'in time' ? statuses : statuses?.slice(0, 1)).not.toContain('HTTP/1.1 502');
+  });
 });
 
 describe('a refusal in the middle of a short body', () => {
@@ -281,7 +276,7 @@ describe('a refusal in the middle of a short body', () => {
       client.send(`GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`);
       await client.until('answer');
     }
-  }, 5_000);
+  });
 });
 
 describe('a relay', () => {
@@ -308,25 +303,21 @@ describe('a relay', () => {
     expect(await over).toBe('client-reset');
     origin.far.destroy();
     client.far.destroy();
-  }, 3_000);
+  });
 });
 
 describe('an origin whose reason phrase has a byte that Node writes in no head', () => {
   // It ended the process: writeHead() keeps the phrase that it threw for, and the refusal's own writeHead() throws as well.
-  test.each(['\x01', '\x7f', '\x1b[2J'])(
-    'is broken: %j',
-    async (byte) => {
-      await using origin = await startTcpOrigin((socket) => {
-        socket.on('data', () => socket.write(`HTTP/1.1 200 O${byte}K\r\nContent-Length: 2\r\n\r\nok`));
-      });
-      await using proxy = await startProxy();
-      const get = `GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`;
-      for (const count of [1, 2]) {
-        await using client = await RawClient.connect(proxy.port);
-        client.send(get.repeat(count));
-        expect(denialOf(await client.until('\r\n\r\n'))).toBe('origin-broken');
-      }
-    },
-    3_000,
-  );
+  test.each(['\x01', '\x7f', '\x1b[2J'])('is broken: %j', async (byte) => {
+    await using origin = await startTcpOrigin((socket) => {
+      socket.on('data', () => socket.write(`HTTP/1.1 200 O${byte}K\r\nContent-Length: 2\r\n\r\nok`));
+    });
+    await using proxy = await startProxy();
+    const get = `GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`;
+    for (const count of [1, 2]) {
+      await using client = await RawClient.connect(proxy.port);
+      client.send(get.repeat(count));
+      expect(denialOf(await client.until('\r\n\r\n'))).toBe('origin-broken');
+    }
+  });
 });

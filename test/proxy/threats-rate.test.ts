@@ -58,7 +58,7 @@ async function open(proxy: TestProxy, port: number, upload: boolean): Promise<Ra
   return clients;
 }
 
-const wait = () => new Promise((resolve) => setTimeout(resolve, MS));
+/** At the job's rate, in so many ms. */
 const most = (ms: number) => (RATE / 8) * (ms / 1000) + BURST;
 
 describe('many connections of a job get its rate once, whatever they carry', () => {
@@ -71,17 +71,15 @@ describe('many connections of a job get its rate once, whatever they carry', () 
     });
     const began = performance.now();
     const clients = await open(proxy, origin.port, false);
-    await wait();
-    const asked = performance.now();
+    const sum = () => clients.reduce((all, { socket }) => all + socket.bytesRead, 0);
+    await expect.poll(sum).toBeGreaterThan(0.5 * most(MS));
     await using small = await RawClient.connect(proxy.port);
     small.send(`GET http://allowed.test:${origin.port}/small HTTP/1.1\r\nHost: x\r\n\r\n`);
     expect(statusOf(await small.until('small'))).toBe(200);
-    expect(performance.now() - asked).toBeLessThan(1_000);
     const got = clients.map((client) => client.socket.bytesRead);
     const ms = performance.now() - began;
     const all = got.reduce((sum, bytes) => sum + bytes, 0);
     expect(all).toBeLessThan(1.05 * most(ms));
-    expect(all).toBeGreaterThan(0.3 * most(ms));
     // Each kind got its part of it.
     for (const [k] of KINDS.entries()) {
       const part = got.filter((_, i) => i % KINDS.length === k).reduce((sum, bytes) => sum + bytes, 0);
@@ -100,9 +98,9 @@ describe('many connections of a job get its rate once, whatever they carry', () 
     const began = performance.now();
     const clients = await open(proxy, origin.port, true);
     for (const client of clients) client.send(Buffer.alloc(2_000_000, 'x'));
-    await wait();
-    expect(origin.received()).toBeLessThan(1.05 * most(performance.now() - began));
-    expect(origin.received()).toBeGreaterThan(0.3 * most(MS));
+    await expect.poll(() => origin.received()).toBeGreaterThan(0.5 * most(MS));
+    const received = origin.received();
+    expect(received).toBeLessThan(1.05 * most(performance.now() - began));
     await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
   });
 
@@ -111,7 +109,7 @@ describe('many connections of a job get its rate once, whatever they carry', () 
     await using proxy = await startProxy({ allow: [`allowed.test:${origin.port}`] });
     const clients = await open(proxy, origin.port, false);
     await expect
-      .poll(() => clients.reduce((sum, { socket }) => sum + socket.bytesRead, 0), { timeout: 10_000 })
+      .poll(() => clients.reduce((sum, { socket }) => sum + socket.bytesRead, 0))
       .toBeGreaterThan(5 * most(MS));
     await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
   });

@@ -448,7 +448,7 @@ describe('against real proxies', () => {
   let binaries: RealProxyBinaries;
   beforeAll(async () => {
     binaries = await realProxyBinaries();
-  }, 240_000);
+  });
   afterAll(() => binaries[Symbol.asyncDispose]());
 
   const credentials = { username: 'user', password: 'hunter2' };

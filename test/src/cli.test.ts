@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, startCli } from '../support/cli.js';
+import { cliHere } from '../support/cli-here.js';
 
 let dir: string;
 const file = (name: string, content: string) => {
@@ -15,9 +16,6 @@ beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'jobgate-cli-'));
 });
 afterAll(() => rmSync(dir, { recursive: true }));
-
-// An engine that isn't there: what gets that far would end with 125.
-const env = { DOCKER_HOST: 'unix:///nowhere/docker.sock' };
 
 describe('bad input is one clear line with what to do', () => {
   const cases: readonly (readonly [name: string, args: string[], code: number, says: RegExp])[] = [
@@ -71,7 +69,6 @@ describe('bad input is one clear line with what to do', () => {
       /\/does\/not\/exist/,
     ],
     ['an unknown log level', ['run', '--log-level', 'loud', 'x'], 64, /--log-level.*info/],
-    ['an engine that is not there', ['run', 'x'], 125, /no Docker engine answers.*DOCKER_HOST/],
     [
       'a proxy beyond loopback for everyone',
       ['proxy', '--domain', 'example.com', '--listen', '0.0.0.0:0'],
@@ -88,11 +85,21 @@ describe('bad input is one clear line with what to do', () => {
   ];
 
   it.each(cases)('%s', async (_name, args, code, says) => {
-    const result = await cli(args, { env });
+    const result = await cliHere(args);
     expect(result.stderr).toMatch(says);
     expect(result.stderr).toMatch(/^jobgate: [^\n]+\n$/);
     expect(result.code).toBe(code);
     expect(result.stdout).toBe('');
+  });
+
+  it('an engine that is not there', async () => {
+    const env = { DOCKER_HOST: 'unix:///nowhere/docker.sock' };
+    expect(await cli(['run', 'x'], { env })).toEqual({
+      code: 125,
+      signal: null,
+      stdout: '',
+      stderr: expect.stringMatching(/^jobgate: no Docker engine answers.*DOCKER_HOST.*\n$/),
+    });
   });
 
   it('all problems of a job file, each with its line', async () => {
@@ -100,7 +107,7 @@ describe('bad input is one clear line with what to do', () => {
       'job.yaml',
       'Tasks:\n  - Name: main\n    Engine: {Type: wasm}\n    Network: {Type: HTTP, Domains: ["*.x.com"]}\n',
     );
-    const result = await cli(['run', '--job', job], { env });
+    const result = await cliHere(['run', '--job', job]);
     expect(result.code).toBe(64);
     expect(result.stderr).toMatch(/job\.yaml:3:.*wasm/);
     expect(result.stderr).toMatch(/job\.yaml:4:.*\.x\.com/);
@@ -108,14 +115,14 @@ describe('bad input is one clear line with what to do', () => {
   });
 
   it('a broken job file with its line', async () => {
-    const result = await cli(['run', '--job', file('broken.yaml', 'Tasks:\n  - [1\n')], { env });
+    const result = await cliHere(['run', '--job', file('broken.yaml', 'Tasks:\n  - [1\n')]);
     expect(result.code).toBe(64);
     expect(result.stderr).toMatch(/^jobgate: .*broken\.yaml:\d+/);
   });
 
   it('an unknown config key with its line', async () => {
     const config = file('config.yaml', 'JobAdmissionControl:\n  RejectNetworkdJobs: true\n');
-    const result = await cli(['run', '--config', config, 'x'], { env });
+    const result = await cliHere(['run', '--config', config, 'x']);
     expect(result.code).toBe(64);
     expect(result.stderr).toMatch(/config\.yaml:2.*RejectNetworkdJobs/);
   });
@@ -135,7 +142,7 @@ describe('--help teaches', () => {
   it.each([[], ['run'], ['proxy'], ['check'], ['doctor'], ['lockdown'], ['clean']])(
     'jobgate %s --help',
     async (...command) => {
-      const result = await cli([...command, '--help']);
+      const result = await cliHere([...command, '--help']);
       expect(result.code).toBe(0);
       expect(result.stdout).toMatch(/^Usage: jobgate/);
     },
@@ -144,7 +151,7 @@ describe('--help teaches', () => {
 
 describe('jobgate check', () => {
   it('accepts, with the reason', async () => {
-    const result = await cli(['check', '--domain', 'example.com']);
+    const result = await cliHere(['check', '--domain', 'example.com']);
     expect(result.code).toBe(0);
     expect(JSON.parse(result.stdout)).toEqual({
       shouldBid: true,
@@ -156,13 +163,13 @@ describe('jobgate check', () => {
     const current = file('new.yaml', 'JobAdmissionControl:\n  RejectNetworkedJobs: true\n');
     const old = file('old.yaml', 'Node:\n  Compute:\n    JobSelection:\n      AcceptNetworkedJobs: false\n');
     for (const config of [current, old]) {
-      const result = await cli(['check', '--config', config, '--domain', 'example.com']);
+      const result = await cliHere(['check', '--config', config, '--domain', 'example.com']);
       expect(result.code).toBe(77);
       expect(JSON.parse(result.stdout)).toEqual({
         shouldBid: false,
         reason: expect.stringMatching(/does not accept/),
       });
-      expect((await cli(['check', '--config', config, '--network', 'none'])).code).toBe(0);
+      expect((await cliHere(['check', '--config', config, '--network', 'none'])).code).toBe(0);
     }
   });
 
@@ -176,7 +183,7 @@ describe('jobgate check', () => {
   });
 
   it('--explain shows every rule', async () => {
-    const result = await cli(['check', '--explain', '--network', 'none']);
+    const result = await cliHere(['check', '--explain', '--network', 'none']);
     expect(result.stdout.trim().split('\n').length).toBeGreaterThan(2);
   });
 });

@@ -63,7 +63,7 @@ describe('the gateways of a serve', () => {
       body: { state: 'closed' },
     });
     expect(engine.networks).toHaveLength(1);
-    await vi.waitFor(() => expect(engine.networks).toHaveLength(0), { timeout: 5_000 });
+    await vi.waitFor(() => expect(engine.networks).toHaveLength(0));
   });
 
   it('are counted without the names of hosts and jobs', async () => {

@@ -20,7 +20,7 @@ describe('the live page', () => {
     browser = await startBrowser();
     suite.add(() => browser?.close());
     served = suite.use(await startService({ rate: '8mbit' }, { token: TOKEN }));
-  }, 700_000);
+  });
   afterAll(() => suite[Symbol.asyncDispose]());
 
   const asNode = { headers: { authorization: `Bearer ${TOKEN}` } };

@@ -58,9 +58,8 @@ describe('what a dead serve left', () => {
     // It stays ours meanwhile: nobody sweeps it, and its network stays.
     expect(await livenessOfId(dead.id)).toBe('alive');
     gateways.problem = undefined;
-    await vi.waitFor(
-      async () => expect((await ask(port, `/v1/gateways/${id}`)).body).toMatchObject({ state: 'open' }),
-      { timeout: 5_000 },
+    await vi.waitFor(async () =>
+      expect((await ask(port, `/v1/gateways/${id}`)).body).toMatchObject({ state: 'open' }),
     );
     expect(events).toMatchObject([{ change: 'reopened', gateway: id, job: 'job-1' }]);
   });
@@ -88,7 +87,7 @@ describe('what a dead serve left', () => {
     await vi.waitFor(async () => expect((await ask(port, '/readyz')).status).toBe(503));
     gateways.problem = undefined;
     engine.isAway = false;
-    await vi.waitFor(async () => expect((await ask(port, '/readyz')).status).toBe(200), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await ask(port, '/readyz')).status).toBe(200));
     expect((await ask(port, `/v1/gateways/${id}`)).status).toBe(200);
   });
 
