@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The image of jobgate itself from this machine's own Node, dist/ and node_modules, where no registry can be reached.
+# The image of jobgate itself from this machine's own Node and dist/, where no registry can be reached.
 # docker/Dockerfile makes the same from a base image.
 #
 #   docker/image.sh [NAME] [--force]
@@ -60,21 +60,15 @@ for file in /etc/ssl/certs/ca-certificates.crt /etc/iproute2/rt_tables /usr/shar
   [ ! -e "$file" ] || extras+=("$(readlink -f "$file")=$file")
 done
 
-# What a running jobgate needs of the packages it depends on; types, sources, and ssh2's optional native module it doesn't.
-mapfile -t packages < <(npm ls --omit=dev --all --parseable 2>/dev/null | sed -n "s|^$PWD/||p" | sort -u |
-  grep -Ev '/(@types/.*|undici-types|cpu-features|nan|buildcheck)$')
-[ ${#packages[@]} -gt 0 ] || die 'node_modules is missing: npm ci'
-unneeded=(--exclude='*.d.ts' --exclude='*.d.cts' --exclude='*.d.mts' --exclude='*.map' --exclude='*.md' --exclude='*.ts'
-  --exclude='test' --exclude='tests' --exclude='docs' --exclude='bench*' --exclude='*.flow')
-# Packages inside packages are in the list by themselves.
-own_files() { for folder in "${packages[@]}"; do find "$folder" -path "$folder/node_modules" -prune -o -type f -print0; done; }
+# jobgate itself, which has all it depends on in dist/.
+own=(package.json LICENSE dist docker/engine/resolv.conf src/service/page)
 
 # Names, sizes and times of the machine's files, and the contents of ours, stand for what goes in.
 inputs=$({
-  printf '%s\n' "$version" "${programs[@]}" "${extras[@]}" "${packages[@]}"
-  cat docker/image.sh package-lock.json
+  printf '%s\n' "${programs[@]}" "${extras[@]}"
+  cat docker/image.sh
   stat -L -c '%n %s %Y' "${binaries[@]}" "${libraries[@]}"
-  find dist -name '*.js' -o -name '*.conf' | sort | xargs sha256sum
+  find "${own[@]}" -type f | sort | xargs sha256sum
 } | sha256sum | cut -c1-64)
 label=jobgate.image.inputs
 if [ "$force" = no ] &&
@@ -109,8 +103,7 @@ for entry in ${extras[@]+"${extras[@]}"}; do
   mkdir -p "$root$(dirname "${entry#*=}")"
   cp -L "${entry%%=*}" "$root${entry#*=}"
 done
-own_files | tar "${unneeded[@]}" --null -T - -cf - | tar -C "$root/opt/jobgate" -xf -
-tar --exclude='*.d.ts' -cf - dist package.json LICENSE | tar -C "$root/opt/jobgate" -xf -
+tar --exclude='*.d.ts' --exclude='*.d.cts' -cf - "${own[@]}" | tar -C "$root/opt/jobgate" -xf -
 printf '#!/bin/sh\nexec node /opt/jobgate/dist/src/cli.js "$@"\n' >"$root/usr/bin/jobgate"
 chmod 755 "$root/usr/bin/jobgate"
 

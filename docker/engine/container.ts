@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type Dockerode from 'dockerode';
 import { demux } from './demux.js';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
+import { packageFile } from './package-files.js';
 
 /** What a job runs, in the engine's terms. */
 export interface ContainerSpec {
@@ -40,7 +41,7 @@ const PIDS = 4096;
 /** A resolver that is refused at once, where the engine sees the files of this process; see `isolatedOptions`. */
 const DEAD_RESOLVER: Dockerode.MountSettings = {
   Type: 'bind',
-  Source: fileURLToPath(new URL('./resolv.conf', import.meta.url)),
+  Source: fileURLToPath(packageFile('docker/engine/resolv.conf')),
   Target: '/etc/resolv.conf',
   ReadOnly: true,
 };

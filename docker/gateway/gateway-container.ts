@@ -124,7 +124,7 @@ export const outsideMissing = (outside: string) =>
 
 export const imageMissing = (image: string) =>
   new GatewayError(
-    `image ${image}, which gateways in containers are made of, is not on the engine: npm run image in jobgate's folder makes it, or docker build -f docker/Dockerfile -t ${image} .`,
+    `image ${image}, which gateways in containers are made of, is not on the engine: jobgate image ${image} makes it, or docker build -f docker/Dockerfile -t ${image} . in its folder`,
   );
 
 function createError(error: unknown, { image, name }: GatewayContainerOptions): GatewayError {

@@ -15,12 +15,10 @@ interface CheckFlags extends JobFlags, CommonFlags {
 }
 
 export function checkCommand(): Command {
-  const command = new Command('check')
-    .summary('say whether this node would run a job, and why')
-    .description(
-      'Asks the admission rules of this node about a job and prints {"shouldBid": …, "reason": …}. Nothing is created.\n' +
-        'Exit code 0 if the job may run here, 77 if not.',
-    );
+  const command = new Command('check').description(
+    'Asks the admission rules of this node about a job and prints {"shouldBid": …, "reason": …}. Nothing is created.\n' +
+      'Exit code 0 if the job may run here, 77 if not.',
+  );
   addOptions(
     command,
     ...jobOptions(),

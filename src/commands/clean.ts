@@ -12,13 +12,11 @@ import { addOptions, type CommonFlags, configOptions } from './common-options.js
 import { settingOptions } from './setting-options.js';
 
 export function cleanCommand(): Command {
-  const command = new Command('clean')
-    .summary('remove left-overs of dead runs, and the firewall rules when no gateway is open')
-    .description(
-      'Removes containers and networks of jobgate processes that are gone. Then, when no isolated network is left,\n' +
-        'removes the rules that lockdown installed. What belongs to a live process is left alone, and so are gateways of\n' +
-        'a serve that has gone whose jobs still run: the next one opens them again.',
-    );
+  const command = new Command('clean').description(
+    'Removes containers and networks of jobgate processes that are gone. Then, when no isolated network is left,\n' +
+      'removes the rules that lockdown installed. What belongs to a live process is left alone, and so are gateways of\n' +
+      'a serve that has gone whose jobs still run: the next one opens them again.',
+  );
   addOptions(command, ...settingOptions('gatewayPort'), ...configOptions());
   return command.action(async (flags: CommonFlags) => {
     const config = await loadConfig({ flags, env: process.env });

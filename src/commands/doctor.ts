@@ -7,12 +7,10 @@ import { addOptions, admissionOptions, type CommonFlags, configOptions } from '.
 import { settingOptions } from './setting-options.js';
 
 export function doctorCommand(): Command {
-  const command = new Command('doctor')
-    .summary('what this node can enforce, and what is missing')
-    .description(
-      'Looks at the engine, the firewall, privileges and limits of this node. Changes nothing.\n' +
-        'Exit code 0 if HTTP jobs can be enforced here, at one placement of their gateways at least; 125 if not.',
-    );
+  const command = new Command('doctor').description(
+    'Looks at the engine, the firewall, privileges and limits of this node. Changes nothing.\n' +
+      'Exit code 0 if HTTP jobs can be enforced here, at one placement of their gateways at least; 125 if not.',
+  );
   addOptions(
     command,
     new Option('--json', 'a JSON array of findings'),

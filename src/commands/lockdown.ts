@@ -6,12 +6,10 @@ import { addOptions, type CommonFlags, configOptions } from './common-options.js
 import { settingOptions } from './setting-options.js';
 
 export function lockdownCommand(): Command {
-  const command = new Command('lockdown')
-    .summary('install the firewall rules that keep jobs from the host and each other')
-    .description(
-      'Installs the rules for the interfaces of isolated networks (jg-*). They are static and stay when jobgate ends:\n' +
-        'run it at boot, before the engine starts. Installing twice changes nothing; rules of others are not touched.',
-    );
+  const command = new Command('lockdown').description(
+    'Installs the rules for the interfaces of isolated networks (jg-*). They are static and stay when jobgate ends:\n' +
+      'run it at boot, before the engine starts. Installing twice changes nothing; rules of others are not touched.',
+  );
   addOptions(
     command,
     ...settingOptions('gatewayPort'),

@@ -24,7 +24,6 @@ const DRAIN_MS = 10_000;
 
 export function proxyCommand(): Command {
   const command = new Command('proxy')
-    .summary('an egress proxy alone: HTTP and CONNECT to the allowed domains')
     .description(
       'Listens as an HTTP(S) proxy that reaches the given domains only. Prints "listening http://HOST:PORT" once it\n' +
         'accepts. SIGTERM lets open connections finish for 10 s; a second signal ends them.',

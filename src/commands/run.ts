@@ -41,7 +41,6 @@ interface RunFlags extends CommonFlags, JobFlags, EngineFlags {
 
 export function runCommand(): Command {
   const command = new Command('run')
-    .summary('run a job in a container that reaches its allowed domains and nothing else')
     .description(
       'Runs IMAGE as docker run does, on the network that the job asks for. With --domain (network http) the job\n' +
         'gets an isolated network and a proxy of its own: it reaches these domains over HTTP and HTTPS, at 10 Mbit/s\n' +
@@ -56,7 +55,7 @@ export function runCommand(): Command {
       `
 Examples:
   jobgate run alpine:3.20 echo no network at all
-  jobgate run --domain example.com alpine:3.20 wget -qO- https://example.com
+  jobgate run --domain example.com alpine:3.20 wget -qO- http://example.com
   jobgate run --domain .example.org --domain example.com:8443 -v $PWD/out:/out --timeout 30m IMAGE CMD
   jobgate run --job fetch.yaml`,
     );

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { placedGateways } from '../../docker/gateway/placement.js';
-import { Lockdown } from '../../docker/host/lockdown.js';
+import { Lockdown } from '../../docker/lockdown.js';
+import { packageVersion } from '../../docker/package-files.js';
+import { placedGateways } from '../../docker/placement.js';
 import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
@@ -23,7 +23,6 @@ import { settingOptions, settingsOf } from './setting-options.js';
 
 export function serveCommand(): Command {
   const command = new Command('serve')
-    .summary('the sidecar of a compute node: admission, gateways and jobs over HTTP')
     .description(
       'Answers an HTTP API, on a unix socket that its owner alone may use, or on HOST:PORT with a token. Prints one\n' +
         'line "listening …" on stdout once it accepts. SIGTERM drains it; gateways of jobs that still run are opened\n' +
@@ -60,7 +59,6 @@ async function serve(flags: CommonFlags): Promise<number> {
   const logger = createLogger(config.log);
   const auth = new Auth({ unix: address.kind === 'unix', ...(token !== undefined && { token }) });
 
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
   using signals = trapSignals();
   const service = await Service.open({
     config,
@@ -73,7 +71,12 @@ async function serve(flags: CommonFlags): Promise<number> {
     logger,
     ...(address.kind === 'unix' && { socket: address.path }),
   });
-  const app = await createServer({ routes: serviceRoutes(service, auth), auth, logger, version });
+  const app = await createServer({
+    routes: serviceRoutes(service, auth),
+    auth,
+    logger,
+    version: packageVersion(),
+  });
   try {
     // Listening comes first: who starts second must not take anything over.
     const bound = await listen(app.server, address);

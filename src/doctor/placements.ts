@@ -112,7 +112,7 @@ async function gatewayImage({ docker }: Engine, image: string): Promise<Finding>
     const { Size, Config } = await docker.getImage(image).inspect();
     return ok('image', `${image}, ${Math.round(Size / 1e6)} MB, user ${Config.User || 'root'}`);
   } catch (error) {
-    if (engineStatus(error) === 404) return fail('image', `${image} is not on the engine`, 'npm run image');
+    if (engineStatus(error) === 404) return fail('image', `${image} is not on the engine`, 'jobgate image');
     return fail('image', `${image}: ${engineMessage(error)}`);
   }
 }

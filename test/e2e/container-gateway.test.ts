@@ -229,7 +229,7 @@ describeE2e('a gateway in a container', () => {
     await docker('network', 'create', '--internal', `jobgate-test-${owner.id}`);
     cleanup.add(() => docker('network', 'rm', `jobgate-test-${owner.id}`));
     const cases: [ContainerGatewayOptions, EgressPolicy, RegExp][] = [
-      [{ image: 'missing.invalid/x:1' }, policy(), /^image missing\.invalid\/x:1, .* npm run image /],
+      [{ image: 'missing.invalid/x:1' }, policy(), /^image missing\.invalid\/x:1, .* jobgate image /],
       [{ outside: 'nowhere' }, policy(), /^network nowhere, .* docker network create nowhere/],
       [{ outside: 'host' }, policy(), /^network host is of driver host/],
       [{ outside: `jobgate-test-${owner.id}` }, policy(), /^network \S+ is internal and leads nowhere/],

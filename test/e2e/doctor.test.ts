@@ -32,7 +32,7 @@ describeE2e('jobgate doctor', () => {
   it('says what mends a placement, and fails only where no placement is left', async () => {
     const missing = { JOBGATE_GATEWAY_IMAGE: 'missing.invalid/x:1' };
     const auto = await doctor(['--gateway', 'auto'], missing);
-    expect(auto.of('image', 'container')).toMatchObject({ status: 'fail', fix: 'npm run image' });
+    expect(auto.of('image', 'container')).toMatchObject({ status: 'fail', fix: 'jobgate image' });
     expect(auto.of('placement')).toMatchObject({ status: 'ok' });
     expect(auto.code).toBe(0);
     const container = await doctor(['--gateway', 'container'], missing);

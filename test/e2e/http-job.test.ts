@@ -29,7 +29,7 @@ describeE2e('an HTTP job', () => {
       ].join('\n'),
     );
     const results = curlResults(stdout);
-    expect(code).toBe(0);
+    expect(code, stderr).toBe(0);
     expect(results.https).toMatchObject({ status: 200, connect: 200, rc: 0 });
     expect(results.http).toMatchObject({ status: 200, rc: 0 });
     expect(results.otherHttps).toMatchObject({ connect: 403, rc: 56 });

@@ -8,6 +8,7 @@ it('the tables of settings and refusals are those of the code (npm run docs writ
 });
 
 it('every dependency has its reason', () => {
-  const { dependencies } = JSON.parse(readFileSync(`${projectRoot}package.json`, 'utf8'));
-  for (const name of Object.keys(dependencies)) expect(readme(), name).toContain(`\`${name}\``);
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(`${projectRoot}package.json`, 'utf8'));
+  for (const name of Object.keys({ ...dependencies, ...devDependencies }))
+    expect(readme(), name).toContain(`\`${name}\``);
 });

@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-
-const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
+import { CLI } from './engine.js';
 
 /** The image that docker/job-image.sh builds. */
 export const JOB_IMAGE = 'jobgate-job:local';

@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 /** The repository's top folder. */
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 
+/** The command line under test: of this folder as it is built, or of an installed package. */
+export const CLI = `${process.env.PACKAGE_UNDER_TEST ?? projectRoot}/dist/src/cli.js`;
+
 /** The image that docker/job-image.sh makes for the tests and the demo. */
 export const JOB_IMAGE = 'jobgate-job:local';
 
@@ -22,7 +25,11 @@ export class SetupError extends Error {
 }
 
 function script(name: string, args: string[]): string {
-  const run = spawnSync(`${projectRoot}docker/${name}`, args, {
+  return output(`docker/${name}`, `${projectRoot}docker/${name}`, args);
+}
+
+function output(what: string, file: string, args: string[]): string {
+  const run = spawnSync(file, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 600_000,
@@ -30,7 +37,7 @@ function script(name: string, args: string[]): string {
   if (run.stderr) process.stderr.write(run.stderr);
   if (run.status !== 0) {
     const last = run.stderr?.trim().split('\n').at(-1);
-    throw new SetupError(last || run.error?.message || `docker/${name} ended with ${run.status}`);
+    throw new SetupError(last || run.error?.message || `${what} ended with ${run.status}`);
   }
   return run.stdout;
 }
@@ -82,5 +89,5 @@ export function buildJobImage(programs: readonly string[] = [], name: string = J
 
 /** Makes the image of jobgate itself, which gateways in containers need, unless it is there and unchanged. */
 export function buildGatewayImage(): string {
-  return script('image.sh', []).trim();
+  return output('jobgate image', process.execPath, [CLI, 'image']).trim();
 }

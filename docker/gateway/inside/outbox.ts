@@ -17,7 +17,6 @@ export class Outbox {
     this.#out = out;
     this.#max = max;
     out.on('error', () => {}); // the end of the input tells that the parent is gone
-    out.on('drain', () => this.#tellDropped());
   }
 
   /** @returns false where it was dropped. */
@@ -46,6 +45,12 @@ export class Outbox {
 
   #write(report: LinkReport, done?: () => void): void {
     if (this.#out.destroyed) done?.();
-    else this.#out.write(`${JSON.stringify(report)}\n`, () => done?.());
+    else {
+      this.#out.write(`${JSON.stringify(report)}\n`, () => {
+        done?.();
+        // Not `drain`, which comes only after a write that exceeded the stream's own mark: 16 KiB, or 64 since Node 22.
+        if (this.#out.writableLength <= this.#max) this.#tellDropped();
+      });
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { packageFile } from '../../../docker/package-files.js';
 import { ApiError } from '../api-error.js';
 import type { Auth } from '../auth.js';
 import { livePage, loginPage, PAGE_HEADERS } from '../page.js';
@@ -17,7 +18,7 @@ const HTML = 'text/html; charset=utf-8';
 /** The live page and its files. On host:port it asks for the token first. */
 export function pageRoutes(service: Service, auth: Auth): Route[] {
   const files = Object.entries(FILES).map(([path, type]) => {
-    const content = readFileSync(new URL(`../page${path}`, import.meta.url));
+    const content = readFileSync(packageFile(`src/service/page${path}`));
     return route({
       method: 'GET',
       path,
