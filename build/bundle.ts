@@ -2,7 +2,12 @@ import { isBuiltin } from 'node:module';
 import { type Plugin, rolldown } from 'rolldown';
 
 /** What is started or imported by its path; all else is in chunks. */
-const ENTRIES = ['src/cli', 'src/index', 'docker/gateway/inside/gateway-main', 'docker/gateway/inside/healthcheck'];
+const ENTRIES = [
+  'src/cli',
+  'src/index',
+  'docker/gateway/inside/gateway-main',
+  'docker/gateway/inside/healthcheck',
+];
 
 /**
  * Of dockerode, what jobgate never uses and what is most of its weight: engines over ssh (refused before anything is

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { packageVersion } from '../docker/package-files.js';
+import { packageVersion } from '../docker/image/package-files.js';
 import { EXIT } from './exit-codes.js';
 
 /** Each is loaded when it is asked for: the others' code costs time to read. */

@@ -1,6 +1,6 @@
 import { AdmissionConfigError } from '../admission/config.js';
-import { CommandError } from '../docker/container.js';
-import { GatewayError } from '../docker/errors.js';
+import { CommandError } from '../docker/engine/container.js';
+import { GatewayError } from '../docker/engine/errors.js';
 import { AdmissionRefused, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 

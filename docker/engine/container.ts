@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type Dockerode from 'dockerode';
+import { packageFile } from '../image/package-files.js';
 import { demux } from './demux.js';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
-import { packageFile } from './package-files.js';
 
 /** What a job runs, in the engine's terms. */
 export interface ContainerSpec {

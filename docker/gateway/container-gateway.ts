@@ -7,7 +7,6 @@ import { closeHostEnd } from '../host/bridge.js';
 import { hasInterface, ownAddresses } from '../host/host-net.js';
 import { DEFAULT_GATEWAY_PORT } from '../host/lockdown.js';
 import { defaultGatewayImage } from '../image/gateway-image.js';
-import { OpeningTurns } from '../opening-turns.js';
 import {
   assertImage,
   assertOutside,
@@ -24,6 +23,7 @@ import {
 import { LINK_VERSION, type LinkReport, type LinkStart } from './gateway-link.js';
 import { hostAddressesOf } from './host-addresses.js';
 import { createIsolatedNetwork, disconnectAll, type IsolatedNetwork, removeNetwork } from './network.js';
+import { OpeningTurns } from './opening-turns.js';
 import { containerName, ownerOfContainerName } from './owner.js';
 import { addressAfter, clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
-import { GatewayError } from '../../docker/errors.js';
-import { packageFile } from '../../docker/package-files.js';
+import { GatewayError } from '../../docker/engine/errors.js';
+import { packageFile } from '../../docker/image/package-files.js';
 import { EXIT } from '../exit-codes.js';
 
 export function imageCommand(): Command {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { Command } from 'commander';
-import { Lockdown } from '../../docker/lockdown.js';
-import { packageVersion } from '../../docker/package-files.js';
-import { placedGateways } from '../../docker/placement.js';
+import { placedGateways } from '../../docker/gateway/placement.js';
+import { Lockdown } from '../../docker/host/lockdown.js';
+import { packageVersion } from '../../docker/image/package-files.js';
 import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';

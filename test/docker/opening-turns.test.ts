@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, it } from 'vitest';
-import { OpeningTurns } from '../../docker/opening-turns.js';
+import { OpeningTurns } from '../../docker/gateway/opening-turns.js';
 
 const name = `test-opening-${process.pid}`;
 

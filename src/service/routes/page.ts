@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { packageFile } from '../../../docker/package-files.js';
+import { packageFile } from '../../../docker/image/package-files.js';
 import { ApiError } from '../api-error.js';
 import type { Auth } from '../auth.js';
 import { livePage, loginPage, PAGE_HEADERS } from '../page.js';

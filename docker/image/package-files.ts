@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-const root = packageRoot(new URL('.', import.meta.url));
+const root = packageRoot(new URL('..', import.meta.url));
 
 /** A file of this package, wherever the module that asks has been put: in its sources, or in a bundle of them. */
 export function packageFile(path: string): URL {

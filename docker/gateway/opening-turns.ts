@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { GatewayError } from './engine/errors.js';
-import { withHostLock } from './host/host-lock.js';
+import { GatewayError } from '../engine/errors.js';
+import { withHostLock } from '../host/host-lock.js';
 
 /** Node starts in each container of a gateway: more at once than there are cores only make each other late. */
 const AT_ONCE = Math.max(2, availableParallelism());
