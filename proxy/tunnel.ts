@@ -1,7 +1,9 @@
 import type net from 'node:net';
 import type { ClientConnection } from './client-connection.js';
 import type { Core, Flow } from './core.js';
+import type { DenialReason } from './denial.js';
 import type { DialTarget } from './dial.js';
+import { HelloWatch } from './hello-watch.js';
 import type { Idler } from './idle.js';
 
 import { type Inspection, inspect } from './inspect.js';
@@ -93,7 +95,10 @@ export class Tunnel implements Flow, Idler {
       case 'tls':
         stream.off('close', this.#closedEarly);
         this.#origin.off('close', this.#closedEarly);
-        this.#startRelay(inspection.bytes);
+        this.#startRelay(
+          inspection.bytes,
+          new HelloWatch(this.target.authority, (reason) => this.#deny(reason)),
+        );
         return;
       case 'http':
         this.#serveHttp(inspection.bytes);
@@ -102,18 +107,22 @@ export class Tunnel implements Flow, Idler {
         this.end('end');
         return;
       case 'denied':
-        this.#core.recorder.denied(this.#subject, inspection.reason, 0, this.#origin.remoteAddress);
-        this.end(inspection.reason);
+        this.#deny(inspection.reason);
     }
   }
 
-  #startRelay(first: Buffer): void {
+  #deny(reason: DenialReason): void {
+    this.#core.recorder.denied(this.#subject, reason, 0, this.#origin.remoteAddress);
+    this.end(reason);
+  }
+
+  #startRelay(first: Buffer, watch?: HelloWatch): void {
     this.#relaying = true;
     const { raw, stream } = this.#connection;
     // Behind a limit it is read as the tokens come.
     if (stream === raw) SocketReader.adopt(raw, this.#core.large);
     this.#core.idle.add(this);
-    this.#relay.start(first);
+    this.#relay.start(first, watch);
   }
 
   /** Each request inside is dialled for by itself: to the tunnel's authority, under the pinning rule. */
