@@ -27,8 +27,8 @@ export interface Filter {
 /** Where a socket has its reader: a WeakMap costs more than all else here. */
 const READER = Symbol('reader');
 
-/** What Node 20 to 24 keep of `onread` in a socket, under symbols of these names. */
-const NODE_FIELDS = ['kBuffer', 'kBufferCb', 'kBufferGen'];
+/** What Node 20 to 26 keep of `onread` in a socket, under symbols of these names; null in one without. */
+export const NODE_FIELDS = ['kBuffer', 'kBufferCb', 'kBufferGen'] as const;
 
 /**
  * Reads a socket into buffers that are used again, where Node makes one for each read: that costs more than the read.
@@ -64,6 +64,7 @@ export class SocketReader implements OnReadOpts {
     const handle = holder._handle;
     const [buffer, callback, generator] = NODE_FIELDS.map((name) => fieldOf(socket, name));
     if (!buffer || !callback || !generator || typeof handle?.useUserBuffer !== 'function') return;
+    if (holder[buffer] !== null || holder[callback] !== null || holder[generator] !== null) return;
     const reader = new SocketReader(large);
     holder[buffer] = reader.buffer();
     holder[callback] = reader.callback;
