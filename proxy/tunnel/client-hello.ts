@@ -29,26 +29,32 @@ export class ClientHelloReader {
   #headerLength = 0;
   /** Bytes of the present record that are still to come. */
   #recordLeft = 0;
-  #total = 0;
+  #length = 0;
+
+  /** Bytes that were read, record headers included; those behind a ClientHello that is done are not. */
+  get length(): number {
+    return this.#length;
+  }
 
   /** Not to be called again once the state is another than `more`. */
   push(chunk: Buffer): ClientHello {
     for (let at = 0; at < chunk.length; ) {
       if (this.#recordLeft === 0) {
         this.#header[this.#headerLength++] = chunk[at++] as number;
+        this.#length++;
         const problem = this.#headerProblem();
         if (problem !== undefined) return malformed(problem);
         continue;
       }
       const part = chunk.subarray(at, at + this.#recordLeft);
       at += part.length;
+      this.#length += part.length;
       this.#recordLeft -= part.length;
       this.#message.append(part);
       const read = this.#readMessage();
       if (read !== undefined) return read;
     }
-    this.#total += chunk.length;
-    return this.#total > MAX_HELLO ? malformed(`the ClientHello is longer than ${MAX_HELLO} bytes`) : MORE;
+    return this.#length > MAX_HELLO ? malformed(`the ClientHello is longer than ${MAX_HELLO} bytes`) : MORE;
   }
 
   /** Judges each byte as soon as it is there: what is not TLS does not get to wait for more. */

@@ -7,7 +7,10 @@ import { ClientHelloReader } from './client-hello.js';
 
 /** What the client's first bytes in a tunnel turned out to be. */
 export type Inspection =
-  | { readonly kind: 'tls' | 'http'; readonly bytes: Buffer }
+  /** `bytes` are the ClientHello; what was read behind it is in the stream again. */
+  | { readonly kind: 'tls'; readonly bytes: Buffer }
+  /** `bytes` are all that was read. */
+  | { readonly kind: 'http'; readonly bytes: Buffer }
   | { readonly kind: 'denied'; readonly reason: DenialReason }
   /** The client ended before there was anything to judge. */
   | { readonly kind: 'gone' };
@@ -27,7 +30,7 @@ const REQUEST_LINE = /^[A-Z-]+ [!-~]+ HTTP\/1\.[01]\r?$/;
 
 /**
  * Reads from a tunnel until it is clear whether it carries TLS for the tunnel's host, HTTP/1.1, or something else.
- * The bytes that were read are in the answer, and nobody listens to the stream then.
+ * Nobody listens to the stream then.
  */
 export function inspect(
   stream: Duplex,
@@ -35,14 +38,18 @@ export function inspect(
   done: (inspection: Inspection) => void,
 ): void {
   const bag = new ByteBag();
-  let judge: ((chunk: Buffer) => Verdict) | undefined;
+  let judge: Judge | undefined;
   const timer = setTimeout(() => settle({ kind: 'denied', reason: 'hello-timeout' }), timeoutMs);
 
   const onData = (chunk: Buffer) => {
     bag.append(chunk);
-    judge ??= chunk[0] === HANDSHAKE ? tlsJudge(authority) : httpJudge(maxLine);
-    const verdict = judge(chunk);
-    if (verdict === 'tls' || verdict === 'http') settle({ kind: verdict, bytes: bag.bytes });
+    judge ??= chunk[0] === HANDSHAKE ? new TlsJudge(authority) : httpJudge(maxLine);
+    const verdict = judge.push(chunk);
+    const { bytes } = bag;
+    if (verdict === 'tls') {
+      const { length } = judge as TlsJudge;
+      settle({ kind: 'tls', bytes: bytes.subarray(0, length) }, bytes.subarray(length));
+    } else if (verdict === 'http') settle({ kind: 'http', bytes });
     else if (verdict !== 'more') settle({ kind: 'denied', reason: verdict });
   };
   const onEnd = () => {
@@ -50,11 +57,12 @@ export function inspect(
     if (cut) settle({ kind: 'gone' });
     else settle({ kind: 'denied', reason: bag.bytes[0] === HANDSHAKE ? 'tls-malformed' : 'tunnel-not-web' });
   };
-  const settle = (inspection: Inspection) => {
+  const settle = (inspection: Inspection, rest?: Buffer) => {
     clearTimeout(timer);
     stream.off('data', onData);
     stream.off('end', onEnd);
     stream.off('close', onEnd);
+    if (rest && rest.length > 0) stream.unshift(rest);
     done(inspection);
   };
 
@@ -66,20 +74,35 @@ export function inspect(
   if (stream.readableEnded || stream.closed) onEnd();
 }
 
-type Verdict = 'more' | 'tls' | 'http' | DenialReason;
+interface Judge {
+  /** Not to be called again once there is a verdict. */
+  push(chunk: Buffer): 'more' | 'tls' | 'http' | DenialReason;
+}
 
-function tlsJudge(authority: Authority): (chunk: Buffer) => Verdict {
-  const reader = new ClientHelloReader();
-  return (chunk) => {
-    const hello = reader.push(chunk);
+/** Judges a ClientHello as it arrives: its one name is to be the tunnel's host. */
+export class TlsJudge implements Judge {
+  readonly #reader = new ClientHelloReader();
+  readonly #authority: Authority;
+
+  constructor(authority: Authority) {
+    this.#authority = authority;
+  }
+
+  /** Bytes of the ClientHello so far; nothing behind it. */
+  get length(): number {
+    return this.#reader.length;
+  }
+
+  push(chunk: Buffer): 'more' | 'tls' | DenialReason {
+    const hello = this.#reader.push(chunk);
     if (hello.state === 'more') return 'more';
     if (hello.state === 'malformed') return 'tls-malformed';
-    return judgeName(hello.name, authority);
-  };
+    return judgeName(hello.name, this.#authority);
+  }
 }
 
 /** RFC 6066 section 3: a name is sent for names, and none for addresses. */
-function judgeName(name: string | undefined, { host, kind }: Authority): Verdict {
+function judgeName(name: string | undefined, { host, kind }: Authority): 'tls' | DenialReason {
   if (kind !== 'name') return name === undefined ? 'tls' : 'tls-other-name';
   if (name === undefined) return 'tls-no-name';
   const parsed = parseHost(name);
@@ -87,10 +110,10 @@ function judgeName(name: string | undefined, { host, kind }: Authority): Verdict
 }
 
 /** A request line; whatever follows is for the HTTP parser to judge. Looks at each byte once. */
-function httpJudge(maxLine: number): (chunk: Buffer) => Verdict {
+function httpJudge(maxLine: number): Judge {
   const line = new ByteBag();
   let methodKnown = false;
-  return (chunk) => {
+  const push = (chunk: Buffer) => {
     const end = chunk.indexOf(0x0a);
     line.append(end < 0 ? chunk : chunk.subarray(0, end));
     if (!methodKnown) {
@@ -103,6 +126,7 @@ function httpJudge(maxLine: number): (chunk: Buffer) => Verdict {
     if (end < 0) return line.length > maxLine ? 'tunnel-not-web' : 'more';
     return REQUEST_LINE.test(line.bytes.toString('latin1')) ? 'http' : 'tunnel-not-web';
   };
+  return { push };
 }
 
 function beginsMethod(text: string): boolean {

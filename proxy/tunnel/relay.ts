@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import type { ClientStream } from '../accept/client-connection.js';
 import { resetSocket } from '../util/reset.js';
-import { SocketReader } from './socket-reader.js';
+import { type Filter, SocketReader } from './socket-reader.js';
 
 /** `end`, or what cut it: `client-reset`, `origin-reset`, or the reason given to `end()`. */
 export type RelayReason = string;
@@ -30,8 +30,8 @@ export class Relay {
     this.#done = done;
   }
 
-  /** `first`: what the client sent already. */
-  start(first: Buffer): void {
+  /** `first`: what the client sent already. `watch` sees what is sent behind it, and what is answered. */
+  start(first: Buffer, watch?: { readonly up: Filter; readonly down: Filter }): void {
     const client = this.#client;
     const origin = this.#origin;
     client.on('drain', () => origin.resume());
@@ -50,12 +50,14 @@ export class Relay {
       this.up += first.length;
       origin.write(first);
     }
-    pass(client, origin, (bytes) => {
+    const countUp = (bytes: number) => {
       this.up += bytes;
-    });
-    pass(origin, client, (bytes) => {
+    };
+    const countDown = (bytes: number) => {
       this.down += bytes;
-    });
+    };
+    pass(client, origin, countUp, watch?.up);
+    pass(origin, client, countDown, watch?.down);
     if (client.readableEnded) this.#ended(origin);
     if (origin.readableEnded) this.#ended(client);
     if (origin.writableNeedDrain) client.pause();
@@ -94,14 +96,21 @@ export class Relay {
 }
 
 /** Bytes from one side to the other; who resumes a paused `from` listens to `drain`. */
-function pass(from: ClientStream, to: ClientStream, count: (bytes: number) => void): void {
+function pass(
+  from: ClientStream,
+  to: ClientStream,
+  count: (bytes: number) => void,
+  filter: Filter | undefined,
+): void {
   const reader = SocketReader.of(from);
   if (reader) {
-    reader.relayTo(to, count);
+    reader.relayTo(to, count, filter);
     return;
   }
   from.on('data', (chunk: Buffer) => {
-    count(chunk.length);
-    if (!to.write(chunk)) from.pause();
+    const bytes = filter === undefined || filter.over ? chunk : filter.pass(chunk);
+    if (bytes.length === 0) return;
+    count(bytes.length);
+    if (!to.write(bytes)) from.pause();
   });
 }

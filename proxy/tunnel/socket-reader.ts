@@ -16,11 +16,19 @@ export interface Sink {
   readonly writableNeedDrain: boolean;
 }
 
+/** What one direction of a relay passes through while it is looked at. */
+export interface Filter {
+  /** What of the bytes goes on now, in place of them. They may be kept: nothing is read into them again. */
+  pass(chunk: Buffer): Buffer;
+  /** Nothing more is looked at: bytes need not be passed through it any more. */
+  readonly over: boolean;
+}
+
 /** Where a socket has its reader: a WeakMap costs more than all else here. */
 const READER = Symbol('reader');
 
-/** What Node 20 to 24 keep of `onread` in a socket, under symbols of these names. */
-const NODE_FIELDS = ['kBuffer', 'kBufferCb', 'kBufferGen'];
+/** What Node 20 to 26 keep of `onread` in a socket, under symbols of these names; null in one without. */
+export const NODE_FIELDS = ['kBuffer', 'kBufferCb', 'kBufferGen'] as const;
 
 /**
  * Reads a socket into buffers that are used again, where Node makes one for each read: that costs more than the read.
@@ -34,6 +42,7 @@ export class SocketReader implements OnReadOpts {
   #socket: net.Socket | undefined;
   #buffer: Buffer = shared;
   #sink: Sink | undefined;
+  #filter: Filter | undefined;
   #listens = false;
   #count: (bytes: number) => void = () => {};
 
@@ -55,6 +64,7 @@ export class SocketReader implements OnReadOpts {
     const handle = holder._handle;
     const [buffer, callback, generator] = NODE_FIELDS.map((name) => fieldOf(socket, name));
     if (!buffer || !callback || !generator || typeof handle?.useUserBuffer !== 'function') return;
+    if (holder[buffer] !== null || holder[callback] !== null || holder[generator] !== null) return;
     const reader = new SocketReader(large);
     holder[buffer] = reader.buffer();
     holder[callback] = reader.callback;
@@ -70,6 +80,10 @@ export class SocketReader implements OnReadOpts {
   readonly callback = (length: number): boolean => {
     const sink = this.#sink;
     if (sink === undefined) return this.#socket?.push(Buffer.from(shared.subarray(0, length))) ?? false;
+    if (this.#filter !== undefined) {
+      this.#pass(Buffer.from(shared.subarray(0, length)), sink);
+      return !sink.writableNeedDrain;
+    }
     this.#count(length);
     const buffer = this.#buffer;
     const bytes = buffer.subarray(0, length);
@@ -88,14 +102,23 @@ export class SocketReader implements OnReadOpts {
     (socket as { [READER]?: SocketReader })[READER] = this;
   }
 
-  /** From now on everything goes to `sink`, what was read already first. On the sink's `drain` resume the socket. */
-  relayTo(sink: Sink, count: (bytes: number) => void): void {
-    for (let chunk = this.#socket?.read(); chunk; chunk = this.#socket?.read()) {
-      count(chunk.length);
-      sink.write(chunk);
-    }
+  /**
+   * From now on everything goes to `sink`, what was read already first, through `filter` until that is over. On the
+   * sink's `drain` resume the socket.
+   */
+  relayTo(sink: Sink, count: (bytes: number) => void, filter?: Filter): void {
     this.#count = count;
+    this.#filter = filter;
+    for (let chunk = this.#socket?.read(); chunk; chunk = this.#socket?.read()) this.#pass(chunk, sink);
     this.#sink = sink;
+  }
+
+  #pass(chunk: Buffer, sink: Sink): void {
+    if (this.#filter?.over) this.#filter = undefined;
+    const bytes = this.#filter ? this.#filter.pass(chunk) : chunk;
+    if (bytes.length === 0) return;
+    this.#count(bytes.length);
+    sink.write(bytes);
   }
 
   #enlarge(): void {

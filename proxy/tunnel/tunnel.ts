@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import type { ClientConnection } from '../accept/client-connection.js';
+import type { DenialReason } from '../policy/denials.js';
 import type { JudgedTarget } from '../policy/judged.js';
 import type { OperatorPolicy } from '../policy/policy.js';
 import type { Refuser } from '../refuse/refuser.js';
@@ -7,6 +8,7 @@ import type { Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import type { Session, Sessions } from '../sessions.js';
 import { keepAlive } from '../util/keep-alive.js';
+import { HelloWatch } from './hello-watch.js';
 import type { Idler, IdleWatch } from './idle.js';
 import { type Inspection, inspect } from './inspect.js';
 import type { LargeBuffers } from './large-buffers.js';
@@ -108,7 +110,10 @@ export class Tunnel implements Session, Idler {
       case 'tls':
         stream.off('close', this.#closedEarly);
         this.#origin.off('close', this.#closedEarly);
-        this.#startRelay(inspection.bytes);
+        this.#startRelay(
+          inspection.bytes,
+          new HelloWatch(this.target.authority, (reason) => this.#deny(reason)),
+        );
         return;
       case 'http':
         this.#serveHttp(inspection.bytes);
@@ -117,18 +122,22 @@ export class Tunnel implements Session, Idler {
         this.end('end');
         return;
       case 'denied':
-        this.#with.refuser.unanswered(this.#subject, inspection.reason, this.#origin.remoteAddress);
-        this.end(inspection.reason);
+        this.#deny(inspection.reason);
     }
   }
 
-  #startRelay(first: Buffer): void {
+  #deny(reason: DenialReason): void {
+    this.#with.refuser.unanswered(this.#subject, reason, this.#origin.remoteAddress);
+    this.end(reason);
+  }
+
+  #startRelay(first: Buffer, watch?: HelloWatch): void {
     this.#relaying = true;
     const { raw, stream } = this.#connection;
     // Behind a limit it is read as the tokens come.
     if (stream === raw) SocketReader.adopt(raw, this.#with.large);
     this.#with.idle.add(this);
-    this.#relay.start(first);
+    this.#relay.start(first, watch);
   }
 
   /** Each request inside is dialled for by itself: to the tunnel's authority, under the pinning rule. */
