@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { EXIT } from '../../src/exit-codes.js';
 import { reference, refreshed } from '../support/docs.js';
@@ -92,4 +92,19 @@ it('every line of the threat model links to a file of tests', () => {
   const lines = holds.split(/^(?=- )/m).slice(1);
   expect(lines.length).toBeGreaterThan(10);
   for (const line of lines) expect(line).toMatch(/\]\(\.\.\/test\/[^)]*\.test\.ts\)/);
+});
+
+it('every path that ARCHITECTURE.md names exists, and every folder of the product is on its map', () => {
+  const named = [...read('ARCHITECTURE.md').matchAll(/`((?:[\w.-]+\/)+[\w.-]*)`/g)].map(
+    ([, path = '']) => path,
+  );
+  expect(named.length).toBeGreaterThan(50);
+  expect(named.filter((path) => !existsSync(`${projectRoot}${path}`))).toEqual([]);
+
+  const folders = ['src', 'admission', 'proxy', 'docker'].flatMap((top) =>
+    readdirSync(`${projectRoot}${top}`, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => `${top}/${name}/`),
+  );
+  expect(folders.filter((folder) => !named.includes(folder))).toEqual([]);
 });
