@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { Child } from './child.js';
 import { type Contender, direct, jobgate } from './contender.js';
 import type { Context, Section } from './context.js';
+import { writeDocs } from './docs.js';
 import type { LoadApi } from './load/main.js';
 import { describeMachine, findCores } from './machine.js';
 import { parseOptions, USAGE } from './options.js';
 import { startPeers } from './peers.js';
-import { writeReadme } from './readme.js';
 import { asJson, type Figure, tables } from './report.js';
 import { allowlist } from './sections/allowlist.js';
 import { containerGateways } from './sections/container-gateways.js';
@@ -77,7 +77,7 @@ async function main(): Promise<void> {
       if (own.length > 0) console.log(`${tables(own)}\n`);
       say(`${section.name}: ${((performance.now() - from) / 1000).toFixed(0)} s\n`);
       figures.push(...own);
-      if (options.readme) writeReadme(machine, figures);
+      if (options.docs) writeDocs(machine, figures);
       if (options.json) writeFileSync(options.json, asJson(machine, figures));
     }
   } finally {

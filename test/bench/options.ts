@@ -9,8 +9,8 @@ export interface Options {
   readonly against: string | undefined;
   /** Where to write the figures. */
   readonly json: string | undefined;
-  /** Whether the README gets the tables. */
-  readonly readme: boolean;
+  /** Whether docs/benchmarks.md gets the tables. */
+  readonly docs: boolean;
   /** Gateways that are open while others are timed. */
   readonly gateways: number;
   readonly quick: boolean;
@@ -21,7 +21,7 @@ export interface Options {
   readonly warmMs: number;
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--peers] [--against DIR] [--gateways N] [--json FILE] [--readme]`;
+export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--peers] [--against DIR] [--gateways N] [--json FILE] [--docs]`;
 
 /** Throws on an argument that is not understood. */
 export function parseOptions(args: readonly string[]): Options {
@@ -33,18 +33,18 @@ export function parseOptions(args: readonly string[]): Options {
       peers: { type: 'boolean', default: false },
       against: { type: 'string' },
       json: { type: 'string' },
-      readme: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
       gateways: { type: 'string', default: '400' },
       rounds: { type: 'string' },
     },
   });
-  const { quick, peers, against, json, readme } = values;
+  const { quick, peers, against, json, docs } = values;
   return {
     only: values.only.flatMap((names) => names.split(',')),
     peers,
     against,
     json,
-    readme,
+    docs,
     quick,
     gateways: Number(values.gateways),
     rounds: Number(values.rounds ?? (quick ? 1 : 5)),

@@ -27,7 +27,7 @@ const HEAD = [
   'CPU',
   'CPU of the load',
 ];
-/** Columns that a reader of the README needs. */
+/** Columns that a reader of the docs needs. */
 const BRIEF = 6;
 
 /** The figures as tables of Markdown, one for each section; `brief` without what is about the measurement itself. */

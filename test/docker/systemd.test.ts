@@ -35,8 +35,24 @@ it.skipIf(!hasSystemd)('systemd takes the units without a complaint', () => {
   }
 });
 
-it.each(UNITS)('%s starts jobgate with options that it has', async (name) => {
-  const [, line = ''] = new RegExp(`^ExecStart=${PROGRAM} (.*)$`, 'm').exec(unit(name)) ?? [];
+it.skipIf(!hasSystemd)("systemd takes an ordinary user's unit without a complaint", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'jobgate-units-'));
+  try {
+    const file = join(folder, 'jobgate.service');
+    writeFileSync(file, unit('user/jobgate.service').replace('%h/.local/bin/jobgate', process.execPath));
+    const env = { ...process.env, XDG_RUNTIME_DIR: folder };
+    const verified = spawnSync('systemd-analyze', ['verify', '--user', file], { encoding: 'utf8', env });
+    expect({ status: verified.status, said: verified.stderr + verified.stdout }).toEqual({
+      status: 0,
+      said: '',
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+it.each([...UNITS, 'user/jobgate.service'])('%s starts jobgate with options that it has', async (name) => {
+  const [, line = ''] = /^ExecStart=\S*\/bin\/jobgate (.*)$/m.exec(unit(name)) ?? [];
   expect(line).not.toBe('');
   const { stdout: help } = await cliHere([line.split(' ')[0] ?? '', '--help']);
   for (const option of line.match(/--[a-z-]+/g) ?? []) expect(help).toContain(option);

@@ -242,7 +242,7 @@ describeE2e('jobgate serve that comes and goes', () => {
   it('a node daemon in plain shell needs curl and docker only', async () => {
     const script =
       'for h in example.com refused.test; do curl -sS -o /dev/null -w "%{http_code}\\n" http://$h/; done; exit 5';
-    const ran = await run(`${projectRoot}test/support/node-daemon.sh`, [
+    const ran = await run(`${projectRoot}examples/node-daemon.sh`, [
       ...[serve.socket, `shell-${randomBytes(4).toString('hex')}`, 'example.com'],
       ...[JOB_IMAGE, 'bash', '-c', script],
     ]);

@@ -1,5 +1,5 @@
 /**
- * The tables of the README that are made from the code's own: settings and denial reasons. `npm run docs` writes
+ * The tables of docs/reference.md that are made from the code's own: settings, denial reasons and errors of the API. `npm run docs` writes
  * them; a test holds them against the code.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,21 +9,25 @@ import { formatRate } from '../../proxy/policy/rate.js';
 import { flagName } from '../../src/commands/setting-options.js';
 import type { Setting } from '../../src/config/setting.js';
 import { SETTINGS } from '../../src/config/settings.js';
+import { API_ERRORS } from '../../src/service/api-error.js';
 
-const README = fileURLToPath(new URL('../../README.md', import.meta.url));
+const REFERENCE = fileURLToPath(new URL('../../docs/reference.md', import.meta.url));
 
-/** The README as it is. */
-export function readme(): string {
-  return readFileSync(README, 'utf8');
+/** The reference as it is. */
+export function reference(): string {
+  return readFileSync(REFERENCE, 'utf8');
 }
 
-/** The README with its tables as the code has them. */
+/** The reference with its tables as the code has them. */
 export function refreshed(text: string): string {
-  return Object.entries({ settings: settings(), denials: denials() }).reduce((all, [name, table]) => {
-    const section = new RegExp(`(<!-- ${name}: npm run docs -->\n)[^]*?(<!-- end -->)`);
-    if (!section.test(all)) throw new Error(`the README has no section ${name}`);
-    return all.replace(section, (_, begin: string, end: string) => `${begin}\n${table}\n${end}`);
-  }, text);
+  return Object.entries({ settings: settings(), denials: denials(), errors: errors() }).reduce(
+    (all, [name, table]) => {
+      const section = new RegExp(`(<!-- ${name}: npm run docs -->\n)[^]*?(<!-- end -->)`);
+      if (!section.test(all)) throw new Error(`docs/reference.md has no section ${name}`);
+      return all.replace(section, (_, begin: string, end: string) => `${begin}\n${table}\n${end}`);
+    },
+    text,
+  );
 }
 
 function settings(): string {
@@ -57,6 +61,11 @@ function denials(): string {
   return table(['reason', 'status', ''], rows);
 }
 
+function errors(): string {
+  const rows = Object.entries(API_ERRORS).map(([error, status]) => [code(error), String(status)]);
+  return table(['error', 'status'], rows);
+}
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
@@ -65,4 +74,4 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const code = (text: string) => `\`${text}\``;
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(README, refreshed(readme()));
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(REFERENCE, refreshed(reference()));
