@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { createAdmission } from '../../admission/admission.js';
-import type { Mount } from '../../docker/container.js';
+import { type Mount, StartGivenUp } from '../../docker/container.js';
 import { openEngine } from '../../docker/engine.js';
 import { PULL_POLICIES, type PullPolicy } from '../../docker/image.js';
 import { openOwner } from '../../docker/owner.js';
@@ -140,7 +140,9 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
     return leaveSoon(result.ended === 'timeout' ? EXIT.timeout : signalExit(signals.received ?? 'SIGTERM'));
   } catch (error) {
     if (signals.received && signals.stop.aborted && error === signals.stop.reason)
-      return signalExit(signals.received);
+      return leaveSoon(signalExit(signals.received));
+    // The engine still has our question, and this process would wait for its answer.
+    if (error instanceof StartGivenUp) leaveSoon(EXIT.failed);
     throw error;
   } finally {
     // A terminal that is still read would keep the process.
