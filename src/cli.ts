@@ -13,6 +13,7 @@ import { runCommand } from './commands/run.js';
 import { serveCommand } from './commands/serve.js';
 import { AdmissionRefused, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
+import { tell } from './terminal.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
@@ -95,6 +96,6 @@ function firstOf(error: unknown): unknown {
 }
 
 function say(message: string, code: number): number {
-  process.stderr.write(`jobgate: ${message}\n`);
+  tell(`jobgate: ${message}\n`);
   return code;
 }

@@ -18,6 +18,7 @@ import { runJob } from '../job/run-job.js';
 import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
 import { trapSignals } from '../signals.js';
+import { tell } from '../terminal.js';
 import {
   addOptions,
   admissionOptions,
@@ -125,7 +126,7 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
         stderr: process.stderr,
       },
       logger,
-      ...(logger.isLevelEnabled('warn') && { onPull: (line: string) => process.stderr.write(`${line}\n`) }),
+      ...(logger.isLevelEnabled('warn') && { onPull: (line: string) => tell(`${line}\n`) }),
       mounts,
       ...(flags.pull && { pull: flags.pull }),
       ...(flags.platform && { platform: flags.platform }),
@@ -133,8 +134,8 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
       stop: signals.stop,
       kill: signals.kill,
     });
-    if (logger.isLevelEnabled('warn')) process.stderr.write(result.denialText);
-    if (result.learned) process.stderr.write(result.learned.text);
+    if (logger.isLevelEnabled('warn')) tell(result.denialText);
+    if (result.learned) tell(result.learned.text);
     if (result.ended === 'timeout') logger.warn('the job ran into its time limit and was ended');
     if (result.ended === 'exited') return result.exitCode ?? EXIT.failed;
     return leaveSoon(result.ended === 'timeout' ? EXIT.timeout : signalExit(signals.received ?? 'SIGTERM'));
