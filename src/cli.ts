@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../docker/image/package-files.js';
 import { EXIT } from './exit-codes.js';
+import { tell } from './terminal.js';
 
 /** Each is loaded when it is asked for: the others' code costs time to read. */
 const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => Promise<Command>]>> = {
@@ -98,6 +99,6 @@ function inherit(command: Command): Command {
 }
 
 function say(message: string, code: number): number {
-  process.stderr.write(`jobgate: ${message}\n`);
+  tell(`jobgate: ${message}\n`);
   return code;
 }

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import { logStream } from './log-stream.js';
+import { visibleInJson } from './terminal.js';
 
 export type Logger = pino.Logger;
 
@@ -28,8 +29,18 @@ export function createLogger({ level, format }: { level: LogLevel; format: LogFo
   if (format === 'json') {
     return pino({ ...options, timestamp: isoTime }, logStream());
   }
+  // Nothing that a job, an image or an engine wrote is obeyed by the terminal, nor makes a line of its own.
+  const hooks = {
+    logMethod(args: unknown[], method: (...args: unknown[]) => void) {
+      method.apply(
+        this,
+        args.map((arg) => (typeof arg === 'string' ? arg.replaceAll('\n', '\\n') : arg)),
+      );
+    },
+    streamWrite: visibleInJson,
+  };
   return pino(
-    options,
+    { ...options, hooks: hooks as NonNullable<pino.LoggerOptions['hooks']> },
     pretty({
       destination: logStream(),
       colorize: process.stderr.isTTY ?? false,

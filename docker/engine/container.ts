@@ -47,6 +47,9 @@ const DEAD_RESOLVER: Dockerode.MountSettings = {
 };
 const LOG_BYTES = '10m';
 const ASK_AGAIN_MS = 2000;
+/** What starting a container may take, ms: a busy engine takes seconds, a runtime that hangs never comes back. */
+export const START_MS = 120_000;
+const LONGEST_WAIT_MS = 30_000;
 
 /**
  * Create options that a container on an isolated network must have, whoever starts it: no raw sockets (hand-made
@@ -141,6 +144,16 @@ export class CommandError extends EngineError {
   }
 }
 
+/** The engine does not come back from starting a container: nobody waits for it any more. */
+export class StartGivenUp extends EngineError {
+  /** Settles when the container is gone all the same, once the engine comes back. */
+  readonly removed: Promise<void>;
+  constructor(message: string, removed: Promise<void>) {
+    super(message);
+    this.removed = removed;
+  }
+}
+
 /** A job's container that was started. Disposing removes it, running or not. */
 export interface StartedContainer extends AsyncDisposable {
   readonly id: string;
@@ -153,47 +166,102 @@ export interface StartedContainer extends AsyncDisposable {
   remove(): Promise<void>;
 }
 
+export interface StartOptions {
+  /** Aborted to wait no longer. */
+  readonly signal?: AbortSignal;
+  /** What the start may take, ms. Default and maximum {@link START_MS}. */
+  readonly deadlineMs?: number;
+}
+
 /**
  * Creates, attaches to and starts a container. On any failure it is removed again.
  *
- * @throws CommandError where the command cannot be started, EngineError for anything else.
+ * @throws CommandError where the command cannot be started, StartGivenUp where the engine does not answer in time or
+ *   `signal` is aborted before it does, EngineError for anything else.
  */
 export async function startContainer(
   docker: Dockerode,
   options: Dockerode.ContainerCreateOptions,
   stdio: Stdio,
+  { signal, deadlineMs = START_MS }: StartOptions = {},
 ): Promise<StartedContainer> {
-  const container = await createContainer(docker, options);
+  const ms = Math.min(deadlineMs, START_MS);
+  const givenUp = new AbortController();
+  const timer = setTimeout(() => givenUp.abort(), ms);
+  const onAbort = () => givenUp.abort();
+  signal?.addEventListener('abort', onAbort);
+  if (signal?.aborted) onAbort();
+  const creating = createContainer(docker, options);
+  const starting = creating.then((container) => startAttached(container, options, stdio, givenUp.signal));
   try {
-    const stream = await container.attach({
-      stream: true,
-      hijack: true,
-      stdin: options.OpenStdin ?? false,
-      stdout: true,
-      stderr: true,
-    });
-    stream.on('error', () => {}); // the engine's end of it; `wait` tells what became of the container
-    const output = demux(stdio.stdout, stdio.stderr);
-    output.on('error', () => {});
-    const written = new Promise<void>((resolve) => output.once('close', resolve));
-    stream.pipe(output);
-    stream.once('close', () => output.end()); // where it broke off
-    // Asked before the start, so that a job of a millisecond is not missed.
-    const ended = container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>;
-    ended.catch(() => {});
-    await container.start();
-    if (stdio.stdin && options.OpenStdin) stdio.stdin.pipe(stream);
-    const closed = new Promise<void>((resolve) => stream.once('close', resolve));
-    const exited = Promise.race([ended, exitOf(container, closed, ended)]).then(async ({ StatusCode }) => {
-      stdio.stdin?.unpipe(stream);
-      await written;
-      return StatusCode;
-    });
-    exited.catch(() => {});
-    return started(container, exited, stream as Duplex);
+    return await Promise.race([starting, rejectedBy(givenUp.signal)]);
   } catch (error) {
-    await removeContainer(container);
-    throw startError(options, error);
+    if (!givenUp.signal.aborted) {
+      await creating.then(removeContainer, () => {});
+      throw startError(options, error);
+    }
+    starting.catch(() => {});
+    const removed = creating.then(removeUntilGone, () => {});
+    throw new StartGivenUp(`the engine did not start the container within ${ms / 1000} s`, removed);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+async function startAttached(
+  container: Dockerode.Container,
+  options: Dockerode.ContainerCreateOptions,
+  stdio: Stdio,
+  givenUp: AbortSignal,
+): Promise<StartedContainer> {
+  givenUp.throwIfAborted();
+  const stream = await container.attach({
+    stream: true,
+    hijack: true,
+    stdin: options.OpenStdin ?? false,
+    stdout: true,
+    stderr: true,
+  });
+  stream.on('error', () => {}); // the engine's end of it; `wait` tells what became of the container
+  givenUp.addEventListener('abort', () => (stream as Duplex).destroy());
+  givenUp.throwIfAborted();
+  const output = demux(stdio.stdout, stdio.stderr);
+  output.on('error', () => {});
+  const written = new Promise<void>((resolve) => output.once('close', resolve));
+  stream.pipe(output);
+  stream.once('close', () => output.end()); // where it broke off
+  // Asked before the start, so that a job of a millisecond is not missed.
+  const ended = container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>;
+  ended.catch(() => {});
+  await container.start({ abortSignal: givenUp });
+  if (stdio.stdin && options.OpenStdin) stdio.stdin.pipe(stream);
+  const closed = new Promise<void>((resolve) => stream.once('close', resolve));
+  const exited = Promise.race([ended, exitOf(container, closed, ended)]).then(async ({ StatusCode }) => {
+    stdio.stdin?.unpipe(stream);
+    await written;
+    return StatusCode;
+  });
+  exited.catch(() => {});
+  return started(container, exited, stream as Duplex);
+}
+
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort);
+  });
+}
+
+// However long the engine is away, or holds its lock on the container.
+async function removeUntilGone(container: Dockerode.Container): Promise<void> {
+  for (let wait = 1_000; ; wait = Math.min(LONGEST_WAIT_MS, 2 * wait)) {
+    try {
+      return await removeContainer(container);
+    } catch {
+      await sleep(wait, undefined, { ref: false });
+    }
   }
 }
 

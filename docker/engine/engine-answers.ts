@@ -11,6 +11,10 @@ const MAX_ANSWER = 64 << 20;
  * containers repeats them: one that has more is not used.
  */
 const MAX_IMAGE = 1 << 20;
+/** What an answer may take, ms, where nothing but the engine's own work is between. */
+const ANSWER_MS = 120_000;
+/** Asked of these, the engine works for as long as the job or its image makes it; who asks has a deadline of its own. */
+const LONG = /\/(?:create|start|stop|wait)$/;
 /** What a path may hold: nothing that ends it or leads elsewhere, whatever a name was made of. */
 const PATH = /^(?:\/[A-Za-z0-9._~:@%+[\]-]+)+$/;
 
@@ -21,6 +25,7 @@ interface Dial {
   readonly statusCodes: Readonly<Record<number, boolean | string | undefined>>;
   readonly isStream?: boolean;
   readonly openStdin?: boolean;
+  readonly abortSignal?: AbortSignal;
 }
 
 type Answered = (error: unknown, answer?: unknown) => void;
@@ -54,9 +59,15 @@ export function boundAnswers(docker: Dockerode): Dockerode {
     if (path.endsWith('/wait')) return dial(request, answered);
     // What goes both ways: the engine answers with an upgrade, or with a status that is read as ever.
     if (request.openStdin) return dial(request, answered);
-    const asked = { ...request, ...splitCreate(request), isStream: true, statusCodes: ANY_STATUS };
+    const late = request.isStream || LONG.test(path) ? undefined : AbortSignal.timeout(ANSWER_MS);
+    const abortSignal = request.abortSignal ?? late;
+    const failed = (error: unknown) => answered(late?.aborted ? noAnswer() : error);
+    const asked = {
+      ...{ ...request, ...splitCreate(request), isStream: true, statusCodes: ANY_STATUS },
+      ...(abortSignal && { abortSignal }),
+    };
     dial(asked, (error, answer) => {
-      if (error) return answered(error);
+      if (error) return failed(error);
       const response = answer as Response;
       const { statusCode } = response;
       // An upgrade is the connection itself.
@@ -64,12 +75,14 @@ export function boundAnswers(docker: Dockerode): Dockerode {
       if (isFine && request.isStream) return answered(null, response);
       readAll(response, /^\/images\/.*\/json$/.test(path) ? MAX_IMAGE : MAX_ANSWER).then(
         (body) => (isFine ? answered(null, body) : answered(refusal(request, statusCode, body))),
-        answered,
+        failed,
       );
     });
   };
   return docker;
 }
+
+const noAnswer = () => new EngineError(`the engine did not answer within ${ANSWER_MS / 1000} s`);
 
 // Node has nobody listen to a connection whose answer came before all of the question was written: where it breaks
 // then, the process would end.

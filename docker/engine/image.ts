@@ -22,29 +22,33 @@ export interface EnsureImageOptions {
  * Makes sure that the image is on the engine, pulling it as `docker run` does: with the credentials of the Docker
  * config, and progress that a person sees.
  *
+ * @returns what the engine says about it.
  * @throws EngineError where the image is not to be had, with what to do.
  */
 export async function ensureImage(
   docker: Dockerode,
   image: string,
   options: EnsureImageOptions = {},
-): Promise<void> {
+): Promise<Dockerode.ImageInspectInfo> {
   const pull = options.pull ?? 'missing';
-  if (pull !== 'always' && (await hasImage(docker, image))) return;
+  const present = pull === 'always' ? undefined : await inspect(docker, image);
+  if (present) return present;
   if (pull === 'never') {
     throw new EngineError(
       `image ${image} is not on the engine and --pull is never: docker pull ${image}, or build it`,
     );
   }
   await pullImage(docker, image, options);
+  const pulled = await inspect(docker, image);
+  if (!pulled) throw new EngineError(`image ${image} was pulled, and is not on the engine`);
+  return pulled;
 }
 
-async function hasImage(docker: Dockerode, image: string): Promise<boolean> {
+async function inspect(docker: Dockerode, image: string): Promise<Dockerode.ImageInspectInfo | undefined> {
   try {
-    await docker.getImage(image).inspect();
-    return true;
+    return await docker.getImage(image).inspect();
   } catch (error) {
-    if (engineStatus(error) === 404) return false;
+    if (engineStatus(error) === 404) return undefined;
     throw new EngineError(`image ${image}: ${engineMessage(error)}`, { cause: error });
   }
 }

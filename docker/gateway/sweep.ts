@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import { answerWithin } from '../engine/answer-within.js';
 import { EngineError, engineMessage, engineStatus } from '../engine/errors.js';
 import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, interfaceNames } from '../host/host-net.js';
 import type { Log } from '../host/log.js';
@@ -26,6 +27,9 @@ export interface Swept {
   /** Left-overs that the engine would not remove; the log says why. */
   readonly failed: number;
 }
+
+/** For a left-over: the engine may never come back from one, and who starts now waits for it. */
+const REMOVAL_MS = 15_000;
 
 /**
  * Removes what dead `run`s left on the engine: their networks, the containers on these, and containers of theirs on
@@ -60,7 +64,7 @@ export async function sweep(docker: Dockerode, options: SweepOptions = {}): Prom
   // Left-overs that stay are no reason to fail for who starts now.
   const attempt = async (work: () => Promise<boolean>): Promise<number> => {
     try {
-      return (await work()) ? 1 : 0;
+      return (await answerWithin(REMOVAL_MS, work())) ? 1 : 0;
     } catch (error) {
       options.logger?.warn({ err: error }, engineMessage(error));
       swept.failed++;
@@ -70,22 +74,23 @@ export async function sweep(docker: Dockerode, options: SweepOptions = {}): Prom
   const kept = new Set(
     networks.filter(({ Id }) => !dead.some(({ id }) => id === Id)).map(({ Name }) => Name),
   );
+  const gone: Dockerode.ContainerInfo[] = [];
   for (const container of containers) {
     const left = await isLeftOver(container, dead, kept);
     if (left === 'unknown') swept.unknown++;
-    if (left !== 'dead') continue;
-    swept.containers += await attempt(() => removeContainer(docker, container, options.logger));
+    if (left === 'dead') gone.push(container);
   }
-  for (const network of dead) {
-    swept.networks += await attempt(async () => {
-      await removeNetwork(docker, network);
-      options.logger?.info(
-        { network: network.name, job: network.record.job },
-        'removed the network of a dead run',
-      );
-      return true;
-    });
-  }
+  const all = async <T>(items: readonly T[], remove: (item: T) => Promise<boolean>) =>
+    (await Promise.all(items.map((item) => attempt(() => remove(item))))).filter(Boolean).length;
+  swept.containers = await all(gone, (container) => removeContainer(docker, container, options.logger));
+  swept.networks = await all(dead, async (network) => {
+    await removeNetwork(docker, network);
+    options.logger?.info(
+      { network: network.name, job: network.record.job },
+      'removed the network of a dead run',
+    );
+    return true;
+  });
   return swept;
 }
 

@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.js';
 import { UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
+import { terminalJson } from '../terminal.js';
 import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
 import { type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
 
@@ -59,5 +60,5 @@ async function explained(job: Job, admission: Admission): Promise<Verdict> {
 }
 
 function print(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  process.stdout.write(`${terminalJson(value)}\n`);
 }

@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load.js';
 import { examine } from '../doctor/examine.js';
 import type { Finding } from '../doctor/finding.js';
 import { EXIT } from '../exit-codes.js';
+import { terminalJson, visible } from '../terminal.js';
 import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
 import { settingOptions } from './setting-options.js';
 
@@ -20,7 +21,7 @@ export function doctorCommand(): Command {
   );
   return command.action(async (flags: CommonFlags & { json?: true }) => {
     const findings = await examine(await loadConfig({ flags, env: process.env }));
-    process.stdout.write(flags.json ? `${JSON.stringify(findings, null, 2)}\n` : table(findings));
+    process.stdout.write(flags.json ? `${terminalJson(findings, 2)}\n` : table(findings));
     // What fails at one placement only is in the verdict on both.
     const failed = findings.some(({ status, placement }) => status === 'fail' && !placement);
     process.exitCode = failed ? EXIT.failed : EXIT.ok;
@@ -36,7 +37,7 @@ function table(findings: readonly Finding[]): string {
   return findings
     .map(({ status, detail, fix }, i) => {
       const mark = process.stdout.isTTY ? `\x1b[${COLOR[status]}m${MARK[status]}\x1b[0m` : MARK[status];
-      return `${mark}  ${names[i]?.padEnd(width)}  ${detail}${fix ? `\n      ${' '.repeat(width)}  → ${fix}` : ''}\n`;
+      return `${mark}  ${names[i]?.padEnd(width)}  ${visible(detail)}${fix ? `\n      ${' '.repeat(width)}  → ${visible(fix)}` : ''}\n`;
     })
     .join('');
 }

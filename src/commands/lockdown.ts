@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { Lockdown } from '../../docker/host/lockdown.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging.js';
+import { tell } from '../terminal.js';
 import { addOptions, type CommonFlags, configOptions } from './common-options.js';
 import { settingOptions } from './setting-options.js';
 
@@ -21,7 +22,7 @@ export function lockdownCommand(): Command {
     const lockdown = new Lockdown({ port: config.gateway.port, logger: createLogger(config.log) });
     if (flags.check) {
       const missing = await lockdown.verify();
-      process.stdout.write(missing.length === 0 ? 'the lock-down stands\n' : `${missing.join('\n')}\n`);
+      tell(missing.length === 0 ? 'the lock-down stands\n' : `${missing.join('\n')}\n`, process.stdout);
       process.exitCode = missing.length === 0 ? 0 : 125;
       return;
     }

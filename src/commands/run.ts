@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { createAdmission } from '../../admission/admission.js';
-import type { Mount } from '../../docker/engine/container.js';
+import { type Mount, StartGivenUp } from '../../docker/engine/container.js';
 import { openEngine } from '../../docker/engine/engine.js';
 import { PULL_POLICIES, type PullPolicy } from '../../docker/engine/image.js';
 import { openOwner } from '../../docker/gateway/owner.js';
@@ -18,6 +18,7 @@ import { runJob } from '../job/run-job.js';
 import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
 import { trapSignals } from '../signals.js';
+import { tell } from '../terminal.js';
 import {
   addOptions,
   admissionOptions,
@@ -124,7 +125,7 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
         stderr: process.stderr,
       },
       logger,
-      ...(logger.isLevelEnabled('warn') && { onPull: (line: string) => process.stderr.write(`${line}\n`) }),
+      ...(logger.isLevelEnabled('warn') && { onPull: (line: string) => tell(`${line}\n`) }),
       mounts,
       ...(flags.pull && { pull: flags.pull }),
       ...(flags.platform && { platform: flags.platform }),
@@ -132,14 +133,16 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
       stop: signals.stop,
       kill: signals.kill,
     });
-    if (logger.isLevelEnabled('warn')) process.stderr.write(result.denialText);
-    if (result.learned) process.stderr.write(result.learned.text);
+    if (logger.isLevelEnabled('warn')) tell(result.denialText);
+    if (result.learned) tell(result.learned.text);
     if (result.ended === 'timeout') logger.warn('the job ran into its time limit and was ended');
     if (result.ended === 'exited') return result.exitCode ?? EXIT.failed;
     return leaveSoon(result.ended === 'timeout' ? EXIT.timeout : signalExit(signals.received ?? 'SIGTERM'));
   } catch (error) {
     if (signals.received && signals.stop.aborted && error === signals.stop.reason)
-      return signalExit(signals.received);
+      return leaveSoon(signalExit(signals.received));
+    // The engine still has our question, and this process would wait for its answer.
+    if (error instanceof StartGivenUp) leaveSoon(EXIT.failed);
     throw error;
   } finally {
     // A terminal that is still read would keep the process.

@@ -5,6 +5,7 @@ import { Lockdown } from '../../docker/host/lockdown.js';
 import { packageVersion } from '../../docker/image/package-files.js';
 import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
+import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
 import { Auth, readToken } from '../service/auth.js';
 import { denyEntries, formatListen, listen, parseListen } from '../service/listen.js';
@@ -98,7 +99,8 @@ async function serve(flags: CommonFlags): Promise<number> {
     await service.stop(0);
     await app.close();
   }
-  return EXIT.ok;
+  // An engine that does not come back still has questions, and this process would wait for their answers.
+  return leaveSoon(EXIT.ok);
 }
 
 // Type=notify; nothing is sent where systemd did not start us.

@@ -1,13 +1,17 @@
+import { MAX_PROGRAM } from '../../admission/argument-limits.js';
 import {
   type Attachment,
   type ContainerSpec,
   containerOptions,
   type Mount,
+  START_MS,
   type StartedContainer,
+  StartGivenUp,
   type Stdio,
   startContainer,
 } from '../../docker/engine/container.js';
 import type { Engine } from '../../docker/engine/engine.js';
+import { EngineError } from '../../docker/engine/errors.js';
 import { ensureImage, type PullPolicy } from '../../docker/engine/image.js';
 import { clientEnv } from '../../docker/gateway/client-env.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
@@ -65,9 +69,14 @@ export interface JobResult {
 /** Time for the rest of a job's output after it was made to end, ms: whoever reads it may not read any more. */
 const OUTPUT_GRACE_MS = 2000;
 
+/** What a start may take whatever the job's time limit, ms: a busy engine needs it. */
+const LEAST_START_MS = 10_000;
+/** For an engine to come back, where nobody waits for what it does any more, ms. */
+const GIVEN_UP_MS = 5000;
+
 /**
  * Runs an admitted job to its end: image, gateway, container. Whatever happens, the container and the gateway are
- * gone when this settles.
+ * gone when this settles; where the engine does not come back from starting the container, they go when it does.
  *
  * @throws GatewayError where the engine, the network or the lock-down fails.
  */
@@ -79,36 +88,117 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
       ? new LearnedDomains(job.network.domains, options.operator.allowPorts)
       : undefined;
 
-  await ensureImage(engine.docker, job.engine.image, {
+  const image = await ensureImage(engine.docker, job.engine.image, {
     ...(options.pull && { pull: options.pull }),
     ...(options.platform && { platform: options.platform }),
     ...(stop && { signal: stop }),
     ...(options.onPull && { onProgress: options.onPull }),
   });
   stop?.throwIfAborted();
+  checkProgram(job, image.Config);
 
-  await using gateway =
-    job.network.type === 'HTTP' ? await openGateway(job, options, { summary, learned }) : undefined;
+  /** The removal of a container that the engine does not come back from. */
+  let left: Promise<void> | undefined;
+  const gateway =
+    job.network.type === 'HTTP'
+      ? await unlessStopped(openGateway(job, options, { summary, learned }), stop)
+      : undefined;
+  // Never before the container is gone.
+  await using _closed = { [Symbol.asyncDispose]: async () => (left ? undefined : gateway?.close()) };
   stop?.throwIfAborted();
 
   const env = gateway ? proxied(job, gateway, logger) : job.engine.env;
   const create = containerOptions(containerSpec(job, env, options), attachment(job, gateway));
-  await using container = await startContainer(engine.docker, create, options.stdio);
+  const timeoutMs = options.timeoutMs ?? job.timeoutMs;
+  const result = (ended: Pick<JobResult, 'ended' | 'exitCode'>): JobResult => ({
+    ...ended,
+    denials: summary.rows(),
+    denialText: summary.text(),
+    ...(learned && { learned: { domains: learned.list(), text: learned.text() } }),
+  });
+  const startMs = Math.max(LEAST_START_MS, timeoutMs ?? START_MS);
+  const giveUp = givesUp(options);
+  const start = startContainer(engine.docker, create, options.stdio, {
+    signal: giveUp.signal,
+    deadlineMs: startMs,
+  });
+  const failure = await start.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  giveUp[Symbol.dispose]();
+  if (failure instanceof StartGivenUp) {
+    const { removed } = failure;
+    if (!(await settles(removed, GIVEN_UP_MS))) {
+      logger.warn({ job: job.id }, 'the engine does not answer: the container is removed when it does');
+      left = removed.then(() => gateway?.close());
+      left.catch((error) => logger.warn({ job: job.id, err: error }, 'the gateway could not be closed'));
+    }
+    stop?.throwIfAborted();
+    if (timeoutMs !== undefined && startMs <= START_MS) {
+      return result({ ended: 'timeout', exitCode: undefined });
+    }
+  }
+  await using container = await start;
   options.onStarted?.();
   if (gateway) {
     const address = await container.addressOn(gateway.network.name);
     if (address) gateway.setContainer(address);
   }
-  const ended = await end(container, gateway, { ...options, timeoutMs: options.timeoutMs ?? job.timeoutMs });
+  const ended = await end(container, gateway, { ...options, timeoutMs });
   await container.remove();
   // It tells its last decisions while it closes.
   await gateway?.close();
-  return {
-    ...ended,
-    denials: summary.rows(),
-    denialText: summary.text(),
-    ...(learned && { learned: { domains: learned.list(), text: learned.text() } }),
-  };
+  return result(ended);
+}
+
+/** The engine's runtime never comes back from a program with too long a path; an image can have one of its own. */
+function checkProgram(
+  { engine: { image, entrypoint, command } }: AdmittedJob,
+  config: { readonly Entrypoint?: string | string[] | undefined } | undefined,
+): void {
+  const [program = ''] = [...(entrypoint ?? [config?.Entrypoint ?? []].flat()), ...command];
+  if (Buffer.byteLength(program) <= MAX_PROGRAM) return;
+  throw new EngineError(
+    `image ${image} cannot start: the path of its program has ${Buffer.byteLength(program)} bytes, at most ${MAX_PROGRAM} are possible`,
+  );
+}
+
+/** What is opened is closed again where it comes too late. */
+async function unlessStopped(opening: Promise<Gateway>, stop: AbortSignal | undefined): Promise<Gateway> {
+  const done = new AbortController();
+  try {
+    const first = await Promise.race([
+      opening,
+      aborted(stop, done.signal).then(() => after(GIVEN_UP_MS, done.signal)),
+    ]);
+    if (first) return first;
+    opening.then((gateway) => gateway.close()).catch(() => {});
+    throw stop?.reason;
+  } finally {
+    done.abort();
+  }
+}
+
+/** Aborted where a start is not waited for any more: some time after the job is to stop, at once where it is to end. */
+function givesUp({ stop, kill }: RunJobOptions): Disposable & { readonly signal: AbortSignal } {
+  const giveUp = new AbortController();
+  const done = new AbortController();
+  void aborted(stop, done.signal)
+    .then(() => after(GIVEN_UP_MS, done.signal))
+    .then(() => giveUp.abort());
+  void aborted(kill, done.signal).then(() => giveUp.abort());
+  return { signal: giveUp.signal, [Symbol.dispose]: () => done.abort() };
+}
+
+/** Whether it settles within so many ms. */
+async function settles(work: Promise<void>, ms: number): Promise<boolean> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([work.then(() => true), after(ms, done.signal).then(() => false)]);
+  } finally {
+    done.abort();
+  }
 }
 
 function openGateway(
