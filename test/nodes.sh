@@ -78,12 +78,14 @@ prove() { # NAME
 with_node() { # NAME
   local node npm
   if [ "$1" != own ]; then
-    node=$(fetch node "$1")
+    # What the package `node` would fetch by a script.
+    node=$(fetch "node-linux-$(node -p process.arch)" "$1")
     npm=$(fetch npm "$([ "$1" -lt 24 ] && echo 10 || echo 11)")
     mkdir -p "$work/bin-$1"
     ln -s "$node/bin/node" "$work/bin-$1/node"
     ln -s "$npm/bin/npm-cli.js" "$work/bin-$1/npm"
     PATH=$work/bin-$1:$PATH
+    case $(node --version) in v"$1".*) ;; *) die "Node $1 does not run here" ;; esac
   fi
   prove "$1"
 }

@@ -139,7 +139,7 @@ describe('bad input is one clear line with what to do', () => {
 });
 
 describe('--help teaches', () => {
-  it.each([[], ['run'], ['proxy'], ['check'], ['doctor'], ['lockdown'], ['clean']])(
+  it.each([[], ['run'], ['proxy'], ['check'], ['doctor'], ['image'], ['lockdown'], ['clean']])(
     'jobgate %s --help',
     async (...command) => {
       const result = await cliHere([...command, '--help']);
