@@ -15,10 +15,11 @@ export async function withHostLock<T>(
 ): Promise<T> {
   const deadline = performance.now() + patienceMs;
   let held: Server | undefined;
-  while (!held && performance.now() < deadline) {
+  // Dozens of processes may wait for minutes: who has waited longer looks less often, four times a second at least.
+  for (let pause = 10; !held && performance.now() < deadline; pause = Math.min(pause * 1.3, 200)) {
     for (let place = 0; !held && place < places; place++)
       held = await bind(place > 0 ? `${name}-${place}` : name);
-    if (!held) await sleep(5 + Math.random() * 20);
+    if (!held) await sleep(pause * (0.5 + Math.random()));
   }
   try {
     return await work();

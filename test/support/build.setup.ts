@@ -10,7 +10,7 @@ export function setup(): void {
     const files = existsSync(top) ? readdirSync(top, { recursive: true, encoding: 'utf8' }) : [];
     return Math.max(0, ...files.filter((f) => f.endsWith(ending)).map((f) => statSync(join(top, f)).mtimeMs));
   };
-  const sources = ['src', 'proxy', 'admission', 'docker'].map((folder) => newest(folder, '.ts'));
+  const sources = ['build', 'src', 'proxy', 'admission', 'docker'].map((folder) => newest(folder, '.ts'));
   if (Math.max(...sources) < newest('dist', '.js')) return;
   const build = spawnSync('npm', ['run', '--silent', 'build'], { cwd: projectRoot, encoding: 'utf8' });
   if (build.status !== 0) process.stderr.write(`the build has errors:\n${build.stdout}${build.stderr}\n`);
