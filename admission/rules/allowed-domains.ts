@@ -1,5 +1,5 @@
 import { type Allowlist, parseEntry } from '../../proxy/allowlist.js';
-import { accept, type Rule, refuse } from '../rule.js';
+import { accept, listed, type Rule, refuse } from '../rule.js';
 
 /**
  * Domains that the node lets jobs reach. Set semantics: every entry of the job must lie within the node's entries; a
@@ -34,9 +34,4 @@ export function allowedDomainsRule({
     },
     ...(close && { close }),
   };
-}
-
-function listed(domains: readonly string[]): string {
-  const shown = domains.slice(0, 20).join(', ');
-  return domains.length > 20 ? `${shown} and ${domains.length - 20} more` : shown;
 }

@@ -1,5 +1,5 @@
 import { ID_PATTERN, type Job } from '../job.js';
-import { accept, type Rule, refuse } from '../rule.js';
+import { accept, listed, type Rule, refuse } from '../rule.js';
 
 /**
  * What a job asks for as a network and round it. The parser refuses most of this with a path; here it holds for jobs
@@ -39,5 +39,5 @@ function networkProblem({ network: { type, domains } }: Job): string | undefined
 
 function forbidden({ forbidden }: Job): string | undefined {
   if (!forbidden || forbidden.length === 0) return undefined;
-  return `that ask for ${forbidden.map(({ path, what }) => `${what} (${path})`).join(', ')}`;
+  return `that ask for ${listed(forbidden.map(({ path, what }) => `${what} (${path})`))}`;
 }

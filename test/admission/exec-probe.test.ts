@@ -216,14 +216,14 @@ describe('an exec probe', () => {
     const command = `if [ "$(${jobSays('Name')})" = hang ]; then sleep 67; fi; exit 0`;
     await using admission = createAdmission({
       probeExec: command,
-      probeTimeoutMs: 2000,
+      probeTimeoutMs: 8000, // a Node each, on a machine that may be busy
       probeConcurrency: 2,
     });
     const hanging = admission.decide(parse(spec({}, { Name: 'hang' })));
     const others = await Promise.all(Array.from({ length: 6 }, () => admission.decide(HTTP)));
     expect(others.every(({ shouldBid }) => shouldBid)).toBe(true);
     expect((await hanging).shouldBid).toBe(false);
-  });
+  }, 60_000);
 
   it('runs a bounded number at once; who gets no turn is refused', async () => {
     const log = join(dir, 'turns');

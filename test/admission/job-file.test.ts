@@ -62,41 +62,26 @@ describe('a job file', () => {
     ['', 'empty'],
     ['# nothing\n', 'empty'],
     ['Tasks: [', 'job.yaml:1:'],
-    ['a: 1\na: 2\n', 'unique'],
-    ['{"Tasks": [{}], "Tasks": [{}]}', 'unique'],
+    ['a: 1\na: 2\n', '"a" is there twice'],
+    ['{"Tasks": [{}], "Tasks": [{}]}', '"Tasks" is there twice'],
     ['\tTasks: 1', 'job.yaml:1:'],
     ['just text', 'must be a job spec'],
     ['- a\n', 'must be a job spec'],
-    ['x'.repeat(5 * 1024 * 1024), 'larger than 4 MiB'],
+    ['x'.repeat(1024 * 1024 + 1), 'larger than 1 MiB'],
+    [`{"a":"${'x'.repeat(16 * 1024 * 1024)}"}`, 'larger than 16 MiB'],
     // Each alias ten times the one before: more nodes than memory.
     [
       `a: &a [${'x,'.repeat(10)}]\n${['b', 'c', 'd', 'e', 'f', 'g', 'h']
         .map((name, index) => `${name}: &${name} [${`*${'abcdefg'[index]},`.repeat(10)}]`)
         .join('\n')}\n`,
-      'alias',
+      'more than 200000 values',
     ],
-    ['1: x\n"1": y\n', 'unique'],
-    ['a: {b: 1, c: 2, b: 3}\n', 'unique'],
+    ['1: x\n"1": y\n', '"1" is there twice'],
+    ['a: {b: 1, c: 2, b: 3}\n', '"b" is there twice'],
   ])('that is none is one line: %#', (text, problem) => {
     const [first = '', ...more] = read(text);
     expect(first).toContain(problem);
     expect(first).toMatch(/^job\.yaml:\d+:\d+: /);
     for (const line of [first, ...more]) expect(line).not.toContain('\n');
   });
-
-  it('with very many keys is judged in seconds', () => {
-    const text = Array.from({ length: 150_000 }, (_, index) => `k${index}: 1\n`).join('');
-    const begin = performance.now();
-    expect(read(`${text}k7: 1\n`)).toEqual([expect.stringMatching(/^job\.yaml:150001:1: .*unique/)]);
-    expect(performance.now() - begin).toBeLessThan(20_000);
-  }, 600_000);
-
-  it('with very many problems tells the first, in seconds', () => {
-    const text = `Tasks:\n- Engine: {}\n${Array.from({ length: 20_000 }, (_, index) => `k${index}: 1\n`).join('')}`;
-    const begin = performance.now();
-    const problems = read(text);
-    expect(performance.now() - begin).toBeLessThan(20_000);
-    expect(problems).toHaveLength(101);
-    expect(problems.at(-1)).toMatch(/^job\.yaml: and \d+ more problems$/);
-  }, 600_000);
 });
