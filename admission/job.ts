@@ -8,6 +8,8 @@ export interface NetworkSpec {
   readonly type: NetworkType;
   /** Allowlist entries in their canonical spelling; only with `HTTP`, and then at least one. */
   readonly domains: readonly string[];
+  /** The job says Default, and who runs it makes a Bridge of that. */
+  readonly fromDefault?: true;
 }
 
 /** Data that the job asks to have mounted. */

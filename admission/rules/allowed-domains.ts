@@ -17,8 +17,13 @@ export function allowedDomainsRule({
 }): Rule {
   return {
     name: 'allowed-domains',
-    decide({ network: { type, domains } }) {
+    decide({ network: { type, domains, fromDefault } }) {
       if (type === 'None' || type === 'Default') return accept('that need no network');
+      if (fromDefault) {
+        return refuse(
+          'with Default networking, which is an open Bridge where they run, because it allows certain domains only: set Network.Type to None, or to HTTP with Domains',
+        );
+      }
       if (type !== 'HTTP') {
         return refuse(
           `with ${type} networking, because it allows certain domains only: set Network.Type to HTTP`,

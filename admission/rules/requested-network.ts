@@ -13,7 +13,11 @@ export function requestedNetworkRule({ rejectHost }: { readonly rejectHost: bool
       if (problem) return refuse(problem);
       if (rejectHost && job.network.type === 'Host')
         return refuse("that use the host's network: set Network.Type to HTTP");
-      return accept(`with ${job.network.type} networking`);
+      return accept(
+        job.network.fromDefault
+          ? 'with Default networking, which is an open Bridge where they run'
+          : `with ${job.network.type} networking`,
+      );
     },
   };
 }
