@@ -29,13 +29,22 @@ export interface Admission extends AsyncDisposable {
   /** Names of the rules, in the order in which they are asked. */
   readonly rules: readonly string[];
   /** The first refusal, or all reasons joined. Never throws: what fails refuses. */
-  decide(job: Job): Promise<Verdict>;
+  decide(job: Job, options?: DecideOptions): Promise<Verdict>;
   /** What every rule says. */
-  explain(job: Job): Promise<RuleAnswer[]>;
+  explain(job: Job, options?: DecideOptions): Promise<RuleAnswer[]>;
   /** What is in force of AllowedDomains; undefined where the node does not restrict them. */
   allowlist(): AllowlistStatus | undefined;
   /** Ends running probes: their jobs are refused. */
   close(): Promise<void>;
+}
+
+export interface DecideOptions {
+  /**
+   * Who runs the job, and so what its `Default` network is. The default, `jobgate`: what {@link effectiveNetwork}
+   * says. `bacalhau` is a node (1.7 and later) that only asks, and then runs the job itself: on an open
+   * Bridge, unless its configuration, which is this one, refuses networked jobs.
+   */
+  readonly runBy?: 'jobgate' | 'bacalhau';
 }
 
 export interface AdmissionOptions extends Pick<AdmissionConfig, 'logger'> {
@@ -73,14 +82,18 @@ export function createAdmission(
     ...(config.probeHttp ? [httpProbeRule(config.probeHttp, limits)] : []),
   ];
   const asked = onProbe ? rules.map((rule) => (rule.probe ? timed(rule, onProbe) : rule)) : rules;
+  const asRun = (job: Job, { runBy }: DecideOptions = {}): Job => {
+    if (runBy !== 'bacalhau' || job.network.type !== 'Default' || config.rejectNetworkedJobs) return job;
+    return { ...job, network: { ...job.network, type: 'Bridge', fromDefault: true } };
+  };
   const close = async () => {
     await Promise.all(rules.map((rule) => rule.close?.()));
   };
   return {
     config,
     rules: rules.map(({ name }) => name),
-    decide: (job) => decideByRules(asked, job),
-    explain: (job) => explainByRules(asked, job),
+    decide: (job, options) => decideByRules(asked, asRun(job, options)),
+    explain: (job, options) => explainByRules(asked, asRun(job, options)),
     allowlist: () => domains?.status(),
     close,
     [Symbol.asyncDispose]: close,
@@ -88,7 +101,7 @@ export function createAdmission(
 }
 
 /**
- * The network type that a job gets here: `Default` is none on a node that refuses networked jobs or lets them reach
+ * The network type that a job gets where jobgate runs it, or who calls this: `Default` is none on a node that refuses networked jobs or lets them reach
  * certain domains only, and Bridge on any other.
  */
 export function effectiveNetwork(

@@ -16,12 +16,11 @@ const EACH = 9;
 /**
  * What is too long in what a container is started with, in `Engine.Params` and `Env` of a task.
  *
- * @param at the task's path
+ * @returns problems with paths below the task
  */
 export function argumentProblems(
   task: { readonly Env?: unknown },
   params: Record<string, unknown>,
-  at: readonly PathSegment[],
 ): LocatedProblem[] {
   const problems: LocatedProblem[] = [];
   let total = 0;
@@ -30,7 +29,7 @@ export function argumentProblems(
     total += bytes + EACH;
     if (bytes > max) {
       problems.push({
-        segments: [...at, ...segments],
+        segments,
         problem: `has ${bytes} bytes: at most ${max} are possible`,
       });
     }
@@ -48,7 +47,7 @@ export function argumentProblems(
   }
   if (total > MAX_TOTAL) {
     problems.push({
-      segments: [...at, 'Engine', 'Params'],
+      segments: ['Engine', 'Params'],
       problem: `command and environment have ${total} bytes: at most ${MAX_TOTAL} are possible; put more into a file`,
     });
   }

@@ -1,3 +1,4 @@
+import { fold } from './fold.js';
 import { isRecord } from './known-keys.js';
 import { formatPath, type LocatedProblem, type PathSegment } from './problem.js';
 
@@ -68,7 +69,7 @@ export function findForbidden(spec: unknown): LocatedProblem[] {
   function look(fields: Record<string, unknown>, at: readonly PathSegment[]): void {
     for (const [key, value] of Object.entries(fields)) {
       // Separators of other spellings: cap_add, cap-add.
-      const name = key.toLowerCase().replaceAll(/[_-]/g, '');
+      const name = fold(key).replaceAll(/[_-]/g, '');
       const what = Object.hasOwn(FORBIDDEN, name) ? FORBIDDEN[name] : undefined;
       if (what !== undefined && isAsked(value)) found.push({ segments: [...at, key], problem: what });
     }

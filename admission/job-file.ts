@@ -1,15 +1,16 @@
-import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { JsonError, parseExactJson } from './exact-json.js';
 import type { Job } from './job.js';
-import { type JobSpecOptions, parseJobSpec } from './job-spec.js';
-import { formatProblem, type Problem, quote } from './problem.js';
-import { locate } from './yaml-location.js';
+import { type JobSpecOptions, readJobSpec } from './job-spec.js';
+import { andMore, formatPath, formatProblem, type PathSegment } from './problem.js';
+import { MAX_SPEC_BYTES } from './spec-limits.js';
+import { type Place, type ReadText, readYaml } from './yaml-text.js';
 
-/** A job spec is a page of text; more is a mistake, or an attack on the parser. */
-const MAX_BYTES = 4 * 1024 * 1024;
-/** Problems that are told one by one. */
-const MAX_PROBLEMS = 100;
+/** YAML is written by hand, and its parser is slow: seconds for this much. */
+const MAX_YAML_BYTES = 1024 * 1024;
+/** Up to here it is asked where in a JSON text something is. */
+const MAX_PLACED_BYTES = 256 * 1024;
 
-/** The job, or all problems, each as `name:line:col: path: problem`. */
+/** The job, or the first problems, each as `name:line:col: path: problem`, and how many more there are. */
 export type ParsedFile =
   | { readonly ok: true; readonly value: Job }
   | { readonly ok: false; readonly problems: readonly string[] };
@@ -20,71 +21,66 @@ export type ParsedFile =
  * @param name what messages call the file.
  */
 export function parseJobFile(text: string, name: string, options: JobSpecOptions): ParsedFile {
-  if (Buffer.byteLength(text) > MAX_BYTES) {
-    return fail([at({ path: '', problem: 'larger than 4 MiB: not a job file' }, { line: 1, col: 1 })]);
-  }
-  const lines = new LineCounter();
-  // A byte order mark is no part of the document.
-  const document = parseDocument(text.replace(/^\uFEFF/, ''), {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: false, // the parser's own search takes minutes for a mapping of a megabyte
-  });
-  const errors = document.errors.length > 0 ? document.errors : repeatedKeys(document);
-  if (errors.length > 0) {
+  const read = readText(text);
+  if (!read.ok) {
     return fail(
-      errors.map(({ message, pos }) => at({ path: '', problem: oneLine(message) }, lines.linePos(pos[0]))),
+      read.first.map(({ problem, line, col }) => `${name}:${line}:${col}: ${problem}`),
+      read.more,
     );
   }
-  let value: unknown;
-  try {
-    value = document.toJS();
-  } catch (error) {
-    return fail([at({ path: '', problem: oneLine((error as Error).message) }, { line: 1, col: 1 })]);
-  }
-  if (value === null || value === undefined)
-    return fail([at({ path: '', problem: 'empty: not a job file' }, { line: 1, col: 1 })]);
-
-  const parsed = parseJobSpec(value, options);
+  if (read.value === null) return fail([`${name}:1:1: empty: not a job file`], 0);
+  const parsed = readJobSpec(read.value, options);
   if (parsed.ok) return parsed;
-  // Where each one is takes a search.
-  const shown = parsed.problems.slice(0, MAX_PROBLEMS);
-  return fail([
-    ...shown.map((problem) => at(problem, lines.linePos(locate(document, problem.path)))),
-    ...(parsed.problems.length > shown.length
-      ? [`${name}: and ${parsed.problems.length - shown.length} more problems`]
-      : []),
-  ]);
+  return fail(
+    parsed.first.map(({ segments, problem }) => {
+      const { line, col } = read.place(segments);
+      return `${name}:${line}:${col}: ${formatProblem({ path: formatPath(segments), problem })}`;
+    }),
+    parsed.more,
+  );
 
-  function at(problem: Problem, { line, col }: { line: number; col: number }): string {
-    return `${name}:${line}:${col}: ${formatProblem(problem)}`;
+  function fail(first: readonly string[], more: number): ParsedFile {
+    return { ok: false, problems: more > 0 ? [...first, `${name}: ${andMore(more)}`] : first };
   }
 }
 
-function repeatedKeys(document: Document): { readonly message: string; readonly pos: readonly [number] }[] {
-  const found: { message: string; pos: [number] }[] = [];
-  visit(document, {
-    Map(_, { items }) {
-      const keys = new Set<unknown>();
-      for (const { key } of items) {
-        // What is no plain value is no field of a job spec either.
-        if (!isScalar(key)) continue;
-        // As properties have it: 1 and "1" are the same.
-        const name = String(key.value);
-        if (keys.has(name))
-          found.push({ message: `Map keys must be unique: ${quote(name)}`, pos: [key.range?.[0] ?? 0] });
-        keys.add(name);
-      }
-    },
-  });
-  return found;
+function readText(given: string): ReadText {
+  // A byte order mark is no part of the document.
+  const text = given.replace(/^\uFEFF/, '');
+  const bytes = Buffer.byteLength(text);
+  const isJson = text.trimStart().startsWith('{');
+  if (bytes > (isJson ? MAX_SPEC_BYTES : MAX_YAML_BYTES)) {
+    const limit = (isJson ? MAX_SPEC_BYTES : MAX_YAML_BYTES) / 1024 ** 2;
+    return refused(`larger than ${limit} MiB: not a job file`, START);
+  }
+  if (!isJson) return readYaml(text);
+  try {
+    return { ok: true, value: parseExactJson(text), place: placeIn(text, bytes) };
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    // A flow mapping of YAML begins like JSON.
+    if (error.isSyntax && bytes <= MAX_YAML_BYTES) return readYaml(text);
+    return refused(error.message, placeOf(text, error.offset));
+  }
 }
 
-function fail(problems: readonly string[]): ParsedFile {
-  return { ok: false, problems };
+const START: Place = { line: 1, col: 1 };
+
+function refused(problem: string, place: Place): ReadText {
+  return { ok: false, first: [{ problem, ...place }], more: 0 };
 }
 
-function oneLine(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length > 300 ? quote(line) : line;
+// JSON is YAML, whose reader knows places. It is asked only where something is wrong.
+function placeIn(text: string, bytes: number): (segments: readonly PathSegment[]) => Place {
+  let read: ReadText | undefined;
+  return (segments) => {
+    if (bytes > MAX_PLACED_BYTES) return START;
+    read ??= readYaml(text);
+    return read.ok ? read.place(segments) : START;
+  };
+}
+
+function placeOf(text: string, offset: number): Place {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, col: offset - before.lastIndexOf('\n') };
 }

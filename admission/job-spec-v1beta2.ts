@@ -1,10 +1,10 @@
-import { isRecord, nearest } from './known-keys.js';
-import type { LocatedProblem, PathSegment } from './problem.js';
+import { fold } from './fold.js';
+import { isRecord, KnownKeys, nearest, spellings, unknownField } from './known-keys.js';
+import { type PathSegment, Problems } from './problem.js';
 
 /** Before 1.4: `{APIVersion, Metadata, Spec}`; nodes sent `{node_id, job_id, spec}` to probes. */
 export function isV1beta2(value: Record<string, unknown>): boolean {
-  const keys = Object.keys(value).map((key) => key.toLowerCase());
-  return keys.includes('spec') && !keys.includes('tasks');
+  return spellings(value, 'Spec').length > 0 && spellings(value, 'Tasks').length === 0;
 }
 
 export interface Translated {
@@ -13,7 +13,6 @@ export interface Translated {
   /** `Spec` or `spec`, as written. */
   readonly specKey: string;
   readonly ignored: readonly string[];
-  readonly problems: readonly LocatedProblem[];
 }
 
 /** Old fields of Spec without a use here. */
@@ -40,16 +39,18 @@ const KNOWN = [
   ...IGNORED,
 ];
 
-/** Rewrites an old job into the current shape. Values are carried over as they are; the current schema judges them. */
+/**
+ * Rewrites an old job into the current shape. Values are carried over as they are; the current schema judges them. An
+ * absent Network is None: who speaks this form is older than 1.4, where it meant that.
+ */
 export function fromV1beta2(
   value: Record<string, unknown>,
-  { purpose }: { readonly purpose: 'admission' | 'run' },
+  { purpose, problems }: { readonly purpose: 'admission' | 'run'; readonly problems: Problems },
 ): Translated {
-  const problems: LocatedProblem[] = [];
   const outer = new Fields(value, [], problems);
   const specKey = outer.spelling('Spec') ?? 'Spec';
   const given = outer.get('Spec');
-  if (!isRecord(given)) problems.push({ segments: [specKey], problem: 'must be a mapping of fields' });
+  if (!isRecord(given)) problems.add([specKey], 'must be a mapping of fields');
   const spec = new Fields(isRecord(given) ? given : {}, [specKey], problems);
   if (purpose === 'run') {
     spec.refuseOthers(KNOWN);
@@ -64,10 +65,7 @@ export function fromV1beta2(
       'execution_plan',
     ]);
     if (concurrency(spec) > 1) {
-      problems.push({
-        segments: [specKey, 'Deal', 'Concurrency'],
-        problem: 'one execution at a time: set it to 1',
-      });
+      problems.add([specKey, 'Deal', 'Concurrency'], 'one execution at a time: set it to 1');
     }
   }
   const metadata = outer.get('Metadata');
@@ -87,17 +85,20 @@ export function fromV1beta2(
           // Where a node sends more, admission looks at it all the same.
           ...(purpose === 'admission' && spec.others(KNOWN)),
           ...(hasEngine(spec) && { Engine: engine(spec) }),
-          ...(spec.get('Network') !== undefined && { Network: spec.get('Network') }),
+          Network: spec.get('Network') ?? { Type: 'None' },
           ...(resources !== undefined && { Resources: resources }),
           ...(timeout !== undefined && { Timeouts: { ExecutionTimeout: timeout } }),
           ...(inputs !== undefined &&
-            inputs !== null && { InputSources: Array.isArray(inputs) ? inputs.map(input) : inputs }),
+            inputs !== null && {
+              InputSources: Array.isArray(inputs)
+                ? inputs.map((one, index) => input(one, [specKey, 'inputs', index], problems))
+                : inputs,
+            }),
         },
       ],
     },
     specKey,
     ignored: IGNORED.filter((key) => says(spec.get(key))).map((key) => `${specKey}.${spec.spelling(key)}`),
-    problems,
   };
 }
 
@@ -142,11 +143,11 @@ function engine(spec: Fields): unknown {
 }
 
 // {StorageSource, SourcePath, ReadWrite, path}: one level, with the parameters beside the type.
-function input(value: unknown): unknown {
+function input(value: unknown, path: readonly PathSegment[], problems: Problems): unknown {
   if (!isRecord(value)) return value;
-  const fields = new Fields(value, [], []);
+  const fields = new Fields(value, path, problems);
   const params = Object.entries(value).filter(
-    ([key]) => !['storagesource', 'path', 'name'].includes(key.toLowerCase()),
+    ([key]) => !['storagesource', 'path', 'name'].includes(fold(key)),
   );
   const type = fields.get('StorageSource');
   return {
@@ -162,7 +163,7 @@ function input(value: unknown): unknown {
 
 function concurrency(spec: Fields): number {
   const deal = spec.get('Deal');
-  return isRecord(deal) ? Number(new Fields(deal, [], []).get('Concurrency') ?? 1) : 1;
+  return isRecord(deal) ? Number(new Fields(deal, [], new Problems()).get('Concurrency') ?? 1) : 1;
 }
 
 function says(value: unknown): boolean {
@@ -171,49 +172,41 @@ function says(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '' && value !== 0 && value !== false;
 }
 
-/** Fields by name in any letter case. Two spellings of one name are a problem. */
+/** Fields by name in any letter case. */
 class Fields {
   readonly #values = new Map<string, { written: string; value: unknown }>();
-  readonly #problems: LocatedProblem[];
+  readonly #problems: Problems;
   readonly #path: readonly PathSegment[];
 
-  constructor(value: Record<string, unknown>, path: readonly PathSegment[], problems: LocatedProblem[]) {
+  constructor(value: Record<string, unknown>, path: readonly PathSegment[], problems: Problems) {
     this.#path = path;
     this.#problems = problems;
+    const keys = new KnownKeys(path, problems);
     for (const [written, item] of Object.entries(value)) {
-      const other = this.#values.get(written.toLowerCase());
-      if (other)
-        problems.push({
-          segments: [...path, written],
-          problem: `the same field as ${other.written}: write it once`,
-        });
-      else this.#values.set(written.toLowerCase(), { written, value: item });
+      if (keys.take(written, fold(written))) this.#values.set(fold(written), { written, value: item });
     }
   }
 
   get(name: string): unknown {
-    return this.#values.get(name.toLowerCase())?.value;
+    return this.#values.get(fold(name))?.value;
   }
 
   spelling(name: string): string | undefined {
-    return this.#values.get(name.toLowerCase())?.written;
+    return this.#values.get(fold(name))?.written;
   }
 
   others(known: readonly string[]): Record<string, unknown> {
-    const names = new Set(known.map((name) => name.toLowerCase()));
+    const names = new Set(known.map(fold));
     const others = [...this.#values].filter(([name]) => !names.has(name));
     return Object.fromEntries(others.map(([, { written, value }]) => [written, value]));
   }
 
   refuseOthers(known: readonly string[]): void {
-    const names = new Set(known.map((name) => name.toLowerCase()));
+    const names = new Set(known.map(fold));
     for (const [name, { written }] of this.#values) {
       if (names.has(name)) continue;
-      const near = nearest(written, known);
-      this.#problems.push({
-        segments: [...this.#path, written],
-        problem: near ? `unknown field: did you mean ${near}?` : 'unknown field',
-      });
+      const near = this.#problems.isFull ? undefined : nearest(written, known);
+      this.#problems.add([...this.#path, written], unknownField(near));
     }
   }
 }

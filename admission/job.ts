@@ -1,3 +1,4 @@
+import { fold } from './fold.js';
 import type { ForbiddenRequest } from './forbidden-requests.js';
 
 /** `Full`, the old name of Host, is read as `Host`. */
@@ -7,6 +8,8 @@ export interface NetworkSpec {
   readonly type: NetworkType;
   /** Allowlist entries in their canonical spelling; only with `HTTP`, and then at least one. */
   readonly domains: readonly string[];
+  /** The job says Default, and who runs it makes a Bridge of that. */
+  readonly fromDefault?: true;
 }
 
 /** Data that the job asks to have mounted. */
@@ -31,8 +34,9 @@ export interface Job {
   readonly name?: string;
   readonly network: NetworkSpec;
   readonly engine: {
-    readonly type: 'docker';
-    /** Empty where admission was asked about a network alone. */
+    /** `docker`, the only one that jobgate runs itself; admission is asked about others as well. */
+    readonly type: string;
+    /** Empty where admission was asked about a network alone, or about an engine without images. */
     readonly image: string;
     readonly entrypoint?: readonly string[];
     readonly command: readonly string[];
@@ -57,6 +61,6 @@ export const ID_PATTERN = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Storage types that are a path on the node. */
 export function isLocalType(type: string): boolean {
-  const name = type.toLowerCase();
+  const name = fold(type.trim());
   return name === 'localdirectory' || name === 'local';
 }

@@ -1,28 +1,41 @@
-import type { z } from 'zod';
-import type { LocatedProblem, PathSegment } from './problem.js';
+import { z } from 'zod';
+import { fold, isFoldedBeyondAscii } from './fold.js';
+import type { PathSegment, Problems } from './problem.js';
 
 /**
- * Gives the keys of a spec the spelling that the schema has: the reference reads them in any letter case, and what
- * one reader overlooks and another obeys is a way round admission. Two spellings of one key are a problem, for the
- * same reason; so is, with `unknownKeys: 'refuse'`, a key that the schema doesn't have.
+ * Judges a spec by a schema, and gives its keys the spelling that the schema has: the reference reads them in any
+ * letter case, and what one reader overlooks and another obeys is a way round admission. For the same reason two
+ * spellings of one key are a problem, and a letter beyond ASCII that some readers take for an ASCII one, and a merge key
+ * that nothing merged; so is, with `unknownKeys: 'refuse'`, a key that the schema doesn't have.
+ *
+ * Each leaf is judged by itself: the schema's own way through the whole ends in an overflow where very much is wrong.
  */
-export function canonicalKeys(
+export function readBySchema(
   schema: z.core.$ZodType,
   value: unknown,
-  options: { readonly unknownKeys: 'keep' | 'refuse' },
-  path: readonly PathSegment[] = [],
-): { value: unknown; problems: LocatedProblem[] } {
-  const problems: LocatedProblem[] = [];
-  return { value: walk(inner(schema), value, path), problems };
+  { unknownKeys, problems }: { readonly unknownKeys: 'keep' | 'refuse'; readonly problems: Problems },
+): unknown {
+  return walk(schema, value, []);
 
-  function walk(type: z.core.$ZodType | undefined, from: unknown, at: readonly PathSegment[]): unknown {
-    const def = type?._zod.def as
-      | { type: string; element?: z.core.$ZodType; shape?: z.core.$ZodShape }
-      | undefined;
-    if (def?.type === 'array' && Array.isArray(from)) {
-      return from.map((item, index) => walk(def.element && inner(def.element), item, [...at, index]));
+  function walk(type: z.core.$ZodType, from: unknown, at: readonly PathSegment[]): unknown {
+    const def = inner(type)._zod.def as Def;
+    if (def.type === 'unknown') return from;
+    if (def.element && Array.isArray(from)) {
+      const { element } = def;
+      return from.map((item, index) => walk(element, item, [...at, index]));
     }
-    if (def?.type === 'object' && def.shape && isRecord(from)) return fields(def.shape, from, at);
+    if (isRecord(from)) {
+      if (def.shape) return fields(def.shape, from, at);
+      if (def.valueType) {
+        const { valueType } = def;
+        return Object.fromEntries(
+          Object.entries(from).map(([key, item]) => [key, walk(valueType, item, [...at, key])]),
+        );
+      }
+    }
+    for (const { message } of z.safeParse(type, from).error?.issues ?? []) {
+      problems.add(at, from === undefined ? 'missing' : message);
+    }
     return from;
   }
 
@@ -31,30 +44,79 @@ export function canonicalKeys(
     from: Record<string, unknown>,
     at: readonly PathSegment[],
   ): unknown {
-    const spelling = new Map(Object.keys(shape).map((key) => [key.toLowerCase(), key]));
-    const taken = new Map<string, string>();
+    const spelling = new Map(Object.keys(shape).map((key) => [fold(key), key]));
     const entries: [string, unknown][] = [];
+    const known = new KnownKeys(at, problems);
     for (const [written, item] of Object.entries(from)) {
-      const key = spelling.get(written.toLowerCase());
-      if (key === undefined) {
-        if (options.unknownKeys === 'refuse') {
-          problems.push({ segments: [...at, written], problem: unknownKey(written, [...spelling.values()]) });
+      const key = spelling.get(fold(written));
+      const type = key === undefined ? undefined : shape[key];
+      if (key === undefined || type === undefined) {
+        if (written === MERGE_KEY) {
+          problems.add([...at, written], 'some readers merge it, others do not: write its fields out');
+        } else if (unknownKeys === 'refuse') {
+          const near = problems.isFull ? undefined : nearest(written, [...spelling.values()]);
+          problems.add([...at, written], unknownField(near));
         }
         entries.push([written, item]);
-        continue;
-      }
-      const other = taken.get(key);
-      if (other !== undefined) {
-        problems.push({ segments: [...at, written], problem: `the same field as ${other}: write it once` });
-        continue;
-      }
-      taken.set(key, written);
-      const type = shape[key];
-      entries.push([key, walk(type && inner(type), item, [...at, key])]);
+      } else if (known.take(written, key)) entries.push([key, walk(type, item, [...at, key])]);
+    }
+    for (const [key, type] of Object.entries(shape)) {
+      if (!known.has(key)) walk(type, undefined, [...at, key]);
     }
     // fromEntries defines properties, so that a key __proto__ is only a key.
     return Object.fromEntries(entries);
   }
+}
+
+/** What is used of a schema's definition. */
+interface Def {
+  readonly type: string;
+  readonly element?: z.core.$ZodType;
+  readonly shape?: z.core.$ZodShape;
+  readonly valueType?: z.core.$ZodType;
+}
+
+/** YAML's; it is merged where it is one. */
+const MERGE_KEY = '<<';
+
+/** The fields of one mapping by the name that they have for every reader: each may be there once. */
+export class KnownKeys {
+  readonly #taken = new Map<string, string>();
+  readonly #at: readonly PathSegment[];
+  readonly #problems: Problems;
+
+  constructor(at: readonly PathSegment[], problems: Problems) {
+    this.#at = at;
+    this.#problems = problems;
+  }
+
+  /** Takes the name `written` for the field `key`; false, with a problem, where readers would differ. */
+  take(written: string, key: string): boolean {
+    const other = this.#taken.get(key);
+    this.#taken.set(key, written);
+    const problem =
+      other !== undefined
+        ? `the same field as ${other}: write it once`
+        : isFoldedBeyondAscii(written)
+          ? `has a letter that only some readers take for an ASCII one: write ${key}`
+          : undefined;
+    if (problem !== undefined) this.#problems.add([...this.#at, written], problem);
+    return problem === undefined;
+  }
+
+  has(key: string): boolean {
+    return this.#taken.has(key);
+  }
+}
+
+export function unknownField(near: string | undefined): string {
+  return near === undefined ? 'unknown field' : `unknown field: did you mean ${near}?`;
+}
+
+/** The fields of a mapping that have a name as every reader has it, in any spelling. */
+export function spellings(value: Record<string, unknown>, name: string): string[] {
+  const folded = fold(name);
+  return Object.keys(value).filter((written) => fold(written) === folded);
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -64,11 +126,6 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 function inner(schema: z.core.$ZodType): z.core.$ZodType {
   const def = schema._zod.def as { innerType?: z.core.$ZodType };
   return def.innerType ? inner(def.innerType) : schema;
-}
-
-function unknownKey(written: string, known: readonly string[]): string {
-  const near = nearest(written, known);
-  return near ? `unknown field: did you mean ${near}?` : 'unknown field';
 }
 
 /** The name that was probably meant; undefined where none is near. */

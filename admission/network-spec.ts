@@ -1,7 +1,7 @@
 import { parseEntry } from '../proxy/policy/allowlist.js';
 import type { NetworkSpec, NetworkType } from './job.js';
 import { isRecord } from './known-keys.js';
-import { type LocatedProblem, type PathSegment, quote } from './problem.js';
+import { type PathSegment, type Problems, quote } from './problem.js';
 
 const TYPES: ReadonlyMap<string, NetworkType> = new Map([
   ['none', 'None'],
@@ -29,17 +29,17 @@ export interface NetworkOptions {
  */
 export function parseNetwork(
   value: unknown,
-  options: NetworkOptions = {},
-  path: readonly PathSegment[] = [],
-): { readonly network: NetworkSpec; readonly problems: readonly LocatedProblem[] } {
-  const problems: LocatedProblem[] = [];
+  options: NetworkOptions,
+  path: readonly PathSegment[],
+  problems: Problems,
+): NetworkSpec {
   const fail = (segments: readonly PathSegment[], problem: string) =>
-    problems.push({ segments: [...path, ...segments], problem });
+    problems.add([...path, ...segments], problem);
 
-  if (value === undefined || value === null) return { network: { type: 'Default', domains: [] }, problems };
+  if (value === undefined || value === null) return { type: 'Default', domains: [] };
   if (!isRecord(value)) {
     fail([], 'must be a mapping of fields');
-    return { network: { type: 'None', domains: [] }, problems };
+    return { type: 'None', domains: [] };
   }
 
   const type = parseNetworkType(value.Type);
@@ -70,5 +70,5 @@ export function parseNetwork(
       );
     }
   }
-  return { network: { type: type ?? 'None', domains }, problems };
+  return { type: type ?? 'None', domains };
 }

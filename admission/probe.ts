@@ -1,6 +1,7 @@
 import type { Job } from './job.js';
 import { isRecord } from './known-keys.js';
 import { type Rule, refuse, type Verdict } from './rule.js';
+import { stringifyExact } from './stringify-exact.js';
 import { Turns } from './turns.js';
 
 /** Limits of a probe. */
@@ -66,7 +67,7 @@ export function probeRule(
     try {
       // A job that a program put together: a probe would take what it cannot see for nothing.
       if (!isRecord(job.spec)) throw new Error('cannot be asked: the job has no spec');
-      const body = JSON.stringify({ Job: job.spec });
+      const body = stringifyExact({ Job: job.spec });
       return await question({ body, signal: control.signal, outputBytes: limits.outputBytes });
     } catch (error) {
       if (late) return refuse(`while its ${name} does not answer within ${limits.timeoutMs / 1000} s`);

@@ -1,7 +1,14 @@
 /** The quantities of a job spec's Resources, in the reference's notation. */
 
+/** Characters of a quantity, more than any needs. */
+const MAX_LENGTH = 64;
+
+/** A quantity as a job spec has it. */
+export type Quantity = string | number | bigint;
+
 /** CPUs: `2`, `0.5`, `500m` (thousandths); undefined where it isn't one. */
-export function parseCpu(value: string | number): number | undefined {
+export function parseCpu(value: Quantity): number | undefined {
+  if (isTooLong(value)) return undefined;
   const text = String(value).replaceAll(' ', '').toLowerCase();
   const match = /^(\d+(?:\.\d+)?|\.\d+)(m?)$/.exec(text);
   if (!match) return undefined;
@@ -13,7 +20,7 @@ const SCALES: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,
   ...Object.fromEntries(
-    ['k', 'm', 'g', 't', 'p'].flatMap((letter, index) => [
+    ['k', 'm', 'g', 't', 'p', 'e'].flatMap((letter, index) => [
       [letter, 1000 ** (index + 1)],
       [`${letter}b`, 1000 ** (index + 1)],
       [`${letter}i`, 1024 ** (index + 1)],
@@ -24,9 +31,10 @@ const SCALES: Readonly<Record<string, number>> = {
 
 /**
  * Bytes: `1Gb` is 1,000,000,000 and `1GiB` 1,073,741,824, in any letter case, as in the reference; a bare number
- * is bytes. Undefined where it isn't one.
+ * is bytes. Up to what 64 bits hold. Undefined where it isn't one.
  */
-export function parseBytes(value: string | number): number | undefined {
+export function parseBytes(value: Quantity): number | undefined {
+  if (isTooLong(value)) return undefined;
   const text = String(value)
     .replaceAll(/[ ,\n]/g, '')
     .toLowerCase();
@@ -34,5 +42,16 @@ export function parseBytes(value: string | number): number | undefined {
   const scale = match && Object.hasOwn(SCALES, match[2] ?? '') ? SCALES[match[2] ?? ''] : undefined;
   if (!match || scale === undefined) return undefined;
   const bytes = Math.floor(Number(match[1]) * scale);
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
+  return bytes < 2 ** 64 ? bytes : undefined;
+}
+
+/** GPUs: a whole number; none where there is nothing. Undefined where it isn't one. */
+export function parseGpu(value: Quantity): number | undefined {
+  if (isTooLong(value)) return undefined;
+  const text = String(value).trim();
+  return /^\d*$/.test(text) ? Number(text) : undefined;
+}
+
+function isTooLong(value: Quantity): boolean {
+  return typeof value === 'string' && value.length > MAX_LENGTH;
 }

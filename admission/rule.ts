@@ -34,3 +34,9 @@ export function accept(jobs: string): Verdict {
 export function refuse(jobs: string): Verdict {
   return { shouldBid: false, reason: `this node does not accept jobs ${jobs}` };
 }
+
+/** Some of a list for a reason, and how many more there are. */
+export function listed(items: readonly string[]): string {
+  const shown = items.slice(0, 20).join(', ');
+  return items.length > 20 ? `${shown} and ${items.length - 20} more` : shown;
+}

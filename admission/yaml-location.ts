@@ -1,14 +1,15 @@
 import { type Document, isMap, isNode, isScalar, isSeq, type Node } from 'yaml';
+import { fold } from './fold.js';
 import type { PathSegment } from './problem.js';
 
 /**
  * Where in a YAML text a path leads: the offset of the deepest part of it that is there. Keys are found in any letter
  * case.
  */
-export function locate(document: Document.Parsed, path: string): number {
+export function locate(document: Document.Parsed, segments: readonly PathSegment[]): number {
   let node: unknown = document.contents;
   let offset = start(node) ?? 0;
-  for (const segment of segmentsOf(path)) {
+  for (const segment of segments) {
     if (isSeq(node) && typeof segment === 'number') {
       node = node.items[segment];
       offset = start(node) ?? offset;
@@ -16,7 +17,7 @@ export function locate(document: Document.Parsed, path: string): number {
     }
     if (!isMap(node)) break;
     const pairs = node.items.filter(
-      (item) => isScalar(item.key) && same(String(item.key.value), String(segment)),
+      (item) => isScalar(item.key) && fold(String(item.key.value)) === fold(String(segment)),
     );
     // Of two spellings, the exact one.
     const pair = pairs.find((item) => isScalar(item.key) && item.key.value === segment) ?? pairs[0];
@@ -31,16 +32,4 @@ export function locate(document: Document.Parsed, path: string): number {
 
 function start(node: unknown): number | undefined {
   return isNode(node) ? (node as Node).range?.[0] : undefined;
-}
-
-function same(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
-}
-
-function segmentsOf(path: string): PathSegment[] {
-  const segments: PathSegment[] = [];
-  for (const [, name, index] of path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
-    segments.push(name ?? Number(index));
-  }
-  return segments;
 }

@@ -9,6 +9,7 @@ export {
   type Admission,
   type AllowlistStatus,
   createAdmission,
+  type DecideOptions,
   effectiveNetwork,
 } from '../admission/admission.js';
 export { type AdmissionConfig, AdmissionConfigError } from '../admission/config.js';

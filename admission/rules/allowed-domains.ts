@@ -1,5 +1,5 @@
 import { type Allowlist, parseEntry } from '../../proxy/policy/allowlist.js';
-import { accept, type Rule, refuse } from '../rule.js';
+import { accept, listed, type Rule, refuse } from '../rule.js';
 
 /**
  * Domains that the node lets jobs reach. Set semantics: every entry of the job must lie within the node's entries; a
@@ -17,8 +17,13 @@ export function allowedDomainsRule({
 }): Rule {
   return {
     name: 'allowed-domains',
-    decide({ network: { type, domains } }) {
+    decide({ network: { type, domains, fromDefault } }) {
       if (type === 'None' || type === 'Default') return accept('that need no network');
+      if (fromDefault) {
+        return refuse(
+          'with Default networking, which is an open Bridge where they run, because it allows certain domains only: set Network.Type to None, or to HTTP with Domains',
+        );
+      }
       if (type !== 'HTTP') {
         return refuse(
           `with ${type} networking, because it allows certain domains only: set Network.Type to HTTP`,
@@ -34,9 +39,4 @@ export function allowedDomainsRule({
     },
     ...(close && { close }),
   };
-}
-
-function listed(domains: readonly string[]): string {
-  const shown = domains.slice(0, 20).join(', ');
-  return domains.length > 20 ? `${shown} and ${domains.length - 20} more` : shown;
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Input, isLocalType, type Job } from '../job.js';
-import { accept, type Rule, refuse } from '../rule.js';
+import { shown } from '../problem.js';
+import { accept, listed, type Rule, refuse } from '../rule.js';
 
 /** Whether an input is on this node already, so that nothing has to be downloaded. */
 export type InputLocator = (input: Input, job: Job) => boolean | Promise<boolean>;
@@ -20,8 +21,8 @@ export function localityRule({
       const here = await Promise.all(job.inputs.map(async (input) => (await isLocal(input, job)) === true));
       const missing = job.inputs.filter((_, index) => !here[index]);
       if (missing.length === 0) return accept('whose inputs are all on it');
-      const targets = missing.map(({ type, target }) => `${type} for ${target}`).join(', ');
-      return refuse(`whose inputs are not all on it (missing: ${targets})`);
+      const targets = missing.map(({ type, target }) => `${shown(type)} for ${shown(target)}`);
+      return refuse(`whose inputs are not all on it (missing: ${listed(targets)})`);
     },
   };
 }

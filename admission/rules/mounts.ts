@@ -1,6 +1,6 @@
 import { type AllowedMount, resolveMount } from '../allowed-mounts.js';
 import { isLocalType } from '../job.js';
-import { accept, type Rule, refuse } from '../rule.js';
+import { accept, listed, type Rule, refuse } from '../rule.js';
 
 /** Local inputs: only from below the operator's directories, by real path. */
 export function mountsRule({ allowed }: { readonly allowed: readonly AllowedMount[] }): Rule {
@@ -11,7 +11,7 @@ export function mountsRule({ allowed }: { readonly allowed: readonly AllowedMoun
       if (local.length === 0) return accept('without mounts from the node');
       const resolved = await Promise.all(local.map((input) => resolveMount(input, allowed)));
       const problems = resolved.flatMap((mount) => (mount.ok ? [] : [mount.problem]));
-      if (problems.length > 0) return refuse(`that mount ${problems.join(', ')}`);
+      if (problems.length > 0) return refuse(`that mount ${listed(problems)}`);
       return accept('that mount only what its operator allows');
     },
   };

@@ -1,6 +1,6 @@
 import { accept, type Rule, refuse } from '../rule.js';
 
-/** Networked jobs: all that ask for a network by name. Default is not one: it means no network where this refuses. */
+/** Networked jobs: all that ask for a network by name. Default is not one: it is None where this refuses. */
 export function networkedRule({ reject }: { readonly reject: boolean }): Rule {
   return {
     name: 'networked',

@@ -1,5 +1,5 @@
 import { ID_PATTERN, type Job } from '../job.js';
-import { accept, type Rule, refuse } from '../rule.js';
+import { accept, listed, type Rule, refuse } from '../rule.js';
 
 /**
  * What a job asks for as a network and round it. The parser refuses most of this with a path; here it holds for jobs
@@ -13,7 +13,11 @@ export function requestedNetworkRule({ rejectHost }: { readonly rejectHost: bool
       if (problem) return refuse(problem);
       if (rejectHost && job.network.type === 'Host')
         return refuse("that use the host's network: set Network.Type to HTTP");
-      return accept(`with ${job.network.type} networking`);
+      return accept(
+        job.network.fromDefault
+          ? 'with Default networking, which is an open Bridge where they run'
+          : `with ${job.network.type} networking`,
+      );
     },
   };
 }
@@ -39,5 +43,5 @@ function networkProblem({ network: { type, domains } }: Job): string | undefined
 
 function forbidden({ forbidden }: Job): string | undefined {
   if (!forbidden || forbidden.length === 0) return undefined;
-  return `that ask for ${forbidden.map(({ path, what }) => `${what} (${path})`).join(', ')}`;
+  return `that ask for ${listed(forbidden.map(({ path, what }) => `${what} (${path})`))}`;
 }

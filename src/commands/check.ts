@@ -2,12 +2,13 @@ import { Command, Option } from 'commander';
 import { type Admission, createAdmission } from '../../admission/admission.js';
 import { verdictOf } from '../../admission/chain.js';
 import type { Job } from '../../admission/job.js';
+import { spokenReason } from '../../admission/probe.js';
 import type { Verdict } from '../../admission/rule.js';
 import { loadConfig } from '../config/load.js';
 import { UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
-import { terminalJson } from '../terminal.js';
+import { tell, terminalJson } from '../terminal.js';
 import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
 import { type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
 
@@ -16,10 +17,13 @@ interface CheckFlags extends JobFlags, CommonFlags {
 }
 
 export function checkCommand(): Command {
-  const command = new Command('check').description(
-    'Asks the admission rules of this node about a job and prints {"shouldBid": …, "reason": …}. Nothing is created.\n' +
-      'Exit code 0 if the job may run here, 77 if not.',
-  );
+  const command = new Command('check')
+    .summary('say whether this node would run a job, and why')
+    .description(
+      'Asks the admission rules of this node about a job and prints {"shouldBid": …, "reason": …}. Nothing is created.\n' +
+        'Exit code 0 if the job may run here, 77 if not. As the ProbeExec of a Bacalhau node it needs no option but --config:\n' +
+        'it takes the job from the node, and says the reason on stderr too, where the node looks.',
+    );
   addOptions(
     command,
     ...jobOptions(),
@@ -32,29 +36,44 @@ export function checkCommand(): Command {
   });
 }
 
+/** Where a node puts the job when it runs a ProbeExec. */
+const PROBE_DATA = 'BACALHAU_JOB_SELECTION_PROBE_DATA';
+
 async function check(flags: CheckFlags): Promise<number> {
-  const config = await loadConfig({ flags, env: process.env });
+  const { [PROBE_DATA]: probeData, ...env } = process.env;
+  const isProbe = probeData !== undefined;
+  // All of stderr becomes the reason.
+  const config = await loadConfig({ flags, env, ...(isProbe && { logLevel: 'error' }) });
   await using admission = createAdmission(config.admission, { logger: createLogger(config.log) });
-  let job: Awaited<ReturnType<typeof jobFromFlags>>;
-  try {
-    job = await jobFromFlags(undefined, [], flags, {
-      purpose: 'admission',
-      allowPorts: config.operator.allowPorts,
-    });
-  } catch (error) {
-    // An invalid spec and a refusal are the same answer to the node that asks.
-    if (!(error instanceof UsageError)) throw error;
-    print({ shouldBid: false, reason: error.message });
-    return EXIT.refused;
-  }
-  const verdict = flags.explain ? await explained(job, admission) : await admission.decide(job);
+  const verdict = await judge(flags, admission, config.operator.allowPorts, probeData);
   print(verdict);
+  if (isProbe) tell(`${spokenReason(verdict.reason)}\n`);
   return verdict.shouldBid ? EXIT.ok : EXIT.refused;
 }
 
+async function judge(
+  flags: CheckFlags,
+  admission: Admission,
+  allowPorts: readonly number[],
+  probeData: string | undefined,
+): Promise<Verdict> {
+  let job: Job;
+  try {
+    job = await jobFromFlags(undefined, [], flags, { purpose: 'admission', allowPorts }, probeData);
+  } catch (error) {
+    // An invalid spec and a refusal are the same answer to the node that asks.
+    if (!(error instanceof UsageError)) throw error;
+    return { shouldBid: false, reason: error.message.replaceAll('\n', '; ') };
+  }
+  return flags.explain ? explained(job, admission) : admission.decide(job, RUN_BY);
+}
+
+// Who asks runs it.
+const RUN_BY = { runBy: 'bacalhau' } as const;
+
 // Each rule once: probes are not asked again for the verdict.
 async function explained(job: Job, admission: Admission): Promise<Verdict> {
-  const answers = await admission.explain(job);
+  const answers = await admission.explain(job, RUN_BY);
   for (const answer of answers) print(answer);
   return verdictOf(answers);
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { createReadStream } from 'node:fs';
 import { Option } from 'commander';
 import { ID_PATTERN, type Job } from '../../admission/job.js';
 import { parseJobFile } from '../../admission/job-file.js';
 import { type JobSpecOptions, parseJobSpec } from '../../admission/job-spec.js';
+import { MAX_SPEC_BYTES } from '../../admission/spec-limits.js';
 import { UsageError } from '../errors.js';
 
 /** Options that `run` and `check` share: what the job asks for. */
@@ -59,6 +59,7 @@ export function checkJobId(id: string): void {
  * The job that a command line describes, or names by `--job`. Both go through the same parser of job specs, so both
  * are validated alike.
  *
+ * @param given the text of a job, where the command line says nothing of one.
  * @throws UsageError with all problems, each at its flag or at its place in the file.
  */
 export async function jobFromFlags(
@@ -66,11 +67,15 @@ export async function jobFromFlags(
   cmd: readonly string[],
   flags: JobFlags & Partial<EngineFlags>,
   options: JobSpecOptions,
+  given?: string,
 ): Promise<Job & { readonly id: string }> {
+  const saysNothing = flags.job === undefined && flags.network === undefined && flags.domain.length === 0;
   const job =
-    flags.job === undefined
-      ? fromCommandLine(image, cmd, flags, options)
-      : await fromFile(image, flags, options);
+    given !== undefined && saysNothing
+      ? parsed({ name: 'job', content: given }, options)
+      : flags.job === undefined
+        ? fromCommandLine(image, cmd, flags, options)
+        : await fromFile(image, flags, options);
   const id = flags.jobId ?? job.id ?? `job-${randomBytes(6).toString('hex')}`;
   checkJobId(id);
   return { ...job, id };
@@ -92,10 +97,13 @@ async function fromFile(
   ].filter((name) => name !== false);
   if (given.length > 0)
     throw new UsageError(`--job with ${given.join(', ')}: the job file says that; leave one of them out`);
-  const { name, content } = await readJobFile(flags.job as string);
-  const parsed = parseJobFile(content, name, options);
-  if (!parsed.ok) throw new UsageError(parsed.problems.join('\n'));
-  return parsed.value;
+  return parsed(await readJobFile(flags.job as string), options);
+}
+
+function parsed({ name, content }: { name: string; content: string }, options: JobSpecOptions): Job {
+  const read = parseJobFile(content, name, options);
+  if (!read.ok) throw new UsageError(read.problems.join('\n'));
+  return read.value;
 }
 
 function fromCommandLine(
@@ -171,10 +179,18 @@ function variable(text: string): string[] {
 }
 
 async function readJobFile(file: string): Promise<{ name: string; content: string }> {
-  if (file === '-') return { name: 'stdin', content: await text(process.stdin) };
+  const name = file === '-' ? 'stdin' : file;
+  const chunks: Buffer[] = [];
+  let size = 0;
   try {
-    return { name: file, content: await readFile(file, 'utf8') };
+    for await (const chunk of file === '-' ? process.stdin : createReadStream(file)) {
+      chunks.push(chunk);
+      size += chunk.length;
+      // The parser says that it is too large.
+      if (size > MAX_SPEC_BYTES) break;
+    }
   } catch (error) {
     throw new UsageError(`--job ${file}: cannot read it: ${(error as Error).message}`);
   }
+  return { name, content: Buffer.concat(chunks).toString('utf8') };
 }

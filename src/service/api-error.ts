@@ -1,3 +1,4 @@
+import { andMore, MAX_PROBLEMS } from '../../admission/problem.js';
 import { GatewayError } from '../../docker/engine/errors.js';
 import { AdmissionRefused, UsageError } from '../errors.js';
 
@@ -41,7 +42,10 @@ export class ApiError extends Error {
   }
 
   /** A body or parameters that are not valid. */
-  static invalid(problems: readonly RequestProblem[]): ApiError {
+  static invalid(all: readonly RequestProblem[]): ApiError {
+    const more = all.length - MAX_PROBLEMS;
+    // The last of a job's own may be such a count already.
+    const problems = more > 1 ? [...all.slice(0, MAX_PROBLEMS), { path: '', problem: andMore(more) }] : all;
     const text = problems.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`));
     return new ApiError('invalid-request', text.join('; '), problems);
   }

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
+import { quote } from '../../admission/problem.js';
 import { UsageError } from '../errors.js';
 import { ApiError } from './api-error.js';
 import type { Access } from './route.js';
@@ -81,7 +82,7 @@ export class Auth {
   checkBrowser({ headers }: Caller): void {
     const host = headers.host ?? '';
     if (!isOwnName(host)) {
-      throw new ApiError('not-allowed', `Host ${JSON.stringify(host)} is not this server: use its address`);
+      throw new ApiError('not-allowed', `Host ${quote(host)} is not this server: use its address`);
     }
     const { origin } = headers;
     if (origin !== undefined && originHost(origin) !== host) {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** What of a refused body is still read, bytes, and for how long, ms. */
-const DISCARDED = { bytes: 8 << 20, ms: 2_000 };
+const DISCARDED = { bytes: 32 << 20, ms: 2_000 };
 
 /**
  * Reads the rest of a request's body and forgets it, within bounds: who still writes when the answer comes and the

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Route } from './route.js';
-import { apiError } from './schemas.js';
+import { apiError, refusal } from './schemas.js';
 
 /** The OpenAPI 3.1 document of the routes. */
 export function openapi(routes: readonly Route[], version: string): object {
@@ -14,7 +14,7 @@ export function openapi(routes: readonly Route[], version: string): object {
     info: { title: 'jobgate', version, description: 'The network enforcement point of a compute node.' },
     paths,
     components: {
-      schemas: { Error: jsonSchema(apiError) },
+      schemas: { Error: jsonSchema(apiError), Refusal: jsonSchema(refusal) },
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
     },
   };
@@ -42,7 +42,11 @@ function operation(one: Route): object {
       ),
       default: {
         description: 'what is wrong',
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+        content: {
+          'application/json': {
+            schema: { $ref: `#/components/schemas/${one.access === 'probe' ? 'Refusal' : 'Error'}` },
+          },
+        },
       },
     },
   };

@@ -21,6 +21,8 @@ export interface Route<Body = unknown, Params = unknown, Query = unknown> {
   readonly summary: string;
   readonly access: Access;
   readonly body?: z.ZodType<Body>;
+  /** Bytes of a body, where it is not the usual limit. */
+  readonly bodyLimit?: number;
   readonly params?: z.ZodType<Params>;
   readonly query?: z.ZodType<Query>;
   readonly answers: Readonly<Record<number, Answer>>;
@@ -54,6 +56,7 @@ export function register(app: FastifyInstance, one: Route): void {
     method: one.method,
     url: one.path.replaceAll(/\{(\w+)\}/g, ':$1'),
     config: { access: one.access },
+    ...(one.bodyLimit !== undefined && { bodyLimit: one.bodyLimit }),
     handler: async (request, reply) => {
       const isForm = request.headers['content-type']?.startsWith(FORM) ?? false;
       if (one.body && isForm !== (one.form ?? false)) {

@@ -39,6 +39,9 @@ export const apiError = z.object({
   problems: z.array(z.object({ path: z.string(), problem: z.string() })).optional(),
 });
 
+/** An error where a node asks whether a job may run. */
+export const refusal = apiError.extend(verdict.shape);
+
 export const figures = z.object({
   up: z.number().meta({ description: 'bytes from the job' }),
   down: z.number().meta({ description: 'bytes to the job' }),

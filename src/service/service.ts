@@ -126,9 +126,9 @@ export class Service {
     return () => this.#atEnd.delete(listener);
   }
 
-  /** Asks the node's admission. */
+  /** Asks the node's admission about a job that a Bacalhau node will run. */
   async decide(job: Job): Promise<Verdict> {
-    const verdict = await this.#admission.decide(job);
+    const verdict = await this.#admission.decide(job, { runBy: 'bacalhau' });
     this.#decided(job, verdict);
     return verdict;
   }

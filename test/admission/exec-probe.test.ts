@@ -214,7 +214,7 @@ describe('an exec probe', () => {
     expect(others.every(({ shouldBid }) => shouldBid)).toBe(true);
     await admission[Symbol.asyncDispose]();
     expect((await hanging).shouldBid).toBe(false);
-  });
+  }, 60_000);
 
   it('runs a bounded number at once; who gets no turn is refused', async () => {
     const log = join(dir, 'turns');

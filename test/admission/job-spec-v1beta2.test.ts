@@ -68,7 +68,7 @@ describe('a job of before 1.4', () => {
       },
     };
     expect(
-      problems(bad)
+      problems(bad, 'run')
         .map((line) => line.split(': ', 1)[0])
         .sort(),
     ).toEqual([
@@ -81,6 +81,20 @@ describe('a job of before 1.4', () => {
       'Spec.inputs[0].SourcePath',
       'Spec.inputs[0].path',
     ]);
+  });
+
+  it('that says nothing of networks needs none, as in its time', () => {
+    const { Network: _, ...Spec } = SPEC;
+    for (const body of [
+      { ...JOB, Spec },
+      { ...JOB, Spec: { ...Spec, Network: null } },
+    ]) {
+      expect(parse(body)).toMatchObject({
+        network: { type: 'None', domains: [] },
+        spec: { Tasks: [{ Network: { Type: 'None' } }] },
+      });
+    }
+    expect(parse({ Tasks: [{}] }).network.type).toBe('Default');
   });
 
   it('knows inputs of its time', () => {
@@ -103,6 +117,8 @@ describe('a job of before 1.4', () => {
     [{ ...SPEC, Netwrok: {} }, 'Spec.Netwrok: unknown field: did you mean Network?'],
     [{ ...SPEC, Deal: { Concurrency: 3 } }, 'Spec.Deal.Concurrency: one execution'],
     [{ ...SPEC, network: { Type: 'None' } }, 'Spec.network: the same field as Network'],
+    [{ ...SPEC, Networ\u212A: { Type: 'None' } }, 'the same field as Network'],
+    [{ ...SPEC, inputs: [{ path: '/a', Path: '/b' }] }, 'Spec.inputs[0].Path: the same field as path'],
     [{ ...SPEC, Docker: undefined }, 'Spec.Docker.Image: missing'],
     ['x', 'Spec: must be a mapping'],
   ])('refuses to run what it cannot: %#', (Spec, problem) => {

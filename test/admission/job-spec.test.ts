@@ -104,12 +104,13 @@ describe('a job spec of 1.5 and later', () => {
       },
       { Count: 'one', ID: 'a b' },
     );
-    const paths = problems(bad).map((line) => line.split(': ', 1)[0]);
-    expect(paths.sort()).toEqual([
+    const paths = new Set(problems(bad, 'run').map((line) => line.split(': ', 1)[0]));
+    expect([...paths].sort()).toEqual([
       'Count',
       'ID',
       'Tasks[0].Engine.Type',
       'Tasks[0].Env.A',
+      'Tasks[0].InputSources[0].Source.Type',
       'Tasks[0].InputSources[0].Target',
       'Tasks[0].Network.Domains[0]',
       'Tasks[0].Network.Domains[1]',
@@ -147,14 +148,17 @@ describe('a job spec of 1.5 and later', () => {
     [spec({ Network: { Type: 'HTTP', Domains: ['\u212Aexample.com'] } }), 'not ASCII'],
     [spec({ Engine: { Type: 'docker' } }), 'missing: the image'],
     [spec({ Engine: { Type: 'docker', Params: { Image: ' ' } } }), 'missing: the image'],
-    [spec({ Engine: { Type: 'docker', Params: { Image: 'a', EnvironmentVariables: ['A'] } } }), 'NAME=value'],
     [spec({ Engine: { Type: 'docker', Params: { Image: 'a', WorkingDirectory: 'x' } } }), 'absolute'],
     [spec({}, { Type: 'cron' }), 'batch, service, ops or daemon'],
     [spec({}, { ID: '../x' }), 'must be 1 to 128'],
     [spec({}, { ID: 'x'.repeat(129) }), 'must be 1 to 128'],
     [spec({}, { Count: -1 }), 'negative'],
     [spec({ Timeouts: { ExecutionTimeout: -1 } }), 'seconds'],
-    [spec({ Timeouts: { ExecutionTimeout: 1e12 } }), 'at most'],
+    [spec({ Timeouts: { ExecutionTimeout: 2 ** 63 } }), 'seconds'],
+    [spec({}, { Count: 1.5 }), 'whole number'],
+    [{ ...spec(), Job: spec() }, 'says twice what the job is, by Tasks and Job'],
+    [{ Job: { ...spec(), Spec: {} } }, 'says twice what the job is, by Tasks and Spec'],
+    [{ Job: spec(), job: spec() }, 'the same field as Job'],
     [spec({ InputSources: [localInput('data')] }), 'absolute'],
     [spec({ InputSources: [localInput('/data/../etc')] }), '..'],
     [spec({ InputSources: [localInput('/data', { ReadWrite: 'yes' })] }), 'true or false'],
@@ -171,6 +175,42 @@ describe('a job spec of 1.5 and later', () => {
     expect(resources({ CPU: '1500m', Memory: '1.5g' })).toEqual({ cpus: 1.5, memoryBytes: 1_500_000_000 });
     expect(resources({ CPU: '', Memory: '' })).toEqual({});
     expect(resources({ CPU: '0', Memory: '0' })).toEqual({});
+    expect(resources({ Memory: '2eb' })).toEqual({ memoryBytes: 2e18 });
+    expect(resources({ Memory: '1EiB' })).toEqual({ memoryBytes: 2 ** 60 });
+    expect(problems(spec({ Resources: { Memory: '16EiB' } }))).toHaveLength(1);
+  });
+
+  it('reads truth values as the reference does', () => {
+    const readOnly = (ReadWrite: unknown) =>
+      parse(spec({ InputSources: [localInput('/data', { ReadWrite })] })).inputs[0]?.readOnly;
+    for (const yes of [true, 'true', 'True', 't', '1', 1]) expect(readOnly(yes)).toBe(false);
+    for (const no of [false, 'false', 'F', '0', 0, '', null, undefined]) expect(readOnly(no)).toBe(true);
+  });
+
+  it('gives an engine that is not Docker’s to admission, with everything that concerns any job', () => {
+    const Params = { EntryModule: { Source: {} }, EntryPoint: '_start', EnvironmentVariables: { A: 'b' } };
+    const job = parse(
+      spec({ Engine: { Type: 'wasm', Params }, Network: { Type: 'Host' }, InputSources: [localInput('/a')] }),
+    );
+    expect(job).toMatchObject({ network: { type: 'Host' }, engine: { type: 'wasm', image: '' } });
+    expect(job.inputs).toHaveLength(1);
+    expect(problems(spec({ Engine: { Type: 'wasm' }, Network: { Type: 'x' } }))).toHaveLength(1);
+  });
+
+  it('takes a variable without = for one that is taken away, as engines do', () => {
+    const Params = { Image: 'a', EnvironmentVariables: ['A', 'B=c'] };
+    expect(parse(spec({ Engine: { Type: 'docker', Params }, Env: { A: 'a' } })).engine.env).toEqual({
+      B: 'c',
+    });
+  });
+
+  it('finds a local input whatever its type is spelled like', () => {
+    for (const Type of ['LocalDirectory', ' localDirectory ', 'localDirectory'.replace('l', 'L')]) {
+      const input = { Source: { Type, Params: { SourcePath: '/etc' } }, Target: '/in' };
+      expect(parse(spec({ InputSources: [input] })).inputs[0]?.source).toBe('/etc');
+    }
+    const twice = localInput('/data', { sourcepath: '/etc' });
+    expect(problems(spec({ InputSources: [twice] })).join()).toContain('the same field as SourcePath');
   });
 
   it('takes the shorter of the limits of execution and total, and 0 as none', () => {
@@ -223,6 +263,17 @@ describe('what only a run refuses', () => {
     [
       spec({ Network: { Type: 'Host', Ports: [{ Target: 80 }] } }),
       'Tasks[0].Network.Ports: port mappings: not supported',
+    ],
+    [
+      spec({ Engine: { Type: 'docker', Params: { Image: 'a', EnvironmentVariables: ['A', '', '=b'] } } }),
+      'EnvironmentVariables[1]: must be NAME=value',
+    ],
+    [spec({ Timeouts: { ExecutionTimeout: 1e12 } }), 'at most 2147483 seconds'],
+    [spec({ Timeouts: { TotalTimeout: 9_223_372_036_854_775_807n } }), 'at most 2147483 seconds'],
+    [spec({ InputSources: [{ ...localInput('/a'), Target: 'in' }] }), 'must be an absolute path'],
+    [
+      spec({ Engine: { Type: 'wasm', Params: { EntryModule: {}, EntryPoint: '_start', Parameters: null } } }),
+      'Tasks[0].Engine.Type: engine "wasm" is not supported',
     ],
   ])('%#', (value, problem) => {
     expect(problems(value, 'run').join('\n')).toContain(problem);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createAdmission, effectiveNetwork } from '../../admission/admission.js';
+import { verdictOf } from '../../admission/chain.js';
 import type { AdmissionConfig } from '../../admission/config.js';
 import type { Job } from '../../admission/job.js';
 import { jobOn, localInput, parse, spec } from './jobs.js';
@@ -226,6 +227,43 @@ describe('Default', () => {
     expect(effectiveNetwork(job, { allowedDomainsFile: '/etc/domains' })).toBe('None');
     expect(effectiveNetwork(job, createAdmission({ rejectNetworkedJobs: true }))).toBe('None');
     expect(effectiveNetwork(HTTP, { rejectNetworkedJobs: true })).toBe('HTTP');
+  });
+});
+
+describe('Default of a job that a node runs which only asks', () => {
+  const asked = async (job: Job, config: AdmissionConfig) => {
+    await using admission = createAdmission(config);
+    const verdict = await admission.decide(job, { runBy: 'bacalhau' });
+    expect(verdictOf(await admission.explain(job, { runBy: 'bacalhau' }))).toEqual(verdict);
+    return verdict;
+  };
+
+  it.each(['Default', undefined])('is a Bridge: %s', async (type) => {
+    const job = jobOn(type);
+    expect(await asked(job, { allowedDomains: ['example.com'] })).toEqual({
+      shouldBid: false,
+      reason: expect.stringContaining('set Network.Type to None, or to HTTP with Domains'),
+    });
+    expect((await asked(job, {})).reason).toContain(
+      'open Bridge where they run; this node does accept jobs that need a network',
+    );
+    // Where jobgate runs it, it is None there.
+    expect((await decide(job, { allowedDomains: ['example.com'] })).shouldBid).toBe(true);
+  });
+
+  it('is None where the node refuses networked jobs', async () => {
+    const config = { allowedDomains: [], rejectNetworkedJobs: true };
+    expect((await asked(jobOn('Default'), config)).reason).toContain('that need no network');
+    expect((await asked(jobOn('Bridge'), config)).shouldBid).toBe(false);
+  });
+
+  it('is a Bridge to rules of your own, too', async () => {
+    const rule = {
+      name: 'own',
+      decide: ({ network }: Job) => ({ shouldBid: network.type !== 'Bridge', reason: '' }),
+    };
+    expect((await asked(jobOn('Default'), { rules: [rule] })).shouldBid).toBe(false);
+    expect((await decide(jobOn('Default'), { rules: [rule] })).shouldBid).toBe(true);
   });
 });
 

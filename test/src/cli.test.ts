@@ -182,6 +182,49 @@ describe('jobgate check', () => {
     });
   });
 
+  describe('as the ProbeExec of a node', () => {
+    const job = (Network: object) => JSON.stringify({ Job: { Tasks: [{ Network }] } });
+    const ask = (body: string, args: string[] = [], env: Record<string, string> = {}) =>
+      cli(['check', ...args], {
+        stdin: body,
+        env: { BACALHAU_JOB_SELECTION_PROBE_DATA: body, JOBGATE_ALLOWED_DOMAINS: 'example.com', ...env },
+      });
+
+    it('takes the job from the node and says the reason where it looks', async () => {
+      for (const args of [[], ['--job', '-']]) {
+        const refused = await ask(job({ Type: 'Full' }), args);
+        expect(refused.code).toBe(77);
+        expect(refused.stderr).toBe(
+          'this node does not accept jobs with Host networking, because it allows certain domains only: set Network.Type to HTTP\n',
+        );
+        const { reason } = JSON.parse(refused.stdout);
+        expect(`${reason}\n`).toBe(refused.stderr);
+      }
+      expect((await ask(job({ Type: 'HTTP', Domains: ['example.com'] }))).code).toBe(0);
+    });
+
+    it('answers what is no job in one line', async () => {
+      const invalid = await ask(job({ Type: 'x', Domains: ['*.y', '\u001B[2J'] }));
+      expect(invalid.code).toBe(77);
+      expect(invalid.stderr).toMatch(/^[^\p{C}]*Network\.Domains\[0\][^\p{C}]*Domains\[1\][^\p{C}]*\n$/u);
+    });
+
+    it('takes Default for what the node makes of it', async () => {
+      const open = await ask(job({ Type: 'Default' }));
+      expect(open.code).toBe(77);
+      expect(open.stderr).toContain('set Network.Type to None, or to HTTP with Domains');
+      const closed = await ask(job({ Type: 'Default' }), ['--reject-networked-jobs']);
+      expect(closed.code).toBe(0);
+    });
+
+    it('says nothing on stderr to anybody else', async () => {
+      const refused = await cli(['check', '--network', 'host'], {
+        env: { JOBGATE_REJECT_HOST_NETWORK: '1' },
+      });
+      expect(refused).toMatchObject({ code: 77, stderr: '' });
+    });
+  });
+
   it('--explain shows every rule', async () => {
     const result = await cliHere(['check', '--explain', '--network', 'none']);
     expect(result.stdout.trim().split('\n').length).toBeGreaterThan(2);

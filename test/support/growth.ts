@@ -24,7 +24,15 @@ export function growth<T>(
   make: (units: number) => T,
   small: number,
   large: number,
+  /** What costs less, µs, counts as this much: caches and allocation are more than the work then. */
+  least = 1,
 ): number {
   const [one, other] = [make(small), make(large)];
-  return costOf(() => read(other)) / costOf(() => read(one));
+  return (
+    costOf(() => read(other)) /
+    Math.max(
+      costOf(() => read(one)),
+      least,
+    )
+  );
 }

@@ -1,7 +1,9 @@
 import { parseJobSpec } from '../../../admission/job-spec.js';
-import { ApiError, errorBody } from '../api-error.js';
+import { MAX_SPEC_BYTES } from '../../../admission/spec-limits.js';
+import { ApiError } from '../api-error.js';
+import { verdictBody } from '../probe-answer.js';
 import { type Route, route } from '../route.js';
-import { apiError, jobBody, verdict } from '../schemas.js';
+import { jobBody, refusal, verdict } from '../schemas.js';
 import type { Service } from '../service.js';
 
 export function admissionRoutes(service: Service): Route[] {
@@ -12,24 +14,19 @@ export function admissionRoutes(service: Service): Route[] {
       summary: "Whether a job may run here: a Bacalhau node's ProbeHTTP",
       access: 'probe',
       body: jobBody,
+      bodyLimit: MAX_SPEC_BYTES,
       answers: {
         200: { description: 'the verdict', schema: verdict },
         400: {
-          description:
-            'the job is not valid: a refusal, with everything that is wrong; no verdict on what is no JSON',
-          schema: apiError.extend(verdict.partial().shape),
+          description: 'the job is not valid: a refusal, with the first things that are wrong',
+          schema: refusal,
         },
       },
-      handle: async ({ body }, reply) => {
+      handle: async ({ body }) => {
         const { allowPorts } = service.config.operator;
         const job = parseJobSpec(body, { purpose: 'admission', allowPorts });
-        if (!job.ok) {
-          const error = ApiError.invalid(job.problems);
-          reply.code(error.status);
-          // The node that asks may read no more than this.
-          return { ...errorBody(error), shouldBid: false, reason: error.message };
-        }
-        return service.decide(job.value);
+        if (!job.ok) throw ApiError.invalid(job.problems);
+        return verdictBody(await service.decide(job.value));
       },
     }),
   ];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { JobLog } from '../../../src/service/job-log.js';
-import { timeRatio } from '../../support/time-ratio.js';
+import { cpuRatio } from '../../support/cpu-ratio.js';
 
 it("keeps the end of a job's output, and of a stream what is asked for", () => {
   const log = new JobLog();
@@ -80,7 +80,12 @@ it.each([[['stdout']], [['stdout', 'stderr']]] as const)(
     expect(log.text().length).toBeGreaterThan((1 << 20) / 6);
     // Beyond what is kept, where each byte makes room.
     const work = (size: number) => byteByByte(new JobLog(), size, streams);
-    expect(await timeRatio(1_500_000, work, 3)).toBeLessThan(3.5);
+    expect(
+      await cpuRatio(
+        () => work(1_500_000),
+        () => work(3_000_000),
+      ),
+    ).toBeLessThan(3.5);
   },
   60_000,
 );
