@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Authority, formatAuthority } from './authority.js';
+import { ByteBag } from './byte-bag.js';
 import { DialError } from './dial-error.js';
 import { readHandshake } from './handshake.js';
 import { basicAuthorization, type Credentials } from './upstream.js';
@@ -42,19 +43,20 @@ export async function connectThroughHttp(
 }
 
 async function readStatus(socket: Socket, signal: AbortSignal): Promise<number> {
-  let head = Buffer.alloc(0);
+  const head = new ByteBag();
   await readHandshake(
     socket,
     (chunk) => {
       const before = head.length;
-      head = Buffer.concat([head, chunk]);
-      const end = head.indexOf('\r\n\r\n', Math.max(0, before - 3));
+      head.append(chunk);
+      const end = head.bytes.indexOf('\r\n\r\n', Math.max(0, before - 3));
       if (end < 0 ? head.length > MAX_HEAD : end > MAX_HEAD) throw new Error('answered with an endless head');
       return end < 0 ? undefined : end + 4 - before;
     },
     signal,
   );
-  const status = STATUS_LINE.exec(head.toString('latin1', 0, head.indexOf('\r\n')))?.[1];
+  const { bytes } = head;
+  const status = STATUS_LINE.exec(bytes.toString('latin1', 0, bytes.indexOf('\r\n')))?.[1];
   if (status === undefined) throw new Error('did not answer in HTTP/1.1');
   return Number(status);
 }
