@@ -47,6 +47,7 @@ export class ClientConnection {
   readonly #whenGone = new Set<() => void>();
   #last: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #halfClosedTimer: NodeJS.Timeout | undefined;
   #mark = 0;
   #waited = 0;
   #begun = false;
@@ -57,7 +58,10 @@ export class ClientConnection {
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
     ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client } = options);
-    this.raw.once('close', () => clearTimeout(this.#timer));
+    this.raw.once('close', () => {
+      clearTimeout(this.#timer);
+      clearTimeout(this.#halfClosedTimer);
+    });
     this.stream.once('end', () => this.#halfClosed());
     this.stream.once('close', () => this.giveUp());
   }
@@ -131,11 +135,10 @@ export class ClientConnection {
     if (!this.spoke) this.stream.destroy();
     if (this.inFlight === 0) return;
     const { bytesWritten } = this.raw;
-    const timer = setTimeout(() => {
+    this.#halfClosedTimer = setTimeout(() => {
       if (this.raw.bytesWritten === bytesWritten && !this.waitsForTokens) this.stream.destroy();
       else this.#halfClosed();
     }, HALF_CLOSED_MS);
-    this.raw.once('close', () => clearTimeout(timer));
   }
 
   /** Whether bytes of it wait for the limiter, in either direction. */

@@ -164,7 +164,8 @@ export class Exchange implements Session {
     } else if (statusCode === 102) {
       response.writeProcessing();
     } else if (statusCode === 103) {
-      const hints: Record<string, string[]> = {};
+      // Without a prototype: a header may be called `constructor`.
+      const hints: Record<string, string[]> = Object.create(null);
       const lines = responseLines(rawHeaders);
       for (let i = 0; i < lines.length; i += 2) {
         const name = (lines[i] as string).toLowerCase();

@@ -292,6 +292,17 @@ describe('answers of the origin', () => {
     expect(answer.endsWith('\r\n\r\nok')).toBe(true);
   });
 
+  test.each(['__proto__', 'constructor', 'toString'])(
+    'a hint called %s is one like any other',
+    async (name) => {
+      const answer = await answerOf(
+        `HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n${name}: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`,
+      );
+      expect(answer.toLowerCase()).toContain(`\r\n${name.toLowerCase()}: x\r\n`);
+      expect(answer).toContain('HTTP/1.1 200');
+    },
+  );
+
   test('trailers are passed on', async () => {
     const answer = await answerOf(
       'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nX-Jobgate-Deny: x\r\nHost: x\r\nExpect: x\r\n\r\n',
