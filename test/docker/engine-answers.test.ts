@@ -80,16 +80,26 @@ describe('what the engine answers', () => {
 });
 
 describe('the progress of a pull', () => {
-  const pull = async (lines: string) => {
+  const pull = async (lines: string, labels = {}) => {
+    let isHere = false;
     await using fake = await fakeEngine((request, response) => {
+      if (request.method === 'GET' && isHere) return json(response, { Config: { Labels: labels } });
       if (request.method === 'GET') return json(response, { message: 'no such image' }, 404);
+      isHere = true;
       response.end(lines);
     });
-    await ensureImage(fake.engine.docker, 'alpine');
+    return await ensureImage(fake.engine.docker, 'alpine');
   };
 
-  it('is followed to its end', () =>
-    pull('{"status":"Pulling"}\r\n\r\n{"id":"a","status":"Pull complete"}\r\n'));
+  it('is followed to its end', async () => {
+    await pull('{"status":"Pulling"}\r\n\r\n{"id":"a","status":"Pull complete"}\r\n');
+  });
+
+  it('gives no image that every list of containers would repeat by the megabyte', async () => {
+    const done = '{"status":"done"}\n';
+    expect(await pull(done, { a: 'x'.repeat(100_000) })).toHaveProperty('Config.Labels.a');
+    await expect(pull(done, { a: 'x'.repeat(2 << 20) })).rejects.toThrow('more than 1 MiB');
+  });
 
   it.each([
     ['{"errorDetail":{"message":"denied"},"error":"denied"}\n', 'cannot pull alpine:latest: denied'],
