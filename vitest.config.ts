@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           retry,
-          include: ['test/{proxy,admission,docker,src,lint,growth}/**/*.test.ts'],
+          include: ['test/{proxy,admission,docker,src,threats,build,docs,lint,growth}/**/*.test.ts'],
           ...patient,
           globalSetup: ['test/support/build.setup.ts'],
           // A file costs as much to load as to run: those of a worker share what they import.

@@ -33,7 +33,7 @@ work=$(mktemp -d)
 engine_started=no
 finish() {
   rm -rf "$work"
-  [ "$engine_started" = no ] || docker/engine.sh stop
+  [ "$engine_started" = no ] || test/support/engine.sh stop
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
@@ -92,7 +92,7 @@ with_node() { # NAME
 
 version=$(node -p 'require("./package.json").version')
 tarball=$work/$(npm pack --silent --ignore-scripts --pack-destination "$work")
-answer=$(docker/engine.sh start)
+answer=$(test/support/engine.sh start)
 DOCKER_HOST=$(sed -n 's/^DOCKER_HOST=//p' <<<"$answer")
 export DOCKER_HOST
 case $answer in *STARTED=yes*) engine_started=yes ;; esac

@@ -14,7 +14,7 @@ const READY_MS = 60_000;
 /** For the last reports of a gateway that was told to close. */
 const LAST_WORDS_MS = 3_000;
 const STDERR_BYTES = 2_000;
-/** As in docker/Dockerfile; whatever another image says. */
+/** As in docker/deploy/Dockerfile; whatever another image says. */
 export const IMAGE_USER = '10213:10213';
 export const MAIN = '/opt/jobgate/dist/docker/gateway/inside/gateway-main.js';
 
@@ -124,7 +124,7 @@ export const outsideMissing = (outside: string) =>
 
 export const imageMissing = (image: string) =>
   new GatewayError(
-    `image ${image}, which gateways in containers are made of, is not on the engine: jobgate image ${image} makes it, or docker build -f docker/Dockerfile -t ${image} . in its folder`,
+    `image ${image}, which gateways in containers are made of, is not on the engine: jobgate image ${image} makes it, or docker build -f docker/deploy/Dockerfile -t ${image} . in its folder`,
   );
 
 function createError(error: unknown, { image, name }: GatewayContainerOptions): GatewayError {

@@ -25,7 +25,7 @@ export function imageCommand(): Command {
 }
 
 async function makeImage(args: readonly string[]): Promise<number> {
-  const script = fileURLToPath(packageFile('docker/image.sh'));
+  const script = fileURLToPath(packageFile('docker/image/image.sh'));
   // The script takes the first Node of PATH: this one.
   const PATH = `${dirname(process.execPath)}:${process.env.PATH ?? ''}`;
   const child = spawn('bash', [script, ...args], { stdio: 'inherit', env: { ...process.env, PATH } });

@@ -25,7 +25,7 @@ interface ComposeService {
 
 /** The compose plugin may be missing: its file as options of `docker run`. */
 function options(service: 'host' | 'container', folder: string): string[] {
-  const file = parse(readFileSync(`${projectRoot}docker/compose.yaml`, 'utf8'), { merge: true });
+  const file = parse(readFileSync(`${projectRoot}docker/deploy/compose.yaml`, 'utf8'), { merge: true });
   const it = file.services[service] as ComposeService;
   const each = (flag: string, values: readonly string[] = []) => values.flatMap((value) => [flag, value]);
   const environment = { ...it.environment, JOBGATE_GATEWAY_IMAGE: defaultGatewayImage() };

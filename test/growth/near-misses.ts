@@ -1,4 +1,4 @@
-import { random } from '../proxy/target-grammar.js';
+import { random } from '../proxy/policy/target-grammar.js';
 
 /** A text that can be made of any length: `pump` again and again, and around it what is nearly right. */
 export interface NearMiss {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Figures } from '../../proxy/report/figures.js';
-import { random } from '../proxy/target-grammar.js';
+import { random } from '../proxy/policy/target-grammar.js';
 import { RawClient } from '../support/raw-client.js';
 import { Proxies } from './proxies.js';
 import type { Look } from './proxy-process.js';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { CLI } from './engine.js';
 
-/** The image that docker/job-image.sh builds. */
+/** The image that test/support/job-image.sh builds. */
 export const JOB_IMAGE = 'jobgate-job:local';
 
 export interface CliResult {

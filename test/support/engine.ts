@@ -7,7 +7,7 @@ export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 /** The command line under test: of this folder as it is built, or of an installed package. */
 export const CLI = `${process.env.PACKAGE_UNDER_TEST ?? projectRoot}/dist/src/cli.js`;
 
-/** The image that docker/job-image.sh makes for the tests and the demo. */
+/** The image that test/support/job-image.sh makes for the tests and the demo. */
 export const JOB_IMAGE = 'jobgate-job:local';
 
 export interface TestEngine {
@@ -25,7 +25,7 @@ export class SetupError extends Error {
 }
 
 function script(name: string, args: string[]): string {
-  return output(`docker/${name}`, `${projectRoot}docker/${name}`, args);
+  return output(`test/support/${name}`, `${projectRoot}test/support/${name}`, args);
 }
 
 function output(what: string, file: string, args: string[]): string {
@@ -43,7 +43,7 @@ function output(what: string, file: string, args: string[]): string {
 }
 
 /**
- * An engine that answers: the one that the docker CLI would find, else one of our own (docker/engine.sh).
+ * An engine that answers: the one that the docker CLI would find, else one of our own (test/support/engine.sh).
  * Sets DOCKER_HOST in this process's environment. An engine of our own is stopped when the process ends.
  * @param onSignal what a Ctrl-C or a SIGTERM does: `stop` the engine and end the process (default), or `nothing`, where the
  *   caller has something to end first
@@ -51,7 +51,7 @@ function output(what: string, file: string, args: string[]): string {
 export function ensureEngine({ onSignal = 'stop' }: { onSignal?: 'stop' | 'nothing' } = {}): TestEngine {
   const answer = script('engine.sh', ['start']);
   const host = /^DOCKER_HOST=(.+)$/m.exec(answer)?.[1];
-  if (!host) throw new SetupError(`docker/engine.sh said: ${answer.trim()}`);
+  if (!host) throw new SetupError(`test/support/engine.sh said: ${answer.trim()}`);
   const started = /^STARTED=yes$/m.test(answer);
   const before = process.env.DOCKER_HOST;
   process.env.DOCKER_HOST = host;

@@ -17,7 +17,7 @@ const OURS = /^jobgate-test-(\d+)-\d+$/;
 export function canShard(): boolean {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
   if (process.env.JOBGATE_E2E === 'skip' || process.env.DOCKER_HOST) return false;
-  if (spawnSync(`${projectRoot}docker/engine.sh`, ['install'], { stdio: 'inherit' }).status !== 0)
+  if (spawnSync(`${projectRoot}test/support/engine.sh`, ['install'], { stdio: 'inherit' }).status !== 0)
     return false;
   const name = `jobgate-test-${process.pid}-0`;
   const made = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' });
@@ -102,7 +102,7 @@ function leftBehind(): string[] {
 function remove(name: string): void {
   if (!existsSync(`/run/netns/${name}`)) return;
   if (existsSync(`/run/${name}`)) {
-    spawnSync('nsenter', [`--net=/run/netns/${name}`, `${projectRoot}docker/engine.sh`, 'stop'], {
+    spawnSync('nsenter', [`--net=/run/netns/${name}`, `${projectRoot}test/support/engine.sh`, 'stop'], {
       env: { ...process.env, ...engineOf(name) },
       stdio: 'inherit',
     });

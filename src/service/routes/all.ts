@@ -1,4 +1,5 @@
 import type { Auth } from '../auth.js';
+import { pageRoutes } from '../page/page-route.js';
 import type { Route } from '../route.js';
 import type { Service } from '../service.js';
 import { admissionRoutes } from './admission.js';
@@ -6,7 +7,6 @@ import { eventRoutes } from './events.js';
 import { gatewayRoutes } from './gateways.js';
 import { healthRoutes } from './health.js';
 import { jobRoutes } from './jobs.js';
-import { pageRoutes } from './page.js';
 
 /** All routes of the API. */
 export function serviceRoutes(service: Service, auth: Auth): Route[] {

@@ -1,0 +1,312 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LockdownError } from '../../../docker/engine/errors.js';
+import { FirewallError } from '../../../docker/host/firewall.js';
+import { Lockdown, type LockdownOptions } from '../../../docker/host/lockdown.js';
+import { MemoryFirewall } from '../../support/memory-firewall.js';
+
+/** What a host with Docker and rules of its own has. */
+const HOST = `
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:DOCKER-USER - [0:0]
+:f2b-sshd - [0:0]
+-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd
+-A INPUT -m comment --comment "two words" -j ACCEPT
+-A FORWARD -j DOCKER-USER
+-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+-A DOCKER-USER -s 203.0.113.0/24 -j DROP
+-A DOCKER-USER -j RETURN
+-A f2b-sshd -j RETURN
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+COMMIT
+`;
+
+const foreign = (dump: string) =>
+  dump.split('\n').filter((line) => /^-A /.test(line) && !line.includes('JOBGATE-'));
+
+let firewall: MemoryFirewall;
+let bridges: string[];
+
+function lockdown(options: LockdownOptions = {}): Lockdown {
+  return new Lockdown({ firewall, bridges: () => bridges, ipv6: () => true, ...options });
+}
+
+beforeEach(() => {
+  firewall = new MemoryFirewall(HOST);
+  bridges = [];
+});
+
+const flush = () => {
+  for (const chains of firewall.tables[4].values()) for (const chain of chains.values()) chain.splice(0);
+};
+
+const rules = (table: string, chain: string, family: 4 | 6 = 4) =>
+  firewall.tables[family].get(table)?.get(chain);
+
+describe('installing', () => {
+  it('puts jumps at the head of INPUT, FORWARD, DOCKER-USER and PREROUTING', async () => {
+    expect(await lockdown().ensure()).toBe(true);
+    const both = ['-i jg-+ -j JOBGATE-FORWARD', '-o jg-+ -j JOBGATE-FORWARD'];
+    expect(rules('filter', 'INPUT')?.[0]).toBe('-i jg-+ -j JOBGATE-INPUT');
+    expect(rules('filter', 'FORWARD')?.slice(0, 2)).toEqual(both);
+    expect(rules('filter', 'DOCKER-USER')?.slice(0, 2)).toEqual(both);
+    expect(rules('nat', 'PREROUTING')?.[0]).toBe('-i jg-+ -j JOBGATE-PREROUTING');
+  });
+
+  it('lets through TCP to the gateway port on an address of that interface, to what listens there, and nothing else', async () => {
+    await lockdown({ port: 4711 }).ensure();
+    expect(rules('filter', 'JOBGATE-INPUT')).toEqual([
+      '-p tcp -m tcp --dport 4711 -m addrtype --dst-type LOCAL --limit-iface-in -m socket -j ACCEPT',
+      '-p tcp -j REJECT --reject-with tcp-reset',
+      '-j REJECT --reject-with icmp-admin-prohibited',
+    ]);
+    expect(rules('filter', 'JOBGATE-FORWARD')).toEqual([
+      '-p tcp -j REJECT --reject-with tcp-reset',
+      '-j REJECT --reject-with icmp-admin-prohibited',
+    ]);
+  });
+
+  it('lets nothing through on IPv6', async () => {
+    await lockdown().ensure();
+    expect(rules('filter', 'JOBGATE-INPUT', 6)).toEqual([
+      '-p tcp -j REJECT --reject-with tcp-reset',
+      '-j REJECT --reject-with icmp6-adm-prohibited',
+    ]);
+  });
+
+  it('leaves IPv6 alone where the kernel has none', async () => {
+    await lockdown({ ipv6: () => false }).ensure();
+    expect(firewall.dump(6)).toBe('\n');
+  });
+
+  it('drops in the table behind filter what filter refuses', async () => {
+    await lockdown().ensure();
+    expect(rules('security', 'INPUT')).toEqual(['-i jg-+ -j JOBGATE-INPUT']);
+    expect(rules('security', 'JOBGATE-INPUT')?.at(-1)).toBe('-j DROP');
+    expect(rules('security', 'JOBGATE-FORWARD')).toEqual(['-j DROP']);
+  });
+
+  it('does nothing the second time', async () => {
+    await lockdown().ensure();
+    const before = firewall.dump(4);
+    firewall.applied.length = 0;
+    expect(await lockdown().ensure()).toBe(false);
+    expect(firewall.applied).toEqual([]);
+    expect(firewall.dump(4)).toBe(before);
+  });
+
+  it('keeps the rules of others, in their order', async () => {
+    await lockdown().ensure();
+    expect(foreign(firewall.dump(4))).toEqual(foreign(HOST));
+  });
+
+  it('shares the work between callers in one process', async () => {
+    const one = lockdown();
+    await Promise.all([one.ensure(), one.ensure(), one.ensure()]);
+    expect(firewall.applied).toHaveLength(5); // filter, nat, security; filter, security
+    expect(one.figures().checks).toBe(2); // the second and third came after the first had begun
+  });
+
+  it('tries again when the firewall is busy, and not when it may not', async () => {
+    let left = 2;
+    firewall.failing = () => (left-- > 0 ? new FirewallError('busy', 'busy') : undefined);
+    expect(await lockdown().ensure()).toBe(true);
+
+    firewall = new MemoryFirewall(HOST);
+    firewall.failing = () => new FirewallError('privilege', 'run as root');
+    await expect(lockdown().ensure()).rejects.toThrow('run as root');
+    expect(firewall.saves).toBe(2); // once for each family
+  });
+
+  it('does without the socket match and without the security table where the kernel lacks them', async () => {
+    firewall.failing = (_, input) =>
+      input?.includes('-m socket') || input?.startsWith('*security')
+        ? new FirewallError('failed', 'no such match')
+        : undefined;
+    const one = lockdown();
+    expect(await one.ensure()).toBe(true);
+    expect(rules('filter', 'JOBGATE-INPUT')?.[0]).toMatch(/--limit-iface-in -j ACCEPT$/);
+    expect(await one.verify()).toEqual([]);
+  });
+});
+
+describe('verifying', () => {
+  const damages: [string, () => void][] = [
+    ['the jump in INPUT is gone', () => rules('filter', 'INPUT')?.shift()],
+    ['one of the jumps in FORWARD is gone', () => rules('filter', 'FORWARD')?.shift()],
+    ['the jump in DOCKER-USER is gone', () => rules('filter', 'DOCKER-USER')?.shift()],
+    ['the jump in nat is gone', () => rules('nat', 'PREROUTING')?.shift()],
+    ['a rule came before the jump in INPUT', () => rules('filter', 'INPUT')?.unshift('-j ACCEPT')],
+    ['a rule came before the jump in FORWARD', () => rules('filter', 'FORWARD')?.unshift('-j ACCEPT')],
+    ['a rule came into our chain', () => rules('filter', 'JOBGATE-INPUT')?.unshift('-j ACCEPT')],
+    ['a rule of our chain is gone', () => rules('filter', 'JOBGATE-INPUT')?.pop()],
+    ['our chain is empty', () => rules('filter', 'JOBGATE-FORWARD')?.splice(0)],
+    ['a jump is doubled', () => rules('filter', 'INPUT')?.push('-i jg-+ -j JOBGATE-INPUT')],
+    ['an old jump to our chains is left', () => rules('filter', 'INPUT')?.push('-j JOBGATE-INPUT')],
+    ['the table nat is gone', () => firewall.tables[4].delete('nat')],
+    ['the second line is gone', () => firewall.tables[4].delete('security')],
+    ['the IPv6 rules are flushed', () => rules('filter', 'INPUT', 6)?.splice(0)],
+    ['everything is flushed', flush],
+  ];
+  it.each(damages)('sees and mends it when %s', async (_, damage) => {
+    const one = lockdown();
+    await one.ensure();
+    expect(await one.verify()).toEqual([]);
+    damage();
+    expect(await one.verify()).not.toEqual([]);
+    expect(await one.ensure()).toBe(true);
+    expect(await one.verify()).toEqual([]);
+    expect(firewall.dump(4).match(/-A INPUT .*JOBGATE-INPUT/g)).toHaveLength(2); // filter, security
+  });
+
+  it('is content when Docker puts its jump to DOCKER-USER in front, because that begins with ours', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const forward = rules('filter', 'FORWARD') ?? [];
+    forward.unshift('-j DOCKER-USER', '-j DOCKER-ISOLATION-STAGE-1');
+    expect(await one.verify()).toEqual([]);
+    rules('filter', 'DOCKER-USER')?.unshift('-i jg-+ -j ACCEPT');
+    expect(await one.verify()).not.toEqual([]);
+  });
+
+  it('reads rules as other versions of iptables print them', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const chain = rules('filter', 'JOBGATE-INPUT') ?? [];
+    chain[0] = chain[0]?.replace(' -m tcp', '') ?? '';
+    expect(await one.verify()).toEqual([]);
+  });
+});
+
+describe('the gateway port', () => {
+  it('is one per host while isolated networks exist', async () => {
+    await lockdown({ port: 4711 }).ensure();
+    bridges = ['jg-0123456789ab'];
+    await expect(lockdown({ port: 4712 }).ensure()).rejects.toThrow(/port 4711.*--gateway-port 4711/);
+    expect(await lockdown({ port: 4711 }).ensure()).toBe(false);
+  });
+
+  it('changes when there are none', async () => {
+    await lockdown({ port: 4711 }).ensure();
+    expect(await lockdown({ port: 4712 }).ensure()).toBe(true);
+    expect(rules('filter', 'JOBGATE-INPUT')?.[0]).toContain('--dport 4712');
+  });
+});
+
+describe('removing', () => {
+  it('takes away all of ours and nothing else', async () => {
+    await lockdown().ensure();
+    await lockdown().remove();
+    for (const family of [4, 6] as const) expect(firewall.dump(family)).not.toContain('JOBGATE-');
+    expect(foreign(firewall.dump(4))).toEqual(foreign(HOST));
+    await lockdown().remove();
+  });
+
+  it('refuses while isolated networks exist, unless forced', async () => {
+    await lockdown().ensure();
+    bridges = ['jg-0123456789ab'];
+    await expect(lockdown().remove()).rejects.toThrow(/jg-0123456789ab.*end their jobs/);
+    expect(await lockdown().verify()).toEqual([]);
+    await lockdown().remove({ force: true });
+    expect(firewall.dump(4)).not.toContain('JOBGATE-');
+  });
+});
+
+describe('watching', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** One turn of the watch, the work of which is not in timers. */
+  async function turn(one: Lockdown, ms = 2_000): Promise<void> {
+    const { checks } = one.figures();
+    await vi.advanceTimersByTimeAsync(ms);
+    await vi.waitFor(() => expect(one.figures().checks).toBeGreaterThan(checks));
+    await vi.advanceTimersByTimeAsync(0);
+  }
+
+  it('mends, logs and counts', async () => {
+    const warn = vi.fn();
+    const one = lockdown({ logger: { warn, info: vi.fn(), debug: vi.fn(), error: vi.fn() } });
+    await one.ensure();
+    warn.mockClear();
+    const onLost = vi.fn();
+    using _ = one.watch(onLost);
+    await turn(one);
+    expect(one.figures().repairs).toBe(0);
+    rules('filter', 'INPUT')?.splice(0);
+    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.waitFor(() => expect(one.figures().repairs).toBe(1));
+    expect(warn).toHaveBeenCalledOnce();
+    expect(await one.verify()).toEqual([]);
+    expect(onLost).not.toHaveBeenCalled();
+  });
+
+  it('tells every watcher once when the rules cannot be put back', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const [a, b] = [vi.fn(), vi.fn()];
+    using _a = one.watch(a);
+    using _b = one.watch(b);
+    rules('filter', 'INPUT')?.splice(0);
+    firewall.failing = (what) =>
+      what === 'restore' ? new FirewallError('privilege', 'not permitted') : undefined;
+    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.waitFor(() => expect(a).toHaveBeenCalled());
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(a.mock.calls).toEqual([[expect.any(LockdownError)]]);
+    expect(b).toHaveBeenCalledOnce();
+    expect(one.figures().failures).toBe(1);
+  });
+
+  it('tells only the watcher whose own check fails', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const [a, b] = [vi.fn(), vi.fn()];
+    using _a = one.watch(a, () => {
+      throw new LockdownError('IPv6 is on');
+    });
+    using _b = one.watch(b, () => {});
+    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.waitFor(() => expect(a).toHaveBeenCalledOnce());
+    expect(b).not.toHaveBeenCalled();
+  });
+
+  it('goes on with one timer when its watchers change while it checks', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const first = one.watch(vi.fn());
+    let second: Disposable | undefined;
+    firewall.failing = () => {
+      firewall.failing = () => undefined;
+      first[Symbol.dispose]();
+      second = one.watch(vi.fn());
+      return undefined;
+    };
+    await turn(one);
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+    second?.[Symbol.dispose]();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('ends with its last watcher', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const watch = one.watch(vi.fn());
+    await turn(one);
+    watch[Symbol.dispose]();
+    const { checks } = one.figures();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(one.figures().checks).toBe(checks);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,519 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CanonicalHost } from '../../../proxy/policy/authority.js';
+import { type DnsChoice, parseAddHost, parseDns } from '../../../proxy/policy/dns-flags.js';
+import { createResolver, type Resolver } from '../../../proxy/resolve/resolver.js';
+import { systemLookup } from '../../../proxy/resolve/system.js';
+import { type DnsScript, type DnsServer, startDnsServer } from '../../support/dns-server.js';
+
+type Options = NonNullable<Parameters<typeof createResolver>[0]>;
+
+const name = (text: string) => text as CanonicalHost;
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function server(records: Record<string, DnsScript>): Promise<DnsServer> {
+  const started = await startDnsServer({ records });
+  cleanups.push(() => started.close());
+  return started;
+}
+
+function resolver({ dns, ...options }: Omit<Options, 'dns'> & { readonly dns?: string }): Resolver {
+  const created = createResolver({ ...options, ...(dns !== undefined && { dns: choice(dns) }) });
+  cleanups.push(() => created.close());
+  return created;
+}
+
+function choice(text: string): DnsChoice {
+  const parsed = parseDns(text);
+  if (!parsed.ok) throw new Error(parsed.problem);
+  return parsed.value;
+}
+
+async function addresses(from: Resolver, host: string): Promise<string[]> {
+  return (await from.resolve(name(host))).map((one) => one.address);
+}
+
+async function timed<T>(work: Promise<T>): Promise<{ ms: number; result: PromiseSettledResult<T> }> {
+  const start = performance.now();
+  const [result] = await Promise.allSettled([work]);
+  return { ms: performance.now() - start, result };
+}
+
+const asked = (dns: DnsServer, query: string) => dns.queries.filter((one) => one === query).length;
+
+describe('an answer', () => {
+  it('has all addresses of both families, IPv6 first, with their TTL', async () => {
+    const dns = await server({
+      'a.test': { addresses: ['198.51.100.1', '2001:db8::1', '198.51.100.2'], ttl: 90 },
+    });
+    expect(await resolver({ dns: dns.address }).resolve(name('a.test'))).toEqual([
+      { address: '2001:db8::1', family: 6, ttl: 90 },
+      { address: '198.51.100.1', family: 4, ttl: 90 },
+      { address: '198.51.100.2', family: 4, ttl: 90 },
+    ]);
+    expect(dns.queries.toSorted()).toEqual(['a.test A', 'a.test AAAA']);
+  });
+
+  it('that is mixed comes whole, the private address included, for the rule to refuse', async () => {
+    const dns = await server({ 'mixed.test': ['198.51.100.1', '127.0.0.1', '::ffff:169.254.169.254'] });
+    expect((await addresses(resolver({ dns: dns.address }), 'mixed.test')).toSorted()).toEqual([
+      '127.0.0.1',
+      '198.51.100.1',
+      '::ffff:169.254.169.254',
+    ]);
+  });
+
+  it('that does not fit a datagram comes whole, over TCP', async () => {
+    const many = Array.from({ length: 150 }, (_, i) => `198.51.100.${i}`);
+    const dns = await server({ 'many.test': many });
+    expect(await addresses(resolver({ dns: dns.address }), 'many.test')).toHaveLength(150);
+  });
+
+  it('of a CNAME has only the final addresses', async () => {
+    const dns = await server({
+      'www.test': { cname: 'cdn.test', ttl: 5 },
+      'cdn.test': { addresses: ['10.0.0.1'], ttl: 60 },
+    });
+    expect(await resolver({ dns: dns.address }).resolve(name('www.test'))).toEqual([
+      { address: '10.0.0.1', family: 4, ttl: 5 },
+    ]);
+  });
+
+  it('is for the absolute name: no search list, no /etc/hosts, nothing special about localhost', async () => {
+    const dns = await server({ localhost: ['198.51.100.7'] });
+    const from = resolver({ dns: dns.address });
+    expect(await addresses(from, 'localhost')).toEqual(['198.51.100.7']);
+    await expect(from.resolve(name('host'))).rejects.toMatchObject({ reason: 'name-not-found' });
+    expect(new Set(dns.queries)).toEqual(new Set(['localhost A', 'localhost AAAA', 'host A', 'host AAAA']));
+  });
+});
+
+describe('a name without addresses', () => {
+  it.each(['nxdomain', 'nodata'] as const)('is not found: %s', async (fail) => {
+    const dns = await server({ 'gone.test': fail, 'here.test': ['198.51.100.1'] });
+    const from = resolver({ dns: dns.address });
+    await expect(from.resolve(name('gone.test'))).rejects.toMatchObject({ reason: 'name-not-found' });
+    expect(await addresses(from, 'here.test')).toEqual(['198.51.100.1']);
+  });
+
+  it('is asked for again: negative answers are not kept', async () => {
+    const dns = await server({ 'new.test': 'nxdomain' });
+    const from = resolver({ dns: dns.address });
+    await expect(from.resolve(name('new.test'))).rejects.toThrow('does not exist');
+    dns.set('new.test', ['198.51.100.1']);
+    expect(await addresses(from, 'new.test')).toEqual(['198.51.100.1']);
+  });
+
+  it('is no failure of the servers where one family failed and the other says it does not exist', async () => {
+    const dns = await server({ 'half.test': { A: 'nxdomain', AAAA: 'servfail' } });
+    await expect(resolver({ dns: dns.address }).resolve(name('half.test'))).rejects.toMatchObject({
+      reason: 'name-not-found',
+    });
+  });
+});
+
+describe('a name server that fails', () => {
+  it.each(['servfail', 'refused', 'garbage'] as const)(
+    'with %s for both families: dns-failed',
+    async (fail) => {
+      const dns = await server({ 'bad.test': fail });
+      await expect(resolver({ dns: dns.address }).resolve(name('bad.test'))).rejects.toMatchObject({
+        name: 'ResolveError',
+        reason: 'dns-failed',
+        host: 'bad.test',
+        code: expect.stringMatching(/^E/),
+      });
+    },
+  );
+
+  it.each(['A', 'AAAA'] as const)('for %s only: the other family is the answer', async (failing) => {
+    const good = failing === 'A' ? '2001:db8::1' : '198.51.100.1';
+    const dns = await server({ 'half.test': { A: [good], AAAA: [good], [failing]: 'servfail' } });
+    expect(await addresses(resolver({ dns: dns.address }), 'half.test')).toEqual([good]);
+  });
+
+  it('by silence for AAAA only: the answer comes before the time is over, and is soon asked for again', async () => {
+    const dns = await server({
+      'half.test': { A: ['198.51.100.1'], AAAA: 'silence' },
+      'silent.test': 'silence',
+    });
+    const clock = manualClock();
+    const from = resolver({ dns: dns.address, timeoutMs: 1200, clock });
+    let whole = false;
+    const silent = timed(from.resolve(name('silent.test'))).then(() => {
+      whole = true;
+    });
+    expect(await addresses(from, 'half.test')).toEqual(['198.51.100.1']);
+    expect(whole).toBe(false);
+    await silent;
+    dns.set('half.test', ['198.51.100.1', '2001:db8::1']);
+    expect(await addresses(from, 'half.test')).toHaveLength(1);
+    clock.advance(10_000);
+    expect(await addresses(from, 'half.test')).toHaveLength(2);
+  });
+
+  it('that is not there at all: dns-failed at once', async () => {
+    const gone = await startDnsServer();
+    await gone.close();
+    await expect(resolver({ dns: gone.address }).resolve(name('a.test'))).rejects.toMatchObject({
+      reason: 'dns-failed',
+      code: 'ECONNREFUSED',
+    });
+  });
+});
+
+describe('time', () => {
+  it('a look-up without answer ends in time: dns-timeout', async () => {
+    const dns = await server({ 'silent.test': 'silence', 'ok.test': ['198.51.100.1'] });
+    const from = resolver({ dns: dns.address, timeoutMs: 500 });
+    expect(await addresses(from, 'ok.test')).toEqual(['198.51.100.1']);
+    const { ms, result } = await timed(from.resolve(name('silent.test')));
+    expect(result).toMatchObject({ reason: { reason: 'dns-timeout' } });
+    expect(ms).toBeGreaterThan(400);
+  });
+
+  it('a slow answer counts, also after many quick ones and after it was asked for again', async () => {
+    const dns = await server({
+      'slow.test': { addresses: ['198.51.100.1'], delayMs: 1400 },
+      '*': { addresses: ['198.51.100.2'], ttl: 0 },
+    });
+    const from = resolver({ dns: dns.address, timeoutMs: 4_000 });
+    for (let i = 0; i < 10; i++) await from.resolve(name(`quick${i}.test`));
+    expect(await addresses(from, 'slow.test')).toEqual(['198.51.100.1']);
+    expect(asked(dns, 'slow.test A')).toBeGreaterThan(1);
+  });
+
+  it('a lost datagram costs a moment, not the look-up', async () => {
+    const dns = await server({ 'lossy.test': ['silence', ['198.51.100.1']] });
+    const from = resolver({ dns: dns.address, timeoutMs: 4_000 });
+    expect(await addresses(from, 'lossy.test')).toEqual(['198.51.100.1']);
+  });
+
+  it("one job's slow names do not stall another's", async () => {
+    const dns = await server({ '*': 'silence', 'ok.test': { addresses: ['198.51.100.1'], ttl: 0 } });
+    const hostile = resolver({ dns: dns.address, maxLookups: 32, timeoutMs: 2_000 });
+    const other = resolver({ dns: dns.address, maxLookups: 32 });
+    const stuck = Promise.allSettled(
+      Array.from({ length: 100 }, (_, i) => hostile.resolve(name(`s${i}.test`))),
+    );
+    await expect(hostile.resolve(name('ok.test'))).rejects.toMatchObject({ reason: 'too-many-lookups' });
+    let over = false;
+    void stuck.then(() => {
+      over = true;
+    });
+    expect(await addresses(other, 'ok.test')).toEqual(['198.51.100.1']);
+    expect(over).toBe(false);
+    await stuck;
+    expect(await addresses(hostile, 'ok.test')).toEqual(['198.51.100.1']);
+  });
+});
+
+describe('limits', () => {
+  it('look-ups at once: the next is refused, not queued, and one that ended makes room', async () => {
+    const dns = await server({
+      '*': { addresses: ['198.51.100.1'], delayMs: 200 },
+      'k.test': ['198.51.100.2'],
+    });
+    const from = resolver({ dns: dns.address, maxLookups: 2, addHosts: [['static.test', '198.51.100.9']] });
+    await from.resolve(name('k.test'));
+    const two = [from.resolve(name('a.test')), from.resolve(name('b.test'))];
+    await expect(from.resolve(name('c.test'))).rejects.toMatchObject({ reason: 'too-many-lookups' });
+    // Neither a shared look-up nor a known answer is another look-up.
+    expect(await addresses(from, 'a.test')).toEqual(['198.51.100.1']);
+    expect(await addresses(from, 'k.test')).toEqual(['198.51.100.2']);
+    expect(await addresses(from, 'static.test')).toEqual(['198.51.100.9']);
+    await Promise.all(two);
+    expect(await addresses(from, 'c.test')).toEqual(['198.51.100.1']);
+  });
+
+  it('an aborted look-up ends at once and makes room', async () => {
+    const dns = await server({ '*': 'silence', 'ok.test': ['198.51.100.1'] });
+    const from = resolver({ dns: dns.address, maxLookups: 1 });
+    const abort = new AbortController();
+    const pending = timed(from.resolve(name('a.test'), abort));
+    await expect(from.resolve(name('ok.test'))).rejects.toMatchObject({ reason: 'too-many-lookups' });
+    abort.abort(new Error('client left'));
+    expect((await pending).result).toMatchObject({ reason: { message: 'client left' } });
+    expect(await addresses(from, 'ok.test')).toEqual(['198.51.100.1']);
+  });
+
+  it('an abort ends only its own wait where others share the look-up', async () => {
+    const dns = await server({ 'a.test': { addresses: ['198.51.100.1'], delayMs: 150 } });
+    const from = resolver({ dns: dns.address });
+    const abort = new AbortController();
+    const leaving = from.resolve(name('a.test'), abort);
+    const staying = addresses(from, 'a.test');
+    abort.abort(new Error('client left'));
+    await expect(leaving).rejects.toThrow('client left');
+    expect(await staying).toEqual(['198.51.100.1']);
+  });
+
+  it('close ends what is under way, and answers nothing any more', async () => {
+    const dns = await server({ '*': 'silence', 'ok.test': ['198.51.100.1'] });
+    const from = resolver({ dns: dns.address });
+    await from.resolve(name('ok.test'));
+    const pending = timed(from.resolve(name('a.test')));
+    from.close();
+    expect((await pending).result).toMatchObject({ reason: { reason: 'dns-failed' } });
+    await expect(from.resolve(name('ok.test'))).rejects.toMatchObject({ reason: 'dns-failed' });
+  });
+});
+
+function manualClock() {
+  let now = 0;
+  return {
+    now: () => now,
+    advance: (ms: number) => {
+      now += ms;
+    },
+    setTimeout: () => undefined,
+    clearTimeout: () => {},
+  };
+}
+
+describe('the cache', () => {
+  it('keeps an answer for its TTL and never serves it stale, not even when the servers fail', async () => {
+    const dns = await server({ 'a.test': { addresses: ['198.51.100.1'], ttl: 30 } });
+    const clock = manualClock();
+    const from = resolver({ dns: dns.address, clock });
+    await from.resolve(name('a.test'));
+    clock.advance(29_999);
+    expect(await addresses(from, 'a.test')).toEqual(['198.51.100.1']);
+    expect(asked(dns, 'a.test A')).toBe(1);
+    dns.set('a.test', 'servfail');
+    clock.advance(1);
+    await expect(from.resolve(name('a.test'))).rejects.toMatchObject({ reason: 'dns-failed' });
+    dns.set('a.test', { addresses: ['198.51.100.2'], ttl: 30 });
+    expect(await addresses(from, 'a.test')).toEqual(['198.51.100.2']);
+  });
+
+  it('gives what is left of the TTL', async () => {
+    const dns = await server({ 'a.test': { addresses: ['198.51.100.1'], ttl: 30 } });
+    const clock = manualClock();
+    const from = resolver({ dns: dns.address, clock });
+    expect(await from.resolve(name('a.test'))).toMatchObject([{ ttl: 30 }]);
+    clock.advance(12_500);
+    expect(await from.resolve(name('a.test'))).toMatchObject([{ ttl: 17 }]);
+  });
+
+  it('keeps a whole answer no longer than its shortest TTL', async () => {
+    const dns = await server({
+      'a.test': {
+        A: { addresses: ['198.51.100.1'], ttl: 100 },
+        AAAA: { addresses: ['2001:db8::1'], ttl: 5 },
+      },
+    });
+    const clock = manualClock();
+    const from = resolver({ dns: dns.address, clock });
+    await from.resolve(name('a.test'));
+    clock.advance(5000);
+    await from.resolve(name('a.test'));
+    expect(asked(dns, 'a.test A')).toBe(2);
+  });
+
+  it('does not keep TTL 0 (rebinding: each decision sees the answer of its own look-up)', async () => {
+    const dns = await server({
+      'rebind.test': [
+        { addresses: ['198.51.100.1'], ttl: 0 },
+        { addresses: ['127.0.0.1'], ttl: 0 },
+      ],
+    });
+    const from = resolver({ dns: dns.address });
+    expect(await addresses(from, 'rebind.test')).toEqual(['198.51.100.1']);
+    expect(await addresses(from, 'rebind.test')).toEqual(['127.0.0.1']);
+  });
+
+  it('bounds an endless TTL', async () => {
+    const dns = await server({ 'a.test': { addresses: ['198.51.100.1'], ttl: 2_000_000_000 } });
+    const clock = manualClock();
+    const from = resolver({ dns: dns.address, clock });
+    await from.resolve(name('a.test'));
+    clock.advance(300_000);
+    await from.resolve(name('a.test'));
+    expect(asked(dns, 'a.test A')).toBe(2);
+  });
+
+  it('is bounded in entries: a flood of names costs look-ups, not memory', async () => {
+    const dns = await server({ '*': ['198.51.100.1'] });
+    const from = resolver({ dns: dns.address, maxCached: 10 });
+    for (let i = 0; i < 11; i++) await from.resolve(name(`n${i}.test`));
+    await from.resolve(name('n10.test'));
+    expect(asked(dns, 'n10.test A')).toBe(1);
+    await from.resolve(name('n0.test'));
+    expect(asked(dns, 'n0.test A')).toBe(2);
+  });
+
+  it('looks up a name once for all who ask at the same time', async () => {
+    const dns = await server({ 'a.test': { addresses: ['198.51.100.1'], delayMs: 50, ttl: 0 } });
+    const from = resolver({ dns: dns.address });
+    const all = await Promise.all(Array.from({ length: 50 }, () => addresses(from, 'a.test')));
+    expect(all.flat()).toHaveLength(50);
+    expect(asked(dns, 'a.test A')).toBe(1);
+  });
+});
+
+describe("the operator's answers (--add-host)", () => {
+  it('come first, all of them, without a look-up; other names are looked up', async () => {
+    const dns = await server({ 'a.test': ['198.51.100.1'], 'b.test': ['198.51.100.2'] });
+    const from = resolver({
+      dns: dns.address,
+      addHosts: [
+        ['a.test', '192.0.2.1'],
+        ['a.test', '2001:db8::9'],
+      ],
+    });
+    expect(await from.resolve(name('a.test'))).toMatchObject([
+      { address: '192.0.2.1', family: 4 },
+      { address: '2001:db8::9', family: 6 },
+    ]);
+    expect(await addresses(from, 'b.test')).toEqual(['198.51.100.2']);
+    expect(asked(dns, 'a.test A')).toBe(0);
+  });
+});
+
+describe('several servers', () => {
+  // The servers of /etc/resolv.conf are replaced where c-ares hands them over.
+  let servers: string[] = [];
+  beforeEach(async () => {
+    const { promises } = await import('node:dns');
+    vi.spyOn(promises.Resolver.prototype, 'getServers').mockImplementation(() => servers);
+    cleanups.push(() => vi.restoreAllMocks());
+  });
+
+  it.each(['silence', 'servfail', 'refused', 'garbage'] as const)(
+    'a first one that answers with %s is survived, and asked last from then on',
+    async (fail) => {
+      const bad = await server({ '*': fail });
+      const good = await server({ '*': ['198.51.100.1'] });
+      servers = [bad.address, good.address];
+      const from = resolver({ timeoutMs: 2000 });
+      expect(await addresses(from, 'a.test')).toEqual(['198.51.100.1']);
+      const before = bad.queries.length;
+      await from.resolve(name('b.test'));
+      expect(bad.queries.length).toBe(before);
+    },
+  );
+
+  it('are asked one at a time while the first answers', async () => {
+    const first = await server({ '*': ['198.51.100.1'], 'gone.test': 'nxdomain' });
+    const second = await server({ '*': ['198.51.100.2'] });
+    servers = [first.address, second.address];
+    const from = resolver({});
+    expect(await addresses(from, 'a.test')).toEqual(['198.51.100.1']);
+    await expect(from.resolve(name('gone.test'))).rejects.toMatchObject({ reason: 'name-not-found' });
+    expect(second.queries).toEqual([]);
+  });
+
+  it('that change apply to the next look-up', async () => {
+    const first = await server({ '*': ['198.51.100.1'] });
+    const second = await server({ '*': ['198.51.100.2'] });
+    servers = [first.address];
+    const from = resolver({});
+    expect(await addresses(from, 'a.test')).toEqual(['198.51.100.1']);
+    servers = [second.address];
+    expect(await addresses(from, 'b.test')).toEqual(['198.51.100.2']);
+  });
+
+  it('that are none fail', async () => {
+    servers = [];
+    await expect(resolver({}).resolve(name('a.test'))).rejects.toMatchObject({ reason: 'dns-failed' });
+  });
+});
+
+describe('--dns system', () => {
+  it('asks getaddrinfo', async () => {
+    const found = await resolver({ dns: 'system' }).resolve(name('localhost'));
+    expect(found.map((one) => one.address)).toContain('127.0.0.1');
+    expect(found.every((one) => one.ttl === 0)).toBe(true);
+  });
+
+  it('tells a name that is not there from a failure', async () => {
+    const lookup = systemLookup(((host: string) => {
+      return Promise.reject(
+        Object.assign(new Error(), { code: host.startsWith('gone') ? 'ENOTFOUND' : 'EAI_AGAIN' }),
+      );
+    }) as never);
+    const { signal } = new AbortController();
+    await expect(lookup(name('gone.test'), signal)).rejects.toMatchObject({ reason: 'name-not-found' });
+    await expect(lookup(name('bad.test'), signal)).rejects.toMatchObject({
+      reason: 'dns-failed',
+      code: 'EAI_AGAIN',
+    });
+  });
+
+  it("leaves half of libuv's threads to others, also when nobody waits for the answers any more", async () => {
+    const started: (() => void)[] = [];
+    const lookup = systemLookup(
+      (() =>
+        new Promise((resolve) =>
+          started.push(() => resolve([{ address: '192.0.2.1', family: 4 }])),
+        )) as never,
+    );
+    const abort = new AbortController();
+    const abandoned = [1, 2, 3].map((i) => lookup(name(`a${i}.test`), abort.signal));
+    const settled = Promise.allSettled(abandoned);
+    await sleep(5);
+    expect(started).toHaveLength(2);
+    abort.abort(new Error('late'));
+    expect((await settled).map((one) => one.status)).toEqual(['rejected', 'rejected', 'rejected']);
+    const next = lookup(name('b.test'), new AbortController().signal);
+    await sleep(5);
+    expect(started).toHaveLength(2);
+    started[0]?.();
+    await sleep(5);
+    expect(started).toHaveLength(3);
+    started[1]?.();
+    started[2]?.();
+    expect((await next).addresses).toEqual([{ address: '192.0.2.1', family: 4, ttl: 0 }]);
+  });
+});
+
+describe('flags', () => {
+  it.each([
+    ['default', { kind: 'default' }],
+    ['system', { kind: 'system' }],
+    ['192.0.2.53', { kind: 'server', text: '192.0.2.53:53' }],
+    ['192.0.2.53:5353', { kind: 'server', text: '192.0.2.53:5353' }],
+    ['2001:db8::53', { kind: 'server', text: '[2001:db8::53]:53' }],
+    ['[2001:db8::53]', { kind: 'server', text: '[2001:db8::53]:53' }],
+    ['[2001:db8::53]:5353', { kind: 'server', text: '[2001:db8::53]:5353' }],
+  ])('--dns %s', (text, value) => {
+    expect(parseDns(text)).toEqual({ ok: true, value });
+  });
+
+  it.each(['', 'dns.test', '192.0.2.53:', '192.0.2.53:0', '127.1', '192.0.2.53:53:53', 'https://192.0.2.1/'])(
+    '--dns %j is refused with what to write instead',
+    (text) => {
+      expect(parseDns(text)).toMatchObject({ ok: false, problem: expect.stringContaining('write ADDR') });
+    },
+  );
+
+  it.each([
+    ['a.test:192.0.2.1', ['a.test', '192.0.2.1']],
+    ['A.Test.:192.0.2.1', ['a.test', '192.0.2.1']],
+    ['a.test:[2001:DB8::1]', ['a.test', '2001:db8::1']],
+  ])('--add-host %s', (text, value) => {
+    expect(parseAddHost(text)).toEqual({ ok: true, value });
+  });
+
+  it.each([
+    '',
+    'a.test',
+    'a.test:',
+    'a.test:b.test',
+    'a.test:127.1',
+    'a.test:2001:db8::1',
+    'a.test:[192.0.2.1]',
+    '192.0.2.1:192.0.2.2',
+    '-a.test:192.0.2.1',
+  ])('--add-host %j is refused with what to write instead', (text) => {
+    expect(parseAddHost(text)).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining('write NAME:IP'),
+    });
+  });
+});

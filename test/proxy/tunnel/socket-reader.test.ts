@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { Writable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { LargeBuffers } from '../../../proxy/tunnel/large-buffers.js';
+import { NODE_FIELDS, SocketReader } from '../../../proxy/tunnel/socket-reader.js';
+import { pattern } from '../rate/sockets.js';
+
+/** An accepted socket, and the client's end of it. */
+async function accept() {
+  const server = net.createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1');
+  client.on('error', () => {});
+  const [socket] = (await once(server, 'connection')) as [net.Socket];
+  const close = () => {
+    client.destroy();
+    socket.destroy();
+    server.close();
+  };
+  return { client, socket, [Symbol.dispose]: close };
+}
+
+/** Everything that is written to it. */
+function collector() {
+  const chunks: Buffer[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _, done) {
+      chunks.push(Buffer.from(chunk));
+      done();
+    },
+  });
+  return { sink, bytes: () => Buffer.concat(chunks) };
+}
+
+/** Value of Node's field of that name. */
+function field(socket: net.Socket, name: string): unknown {
+  const symbols = Object.getOwnPropertySymbols(socket).filter(({ description }) => description === name);
+  expect(symbols, `symbols named ${name}`).toHaveLength(1);
+  return (socket as unknown as Record<symbol, unknown>)[symbols[0] as symbol];
+}
+
+const handleOf = (socket: net.Socket) => (socket as unknown as { _handle: Record<string, unknown> })._handle;
+
+// A Node that fails one of these reads tunnels as it reads all else: right, and slower.
+describe('what this Node keeps of onread in a socket', () => {
+  test.each(NODE_FIELDS)('%s is there, and null where there is no onread', async (name) => {
+    using pair = await accept();
+    expect(field(pair.socket, name)).toBeNull();
+  });
+
+  test('each has what onread has', async () => {
+    using pair = await accept();
+    const buffer = Buffer.alloc(10);
+    const onread = { buffer: () => buffer, callback: () => true };
+    const socket = net.connect({ port: pair.socket.localPort as number, host: '127.0.0.1', onread });
+    await once(socket, 'connect');
+    const values = NODE_FIELDS.map((name) => field(socket, name));
+    socket.destroy();
+    expect(values).toEqual([buffer, onread.callback, onread.buffer]);
+  });
+
+  test('useUserBuffer is there', async () => {
+    using pair = await accept();
+    expect(handleOf(pair.socket).useUserBuffer).toBeTypeOf('function');
+  });
+});
+
+describe('an accepted socket', () => {
+  const sent = pattern(3_000_000, 9);
+
+  test('is read by its reader, past the socket, byte for byte', async () => {
+    using pair = await accept();
+    const { client, socket } = pair;
+    SocketReader.adopt(socket, new LargeBuffers());
+    const { sink, bytes } = collector();
+    let counted = 0;
+    let emitted = 0;
+    socket.on('data', () => emitted++);
+    SocketReader.of(socket)?.relayTo(sink, (length) => {
+      counted += length;
+    });
+    sink.on('drain', () => socket.resume());
+    client.end(sent);
+    await once(socket, 'end');
+    expect([bytes().equals(sent), counted, emitted]).toEqual([true, sent.length, 0]);
+  });
+
+  test.each(['useUserBuffer', ...NODE_FIELDS])('is read by Node where there is no %s', async (name) => {
+    using pair = await accept();
+    const { client, socket } = pair;
+    const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === name);
+    if (symbol) Reflect.deleteProperty(socket, symbol);
+    else Object.assign(handleOf(socket), { useUserBuffer: undefined });
+    SocketReader.adopt(socket, new LargeBuffers());
+    expect(SocketReader.of(socket)).toBeUndefined();
+    const { sink, bytes } = collector();
+    socket.pipe(sink);
+    client.end(sent);
+    await once(sink, 'finish');
+    expect(bytes().equals(sent)).toBe(true);
+  });
+});
