@@ -178,6 +178,10 @@ describe('a job spec of 1.5 and later', () => {
     expect(resources({ Memory: '2eb' })).toEqual({ memoryBytes: 2e18 });
     expect(resources({ Memory: '1EiB' })).toEqual({ memoryBytes: 2 ** 60 });
     expect(problems(spec({ Resources: { Memory: '16EiB' } }))).toHaveLength(1);
+    for (const name of ['CPU', 'Memory', 'GPU']) {
+      expect(problems(spec({ Resources: { [name]: '0'.repeat(64) } }))).toEqual([]);
+      expect(problems(spec({ Resources: { [name]: '0'.repeat(65) } }))).toHaveLength(1);
+    }
   });
 
   it('reads truth values as the reference does', () => {
