@@ -62,7 +62,12 @@ export class Problems {
   /** Takes over what another one has, at the places that `to` makes of its own. */
   addAll(problems: Problems, to: (segments: readonly PathSegment[]) => readonly PathSegment[]): void {
     for (const { segments, problem } of problems.first) this.add(to(segments), problem);
-    this.#more += problems.more;
+    this.addUntold(problems.more);
+  }
+
+  /** Counts what is not told any more. */
+  addUntold(count: number): void {
+    this.#more += count;
   }
 
   get first(): readonly LocatedProblem[] {

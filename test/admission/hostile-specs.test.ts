@@ -1,8 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseJobFile } from '../../admission/job-file.js';
 import { parseJobSpec } from '../../admission/job-spec.js';
 import { growth } from '../support/growth.js';
 import { problems, spec } from './jobs.js';
+
+// Large texts, on a machine that may be busy.
+vi.setConfig({ testTimeout: 120_000 });
 
 const file = (text: string, purpose: 'run' | 'admission' = 'admission'): readonly string[] => {
   const parsed = parseJobFile(text, 'job', { purpose });
