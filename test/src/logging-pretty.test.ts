@@ -4,13 +4,13 @@ import { projectRoot } from '../support/engine.js';
 
 it('logs for people show what a terminal would obey, in messages, fields and errors, and one line is one line', () => {
   const script = `
-    import { createLogger } from '../../src/logging.js';
+    import { createLogger } from './src/logging.js';
     const logger = createLogger({ level: 'info', format: 'pretty' });
     const bad = 'a\\x1b[2J\\x9b\\u202e\\rb';
     logger.child({ job: bad }).warn({ field: bad }, bad + '\\nforged');
     logger.warn({ err: new Error(bad) }, 'error');
   `;
-  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+  const { stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     cwd: projectRoot,
     encoding: 'utf8',
   });

@@ -59,7 +59,7 @@ describe('threats: any address of this host', () => {
 
   it('and those that the operator lists', () => {
     const { interfaces } = machine(['203.0.113.1']);
-    const own = new OwnAddresses({ nodeAddresses: ['203.0.113.9', '2001:DB8::9'], interfaces });
+    const own = new OwnAddresses({ nodeAddresses: ['203.0.113.9', '2001:db8::9'], interfaces });
     expect(own.has(ip('203.0.113.1'))).toBe(true);
     expect(own.has(ip('203.0.113.9'))).toBe(true);
     expect(own.has(ip('2001:db8::9'))).toBe(true);
