@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -196,7 +197,11 @@ describeE2e('a job behind the lock-down', () => {
       await startPlain(own, '--network', other.name, JOB_IMAGE, 'sleep', '60'),
       await startPlain(own, '--network', control.name, JOB_IMAGE, 'sleep', '60'),
     ];
-    const mac = (bridge: string) => readFileSync(`/sys/class/net/${bridge}/address`, 'utf8').trim();
+    // Not from /sys, which may be that of another network namespace.
+    const mac = (bridge: string) => {
+      const shown = execFileSync('ip', ['-o', 'link', 'show', 'dev', bridge], { encoding: 'utf8' });
+      return /link\/ether (\S+)/.exec(shown)?.[1] ?? '';
+    };
     expect(await sendIpv6Frames(without, mac(control.bridge), hostPort6)).toContain('syn-ack');
     expect(await sendIpv6Frames(withRules, mac(other.bridge), hostPort6)).toEqual([]);
     expect(readFileSync(`/proc/sys/net/ipv6/conf/${other.bridge}/disable_ipv6`, 'utf8').trim()).toBe('1');
