@@ -3,6 +3,7 @@ import { parsePolicy } from '../../proxy/policy/parse-policy.js';
 import type { Figures } from '../../proxy/report/figures.js';
 import { logEvent } from '../../proxy/report/log.js';
 import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
+import { removeContainer } from '../engine/remove-container.js';
 import { closeHostEnd } from '../host/bridge.js';
 import { hasInterface, ownAddresses } from '../host/host-net.js';
 import { DEFAULT_GATEWAY_PORT } from '../host/lockdown.js';
@@ -15,11 +16,7 @@ import {
   wallOf,
 } from './container-needs.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
-import {
-  createGatewayContainer,
-  type GatewayContainer,
-  removeGatewayContainer,
-} from './gateway-container.js';
+import { createGatewayContainer, type GatewayContainer } from './gateway-container.js';
 import { LINK_VERSION, type LinkReport, type LinkStart } from './gateway-link.js';
 import { hostAddressesOf } from './host-addresses.js';
 import { createIsolatedNetwork, disconnectAll, type IsolatedNetwork, removeNetwork } from './network.js';
@@ -187,7 +184,7 @@ async function removePredecessor(docker: Dockerode, network: string, address: st
         `the gateway's address ${address} on network ${info.Name} is taken by container ${Name}, which is not ours: docker network disconnect ${info.Name} ${Name}`,
       );
     }
-    await removeGatewayContainer(docker.getContainer(id));
+    await removeContainer(docker.getContainer(id));
   }
 }
 

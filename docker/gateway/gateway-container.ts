@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { demux } from '../engine/demux.js';
 import { EngineError, engineMessage, engineStatus, GatewayError } from '../engine/errors.js';
+import { removeContainer } from '../engine/remove-container.js';
 import { type LinkCommand, type LinkReport, type LinkStart, lineSplitter, PING_MS } from './gateway-link.js';
 
 /** Of one gateway, bytes. It idles at about 45 MB; the rest is for connections: 10,000 take about 300 MB. */
@@ -101,7 +102,7 @@ export async function createGatewayContainer(
     });
     return new GatewayContainer(container, stream, options.onReport);
   } catch (error) {
-    await removeQuietly(container);
+    await removeContainer(container).catch(() => {});
     throw error;
   }
 }
@@ -247,7 +248,7 @@ export class GatewayContainer {
   async remove(): Promise<void> {
     clearInterval(this.#pings);
     (this.#stream as Partial<import('node:net').Socket>).destroy?.();
-    await removeGatewayContainer(this.#container);
+    await removeContainer(this.#container, `the gateway's container ${this.#container.id.slice(0, 12)}`);
   }
 
   #say(line: LinkStart | LinkCommand): void {
@@ -280,24 +281,5 @@ export class GatewayContainer {
     return new GatewayError(
       `the gateway's container ended (${code === undefined ? 'the engine lost it' : `exit code ${code}`})${why ? `: ${why}` : ''}`,
     );
-  }
-}
-
-async function removeQuietly(container: Dockerode.Container): Promise<void> {
-  await removeGatewayContainer(container).catch(() => {});
-}
-
-/** Removes it, running or not. One that is gone is fine. */
-export async function removeGatewayContainer(container: Dockerode.Container): Promise<void> {
-  try {
-    await container.remove({ force: true, v: true });
-  } catch (error) {
-    // 409: somebody else removes it right now.
-    if (![404, 409].includes(engineStatus(error) ?? 0)) {
-      throw new EngineError(
-        `the gateway's container ${container.id.slice(0, 12)} cannot be removed: ${engineMessage(error)}`,
-        { cause: error },
-      );
-    }
   }
 }
