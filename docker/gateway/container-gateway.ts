@@ -6,7 +6,7 @@ import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
 import { closeHostEnd } from '../host/bridge.js';
 import { hasInterface, ownAddresses } from '../host/host-net.js';
-import { DEFAULT_GATEWAY_PORT } from '../host/lockdown.js';
+import { DEFAULT_GATEWAY_PORT } from '../host/lockdown-rules.js';
 import { defaultGatewayImage } from '../image/gateway-image.js';
 import {
   assertImage,
