@@ -16,12 +16,12 @@ import {
   wallOf,
 } from './container-needs.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
-import { createGatewayContainer, type GatewayContainer } from './gateway-container.js';
 import { LINK_VERSION, type LinkReport, type LinkStart } from './gateway-link.js';
 import { hostAddressesOf } from './host-addresses.js';
 import { createIsolatedNetwork, disconnectAll, type IsolatedNetwork, removeNetwork } from './network.js';
 import { OpeningTurns } from './opening-turns.js';
 import { containerName, ownerOfContainerName } from './owner.js';
+import { createProxyContainer, type ProxyContainer } from './proxy-container.js';
 import { addressAfter, clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
 
 export interface ContainerGatewayOptions {
@@ -112,7 +112,7 @@ async function makeContainerGateway(
   const port = existing?.record.port ?? shared.port;
 
   let network: IsolatedNetwork | undefined;
-  let container: GatewayContainer | undefined;
+  let container: ProxyContainer | undefined;
   try {
     network = existing
       ? { ...existing, cidr: existing.subnet }
@@ -137,7 +137,7 @@ async function makeContainerGateway(
     );
     start.catch(() => {}); // awaited once the container is there
     const link = new Link(options);
-    container = await createGatewayContainer(docker, {
+    container = await createProxyContainer(docker, {
       name: containerName(owner),
       image: shared.image,
       network: network.name,
@@ -234,7 +234,7 @@ class ContainerGateway implements Gateway {
   readonly proxy: Gateway['proxy'];
   readonly failed: Promise<Error>;
   readonly #network: IsolatedNetwork;
-  readonly #container: GatewayContainer;
+  readonly #container: ProxyContainer;
   readonly #link: Link;
   readonly #docker: Dockerode;
   #closing: Promise<void> | undefined;
@@ -242,7 +242,7 @@ class ContainerGateway implements Gateway {
   constructor(
     { engine }: OpenGatewayOptions,
     network: IsolatedNetwork,
-    container: GatewayContainer,
+    container: ProxyContainer,
     link: Link,
     { host, port }: { host: string; port: number },
   ) {

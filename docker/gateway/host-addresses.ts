@@ -3,9 +3,9 @@ import type Dockerode from 'dockerode';
 import { demux } from '../engine/demux.js';
 import { EngineError, engineMessage } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
-import { harmless, IMAGE_USER, MAIN } from './gateway-container.js';
 import { lineSplitter } from './gateway-link.js';
 import { containerName, type Owner } from './owner.js';
+import { harmless, IMAGE_USER, MAIN } from './proxy-container.js';
 
 export interface HostAddressesOptions {
   readonly docker: Dockerode;

@@ -19,7 +19,7 @@ const STDERR_BYTES = 2_000;
 export const IMAGE_USER = '10213:10213';
 export const MAIN = '/opt/jobgate/dist/docker/gateway/inside/gateway-main.js';
 
-export interface GatewayContainerOptions {
+export interface ProxyContainerOptions {
   readonly name: string;
   readonly image: string;
   /** Name of the job's network, and the gateway's address on it. */
@@ -31,8 +31,8 @@ export interface GatewayContainerOptions {
 }
 
 /** The container's create options: on the isolated network only; the outside one comes before it starts. */
-export function gatewayContainerOptions(
-  options: GatewayContainerOptions,
+export function proxyContainerOptions(
+  options: ProxyContainerOptions,
 ): Dockerode.ContainerCreateOptions & { HostConfig: Dockerode.HostConfig } {
   return {
     name: options.name,
@@ -84,11 +84,11 @@ export function harmless(): Dockerode.HostConfig {
  *
  * @throws GatewayError where it cannot be had; nothing is left then.
  */
-export async function createGatewayContainer(
+export async function createProxyContainer(
   docker: Dockerode,
-  options: GatewayContainerOptions,
-): Promise<GatewayContainer> {
-  const container = await docker.createContainer(gatewayContainerOptions(options)).catch((error: unknown) => {
+  options: ProxyContainerOptions,
+): Promise<ProxyContainer> {
+  const container = await docker.createContainer(proxyContainerOptions(options)).catch((error: unknown) => {
     throw createError(error, options);
   });
   try {
@@ -100,7 +100,7 @@ export async function createGatewayContainer(
       stdout: true,
       stderr: true,
     });
-    return new GatewayContainer(container, stream, options.onReport);
+    return new ProxyContainer(container, stream, options.onReport);
   } catch (error) {
     await removeContainer(container).catch(() => {});
     throw error;
@@ -128,7 +128,7 @@ export const imageMissing = (image: string) =>
     `image ${image}, which gateways in containers are made of, is not on the engine: jobgate image ${image} makes it, or docker build -f docker/deploy/Dockerfile -t ${image} . in its folder`,
   );
 
-function createError(error: unknown, { image, name }: GatewayContainerOptions): GatewayError {
+function createError(error: unknown, { image, name }: ProxyContainerOptions): GatewayError {
   const message = engineMessage(error);
   if (engineStatus(error) === 404 && /image/i.test(message)) return imageMissing(image);
   if (engineStatus(error) === 409) {
@@ -141,7 +141,7 @@ function createError(error: unknown, { image, name }: GatewayContainerOptions): 
 }
 
 /** A gateway's container, and the link to what runs in it. */
-export class GatewayContainer {
+export class ProxyContainer {
   /** Settles with why when the container has ended, whoever ended it. */
   readonly ended: Promise<GatewayError>;
   readonly #container: Dockerode.Container;
