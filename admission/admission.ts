@@ -4,7 +4,7 @@ import { decideByRules, explainByRules } from './chain.js';
 import { type AdmissionConfig, AdmissionConfigError } from './config.js';
 import { AllowedDomainsFile, type DomainFileState } from './domain-file.js';
 import type { Job, NetworkType } from './job.js';
-import type { ProbeLimits } from './probe.js';
+import { DEFAULT_PROBE_LIMITS, type ProbeLimits } from './probe.js';
 import type { Rule, RuleAnswer, Verdict } from './rule.js';
 import { allowedDomainsRule } from './rules/allowed-domains.js';
 import { execProbeRule } from './rules/exec-probe.js';
@@ -65,9 +65,9 @@ export function createAdmission(
   const allowPorts = config.allowPorts ?? [];
   const domains = domainList(config, allowPorts);
   const limits: ProbeLimits = {
-    timeoutMs: config.probeTimeoutMs ?? 30_000,
-    outputBytes: config.probeOutputBytes ?? 65_536,
-    concurrency: config.probeConcurrency ?? 16,
+    timeoutMs: config.probeTimeoutMs ?? DEFAULT_PROBE_LIMITS.timeoutMs,
+    outputBytes: config.probeOutputBytes ?? DEFAULT_PROBE_LIMITS.outputBytes,
+    concurrency: config.probeConcurrency ?? DEFAULT_PROBE_LIMITS.concurrency,
   };
   // Cheap ones first, probes last.
   const rules: Rule[] = [

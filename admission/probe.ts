@@ -14,6 +14,8 @@ export interface ProbeLimits {
   readonly concurrency: number;
 }
 
+export const DEFAULT_PROBE_LIMITS: ProbeLimits = { timeoutMs: 30_000, outputBytes: 65_536, concurrency: 16 };
+
 /** What a probe's question needs: the job as the reference shows it, and when to give up. */
 export interface ProbeRequest {
   /** `{"Job": <job spec>}` */

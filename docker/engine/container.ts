@@ -5,6 +5,7 @@ import type Dockerode from 'dockerode';
 import { packageFile } from '../image/package-files.js';
 import { demux } from './demux.js';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
+import { removeContainer } from './remove-container.js';
 
 /** What a job runs, in the engine's terms. */
 export interface ContainerSpec {
@@ -197,7 +198,10 @@ export async function startContainer(
     return await Promise.race([starting, rejectedBy(givenUp.signal)]);
   } catch (error) {
     if (!givenUp.signal.aborted) {
-      await creating.then(removeContainer, () => {});
+      await creating.then(
+        (container) => removeContainer(container),
+        () => {},
+      );
       throw startError(options, error);
     }
     starting.catch(() => {});
@@ -258,7 +262,8 @@ function rejectedBy(signal: AbortSignal): Promise<never> {
 async function removeUntilGone(container: Dockerode.Container): Promise<void> {
   for (let wait = 1_000; ; wait = Math.min(LONGEST_WAIT_MS, 2 * wait)) {
     try {
-      return await removeContainer(container);
+      await removeContainer(container);
+      return;
     } catch {
       await sleep(wait, undefined, { ref: false });
     }
@@ -306,10 +311,10 @@ async function createContainer(
 }
 
 function started(container: Dockerode.Container, exited: Promise<number>, output: Duplex): StartedContainer {
-  const remove = () => {
+  const remove = async () => {
     // Output that nobody takes holds the engine's lock on the container: it would neither stop nor remove it.
     output.destroy();
-    return removeContainer(container);
+    await removeContainer(container);
   };
   return {
     id: container.id,
@@ -329,26 +334,6 @@ function started(container: Dockerode.Container, exited: Promise<number>, output
     remove,
     [Symbol.asyncDispose]: remove,
   };
-}
-
-async function removeContainer(container: Dockerode.Container): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await container.remove({ force: true, v: true });
-      return;
-    } catch (error) {
-      const status = engineStatus(error);
-      if (status === 404) return;
-      // 409: someone else removes it right now.
-      if (status === 409 && engineMessage(error).includes('already in progress')) return;
-      if (attempt === 3) {
-        throw new EngineError(
-          `container ${container.id.slice(0, 12)} cannot be removed: ${engineMessage(error)}; docker rm -f ${container.id.slice(0, 12)}`,
-          { cause: error },
-        );
-      }
-    }
-  }
 }
 
 function startError(options: Dockerode.ContainerCreateOptions, error: unknown): EngineError {

@@ -3,9 +3,10 @@ import { parsePolicy } from '../../proxy/policy/parse-policy.js';
 import type { Figures } from '../../proxy/report/figures.js';
 import { logEvent } from '../../proxy/report/log.js';
 import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
+import { removeContainer } from '../engine/remove-container.js';
 import { closeHostEnd } from '../host/bridge.js';
 import { hasInterface, ownAddresses } from '../host/host-net.js';
-import { DEFAULT_GATEWAY_PORT } from '../host/lockdown.js';
+import { DEFAULT_GATEWAY_PORT } from '../host/lockdown-rules.js';
 import { defaultGatewayImage } from '../image/gateway-image.js';
 import {
   assertImage,
@@ -15,16 +16,12 @@ import {
   wallOf,
 } from './container-needs.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
-import {
-  createGatewayContainer,
-  type GatewayContainer,
-  removeGatewayContainer,
-} from './gateway-container.js';
 import { LINK_VERSION, type LinkReport, type LinkStart } from './gateway-link.js';
 import { hostAddressesOf } from './host-addresses.js';
 import { createIsolatedNetwork, disconnectAll, type IsolatedNetwork, removeNetwork } from './network.js';
 import { OpeningTurns } from './opening-turns.js';
 import { containerName, ownerOfContainerName } from './owner.js';
+import { createProxyContainer, type ProxyContainer } from './proxy-container.js';
 import { addressAfter, clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
 
 export interface ContainerGatewayOptions {
@@ -115,7 +112,7 @@ async function makeContainerGateway(
   const port = existing?.record.port ?? shared.port;
 
   let network: IsolatedNetwork | undefined;
-  let container: GatewayContainer | undefined;
+  let container: ProxyContainer | undefined;
   try {
     network = existing
       ? { ...existing, cidr: existing.subnet }
@@ -140,7 +137,7 @@ async function makeContainerGateway(
     );
     start.catch(() => {}); // awaited once the container is there
     const link = new Link(options);
-    container = await createGatewayContainer(docker, {
+    container = await createProxyContainer(docker, {
       name: containerName(owner),
       image: shared.image,
       network: network.name,
@@ -187,7 +184,7 @@ async function removePredecessor(docker: Dockerode, network: string, address: st
         `the gateway's address ${address} on network ${info.Name} is taken by container ${Name}, which is not ours: docker network disconnect ${info.Name} ${Name}`,
       );
     }
-    await removeGatewayContainer(docker.getContainer(id));
+    await removeContainer(docker.getContainer(id));
   }
 }
 
@@ -237,7 +234,7 @@ class ContainerGateway implements Gateway {
   readonly proxy: Gateway['proxy'];
   readonly failed: Promise<Error>;
   readonly #network: IsolatedNetwork;
-  readonly #container: GatewayContainer;
+  readonly #container: ProxyContainer;
   readonly #link: Link;
   readonly #docker: Dockerode;
   #closing: Promise<void> | undefined;
@@ -245,7 +242,7 @@ class ContainerGateway implements Gateway {
   constructor(
     { engine }: OpenGatewayOptions,
     network: IsolatedNetwork,
-    container: GatewayContainer,
+    container: ProxyContainer,
     link: Link,
     { host, port }: { host: string; port: number },
   ) {

@@ -1,9 +1,9 @@
 import type Dockerode from 'dockerode';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import { EngineError, engineMessage, engineStatus, GatewayError, PlacementError } from '../engine/errors.js';
-import { imageMissing, outsideMissing } from './gateway-container.js';
 import { knownHoles } from './known-holes.js';
 import type { Wall } from './network.js';
+import { imageMissing, outsideMissing } from './proxy-container.js';
 
 /** API of Docker 20.10, the oldest that is tested. */
 const OLDEST_API = '1.41';

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { demux } from '../engine/demux.js';
 import { EngineError, engineMessage } from '../engine/errors.js';
-import { harmless, IMAGE_USER, MAIN, removeGatewayContainer } from './gateway-container.js';
+import { removeContainer } from '../engine/remove-container.js';
 import { lineSplitter } from './gateway-link.js';
 import { containerName, type Owner } from './owner.js';
+import { harmless, IMAGE_USER, MAIN } from './proxy-container.js';
 
 export interface HostAddressesOptions {
   readonly docker: Dockerode;
@@ -54,6 +55,6 @@ export async function hostAddressesOf({ docker, owner, image }: HostAddressesOpt
       { cause: error },
     );
   } finally {
-    if (container) await removeGatewayContainer(container).catch(() => {});
+    if (container) await removeContainer(container).catch(() => {});
   }
 }

@@ -1,4 +1,6 @@
 import { randomInt } from 'node:crypto';
+import { parseCidr } from '../../proxy/policy/cidr-port.js';
+import { IpRange, isIpv4, parseIp } from '../../proxy/policy/ip.js';
 import { GatewayError } from '../engine/errors.js';
 
 export interface SubnetPoolOptions {
@@ -34,19 +36,19 @@ export class SubnetPool {
   constructor(options: SubnetPoolOptions = {}) {
     const text = options.pool ?? DEFAULT_SUBNET_POOL.pool;
     this.#prefix = options.prefix ?? DEFAULT_SUBNET_POOL.prefix;
-    const range = text.includes('/') ? parseCidr(text) : undefined;
-    if (!range) {
-      throw new GatewayError(
-        `subnet pool ${JSON.stringify(text)} is not an IPv4 range: write it as ${DEFAULT_SUBNET_POOL.pool}`,
-      );
+    const parsed = parseCidr(text);
+    const isPool = parsed.ok && text.includes('/') && isIpv4(parsed.value.base) && parsed.value.bits > 0;
+    if (!isPool) {
+      const hint = parsed.ok ? `write it as ${DEFAULT_SUBNET_POOL.pool}` : parsed.problem;
+      throw new GatewayError(`subnet pool ${JSON.stringify(text)} is not an IPv4 range: ${hint}`);
     }
-    const length = Number(text.split('/')[1]);
+    const length = parsed.value.bits;
     if (!(this.#prefix >= 16 && this.#prefix <= 29) || this.#prefix < length) {
       throw new GatewayError(
         `subnet pool ${text} cannot be cut into /${this.#prefix}: the prefix is 16 to 29, and not shorter than the pool's own`,
       );
     }
-    this.#pool = { ...range, text };
+    this.#pool = { ...covered(parsed.value), text };
   }
 
   /** How many networks the pool has room for. */
@@ -65,7 +67,7 @@ export class SubnetPool {
    * @param random an integer from 0 up to, not including, its argument.
    */
   *free(taken: Iterable<string>, random: (below: number) => number = randomInt): Generator<Subnet> {
-    const busy = [...taken].map(parseCidr).filter((range) => range !== undefined);
+    const busy = [...taken].map(readRange).filter((range) => range !== undefined);
     const start = random(this.size);
     // The size is a power of two: any odd stride comes by every subnet once.
     const stride = this.size > 1 ? 2 * random(this.size / 2) + 1 : 1;
@@ -87,21 +89,27 @@ export class SubnetPool {
 
 /** Whether an address is in a subnet. */
 export function contains(cidr: string, address: string): boolean {
-  const [range, point] = [parseCidr(cidr), parseCidr(address)];
+  const [range, point] = [readRange(cidr), readRange(address)];
   return range !== undefined && point !== undefined && range.first <= point.first && range.last >= point.last;
 }
 
-/** A range or an address; undefined for anything else, and for a default route, which overlaps nothing. */
-function parseCidr(text: string): Range | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\/(\d{1,2}))?$/.exec(text);
-  if (!match) return undefined;
-  const bytes = match.slice(1, 5).map(Number);
-  const length = Number(match[5] ?? 32);
-  if (bytes.some((byte) => byte > 255) || length > 32 || length === 0) return undefined;
-  const size = 2 ** (32 - length);
-  const address = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
-  const first = address - (address % size);
-  return { first, last: first + size - 1 };
+/**
+ * What an address or a network covers, as the kernel or the engine writes it: there may be bits beyond the prefix.
+ * Undefined for anything but IPv4, and for a default route, which overlaps nothing.
+ */
+function readRange(text: string): Range | undefined {
+  const [address = '', bits = '32'] = text.split('/');
+  const base = parseIp(address);
+  if (base === undefined || !isIpv4(base) || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) return undefined;
+  return Number(bits) === 0 ? undefined : covered(new IpRange(base, Number(bits)));
+}
+
+function covered(range: IpRange): Range {
+  const first = range
+    .network()
+    .base.toByteArray()
+    .reduce((sum, byte) => sum * 256 + byte, 0);
+  return { first, last: first + 2 ** (32 - range.bits) - 1 };
 }
 
 function format(address: number): string {
@@ -110,7 +118,7 @@ function format(address: number): string {
 
 /** The next address, for a network's second one. */
 export function addressAfter(address: string): string {
-  const { first = 0 } = parseCidr(address) ?? {};
+  const { first = 0 } = readRange(address) ?? {};
   return format(first + 1);
 }
 
@@ -125,7 +133,7 @@ export function clientRanges({ cidr, gateway }: Subnet): string[] {
   while (length < 32) {
     length++;
     const lower = `${base}/${length}`;
-    const upperBase = format((parseCidr(lower)?.last ?? 0) + 1);
+    const upperBase = format((readRange(lower)?.last ?? 0) + 1);
     if (contains(lower, gateway)) {
       ranges.push(`${upperBase}/${length}`);
     } else {

@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import { answerWithin } from '../engine/answer-within.js';
-import { EngineError, engineMessage, engineStatus } from '../engine/errors.js';
+import { EngineError, engineMessage } from '../engine/errors.js';
+import { removeContainer } from '../engine/remove-container.js';
 import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, interfaceNames } from '../host/host-net.js';
 import type { Log } from '../host/log.js';
 import { fromLabels, VERSION_LABEL } from './labels.js';
@@ -82,7 +83,7 @@ export async function sweep(docker: Dockerode, options: SweepOptions = {}): Prom
   }
   const all = async <T>(items: readonly T[], remove: (item: T) => Promise<boolean>) =>
     (await Promise.all(items.map((item) => attempt(() => remove(item))))).filter(Boolean).length;
-  swept.containers = await all(gone, (container) => removeContainer(docker, container, options.logger));
+  swept.containers = await all(gone, (container) => removeLeftOver(docker, container, options.logger));
   swept.networks = await all(dead, async (network) => {
     await removeNetwork(docker, network);
     options.logger?.info(
@@ -166,22 +167,13 @@ async function isLeftOver(
   return 'no';
 }
 
-async function removeContainer(
+async function removeLeftOver(
   docker: Dockerode,
   { Id, Names }: Dockerode.ContainerInfo,
   logger: Log | undefined,
 ): Promise<boolean> {
   const name = Names?.[0]?.replace(/^\//, '') ?? Id;
-  try {
-    await docker.getContainer(Id).remove({ force: true, v: true });
-    logger?.info({ container: name }, 'removed the container of a dead run');
-    return true;
-  } catch (error) {
-    // 404: gone; 409: another sweep is at it.
-    const status = engineStatus(error);
-    if (status === 404 || status === 409) return false;
-    throw new EngineError(`container ${name} of a dead run cannot be removed: ${engineMessage(error)}`, {
-      cause: error,
-    });
-  }
+  const removed = await removeContainer(docker.getContainer(Id), `container ${name} of a dead run`);
+  if (removed) logger?.info({ container: name }, 'removed the container of a dead run');
+  return removed;
 }

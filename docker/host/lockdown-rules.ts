@@ -1,6 +1,9 @@
 import type { Family } from './firewall.js';
 import { BRIDGE_PREFIX } from './host-net.js';
 
+/** The gateway port. Nothing registers it, so no other program's proxy takes it after a crash. */
+export const DEFAULT_GATEWAY_PORT = 13128;
+
 /**
  * The lock-down as data, and what is to be done to get from the rules that are there to it. No I/O.
  *

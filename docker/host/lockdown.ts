@@ -4,6 +4,7 @@ import { type Family, type Firewall, FirewallError, Iptables } from './firewall.
 import { withHostLock } from './host-lock.js';
 import { hasIpv6, jobBridges } from './host-net.js';
 import {
+  DEFAULT_GATEWAY_PORT,
   installedPort,
   parseSave,
   problems,
@@ -17,9 +18,6 @@ import { type LockdownFigures, LockdownWatch } from './lockdown-watch.js';
 import type { Log } from './log.js';
 
 export type { LockdownFigures } from './lockdown-watch.js';
-
-/** The gateway port. Nothing registers it, so no other program's proxy takes it after a crash. */
-export const DEFAULT_GATEWAY_PORT = 13128;
 
 export interface LockdownOptions {
   /** TCP port that jobs may reach on their bridge's address; one per host. Default 13128. */

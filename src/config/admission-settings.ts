@@ -1,4 +1,5 @@
 import { parseAllowedMount } from '../../admission/allowed-mounts.js';
+import { DEFAULT_PROBE_LIMITS } from '../../admission/probe.js';
 import { parseProbeUrl } from '../../admission/rules/http-probe.js';
 import { parseEntry } from '../../proxy/policy/allowlist.js';
 import { checked, choice, duration, integer, list, parsed, size, text, yesNo } from './kinds.js';
@@ -90,21 +91,21 @@ export const ADMISSION_SETTINGS = {
     kind: duration,
     key: `${NEW}.ProbeTimeout`,
     env: 'JOBGATE_PROBE_TIMEOUT',
-    default: 30_000,
+    default: DEFAULT_PROBE_LIMITS.timeoutMs,
     help: 'time for a probe to answer',
   }),
   probeOutputBytes: setting({
     kind: size,
     key: `${NEW}.ProbeOutput`,
     env: 'JOBGATE_PROBE_OUTPUT',
-    default: 65_536,
+    default: DEFAULT_PROBE_LIMITS.outputBytes,
     help: 'what a probe may answer; more refuses the job',
   }),
   probeConcurrency: setting({
     kind: integer(1, 1000),
     key: `${NEW}.ProbeConcurrency`,
     env: 'JOBGATE_PROBE_CONCURRENCY',
-    default: 16,
+    default: DEFAULT_PROBE_LIMITS.concurrency,
     help: 'probes of a kind that run at once',
   }),
   allowedDomains: setting({

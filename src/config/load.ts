@@ -30,8 +30,6 @@ export interface Config {
   };
   /** Jobs may learn which domains they need. */
   readonly allowLearn: boolean;
-  /** Directories that job specs may mount from: `PATH`, `PATH:ro` or `PATH:rw`. */
-  readonly allowedMounts: readonly string[];
   /** What `jobgate serve` does. */
   readonly service: {
     readonly listen: string;
@@ -117,7 +115,6 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
     if (value === undefined) throw new Error(`no default for ${name}`);
     return value;
   };
-  const allowedMounts = set('allowedMounts');
   const allowPorts = set('allowPorts');
   const subnetPool = subnets(settings);
   const upstream = upstreamWithCredentials(settings, env);
@@ -129,7 +126,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       rejectHostNetwork: set('rejectHostNetwork'),
       locality: set('locality'),
       ...domains(settings),
-      allowedMounts,
+      allowedMounts: set('allowedMounts'),
       allowPorts,
       ...(settings.get('probeExec') && { probeExec: settings.get('probeExec') as string }),
       ...(settings.get('probeHttp') && { probeHttp: settings.get('probeHttp') as string }),
@@ -159,7 +156,6 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       outside: set('outsideNetwork'),
     },
     allowLearn: set('allowLearn'),
-    allowedMounts,
     service: {
       listen: set('listen'),
       ...(settings.get('tokenFile') && { tokenFile: settings.get('tokenFile') as string }),

@@ -1,3 +1,4 @@
+import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../logging.js';
 import { ADMISSION_SETTINGS } from './admission-settings.js';
 import { EGRESS_SETTINGS } from './egress-settings.js';
@@ -21,7 +22,7 @@ export const SETTINGS = {
     key: 'Gateway.Port',
     env: 'JOBGATE_GATEWAY_PORT',
     flag: 'gatewayPort',
-    default: 13_128,
+    default: DEFAULT_GATEWAY_PORT,
     help: 'port of the gateways on their bridges, one for the whole host',
   }),
   subnetPool: setting({

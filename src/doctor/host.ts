@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { hasIpv6 } from '../../docker/host/host-net.js';
+import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { type Finding, fail, ok, warn } from './finding.js';
 
 const CAP_NET_ADMIN = 12n;
@@ -52,7 +53,7 @@ export function otherFirewalls(): Finding {
   const detail = `${found.join(' and ')}: a reload can remove the rules of jobgate; they are verified every few seconds and put back`;
   // firewalld keeps a table of its own, which sees packets after ours let them in.
   const fix = found.includes('firewalld')
-    ? "if jobs can't reach their proxy: allow tcp port 13128 on interfaces jg-*"
+    ? `if jobs can't reach their proxy: allow tcp port ${DEFAULT_GATEWAY_PORT} on interfaces jg-*`
     : undefined;
   return warn('other firewalls', detail, fix);
 }

@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import type { Engine } from '../../docker/engine/engine.js';
 import { EngineError, engineMessage, GatewayError } from '../../docker/engine/errors.js';
+import { removeContainer } from '../../docker/engine/remove-container.js';
 import { removeNetwork } from '../../docker/gateway/network.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import { Owner, ownerOfContainerName } from '../../docker/gateway/owner.js';
@@ -221,12 +222,5 @@ async function removeProxies(
   containers: readonly Dockerode.ContainerInfo[],
 ): Promise<void> {
   const proxies = containers.filter((container) => isOurs(container) && isOn(container, network));
-  await Promise.all(
-    proxies.map(({ Id }) =>
-      docker
-        .getContainer(Id)
-        .remove({ force: true, v: true })
-        .catch(() => {}),
-    ),
-  );
+  await Promise.all(proxies.map(({ Id }) => removeContainer(docker.getContainer(Id)).catch(() => {})));
 }

@@ -3,11 +3,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { GatewayError } from '../../docker/engine/errors.js';
 import { type ContainerGatewayOptions, containerGateways } from '../../docker/gateway/container-gateway.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
-import { createGatewayContainer } from '../../docker/gateway/gateway-container.js';
 import { LINK_VERSION } from '../../docker/gateway/gateway-link.js';
 import { hostAddressesOf } from '../../docker/gateway/host-addresses.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import { containerName, type Owner, openOwner } from '../../docker/gateway/owner.js';
+import { createProxyContainer } from '../../docker/gateway/proxy-container.js';
 import { addressAfter } from '../../docker/gateway/subnet-pool.js';
 import { readNetwork } from '../../docker/gateway/sweep.js';
 import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
@@ -207,7 +207,7 @@ describeE2e('a gateway in a container', () => {
     const address = addressAfter(network.gateway);
     const start = async (hostEnd: string) => {
       await using own = new Cleanup();
-      const container = await createGatewayContainer(engine.docker, {
+      const container = await createProxyContainer(engine.docker, {
         ...{ name: containerName(owner), image: defaultGatewayImage(), network: network.name, address },
         outside: 'bridge',
         onReport: () => {},

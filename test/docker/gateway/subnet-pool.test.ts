@@ -42,11 +42,14 @@ describe('a subnet pool', () => {
     expect(all(pool, ['10.9.8.16/30', '10.9.8.31/32']).sort()).toEqual(['10.9.8.0/29', '10.9.8.8/29']);
     expect(all(pool, ['10.9.8.0/28']).sort()).toEqual(['10.9.8.16/29', '10.9.8.24/29']);
     expect(all(pool, ['10.0.0.0/8'])).toEqual([]);
+    expect(all(pool, ['10.9.8.5/28']).sort()).toEqual(['10.9.8.16/29', '10.9.8.24/29']);
     expect(pool.exhausted().message).toMatch(/10\.9\.8\.0\/27.*--subnet-pool/);
   });
 
   it.each([
     ['10.9.8.0', undefined, 'not an IPv4 range'],
+    ['010.213.0.0/16', undefined, /^[^\n]*"010\.213\.0\.0\/16" is not an IPv4 range: [^\n]*$/],
+    ['10.9.8.4/24', undefined, 'write 10.9.8.0/24'],
     ['10.9.8.0/33', undefined, 'not an IPv4 range'],
     ['10.256.8.0/24', undefined, 'not an IPv4 range'],
     ['fd00::/64', undefined, 'not an IPv4 range'],

@@ -9,7 +9,7 @@ class FakeEngine {
   networks: object[] = [];
   containers: { Id: string; Names: string[]; HostConfig: { NetworkMode: string }; Labels?: object }[] = [];
   removed: string[] = [];
-  status: number | undefined;
+  refusal: { statusCode: number; message: string } | undefined;
 
   addNetwork(n: number, owner: Owner, change: Partial<NetworkRecord> = {}, info: object = {}): string {
     const hex = n.toString(16).padStart(12, '0');
@@ -33,13 +33,13 @@ class FakeEngine {
 
   get docker(): Dockerode {
     const remove = (id: string) => async () => {
-      if (this.status) throw Object.assign(new Error('no'), { statusCode: this.status });
+      if (this.refusal) throw Object.assign(new Error(), this.refusal);
       this.removed.push(id);
     };
     return {
       listNetworks: async () => this.networks,
       listContainers: async () => this.containers,
-      getContainer: (id: string) => ({ remove: remove(id) }),
+      getContainer: (id: string) => ({ id, remove: remove(id) }),
       getNetwork: (id: string) => ({ inspect: async () => ({ Containers: {} }), remove: remove(id) }),
     } as unknown as Dockerode;
   }
@@ -77,9 +77,9 @@ describe('a sweep', () => {
     expect(engine.removed).toEqual(['late']);
   });
 
-  it('goes on where the engine would not remove something', async () => {
+  it.each([500, 409])('goes on where the engine would not remove something (%i)', async (statusCode) => {
     engine.addContainer('a', 'none', containerName(dead));
-    engine.status = 500;
+    engine.refusal = { statusCode, message: 'cannot kill it' };
     const warn = vi.fn();
     const logger = { warn, info: vi.fn(), debug: vi.fn(), error: vi.fn() };
     expect(await sweep(engine.docker, { logger })).toMatchObject({ containers: 0, failed: 1 });
@@ -145,9 +145,9 @@ describe('a sweep', () => {
     expect(warn).toHaveBeenCalledTimes(6);
   });
 
-  it.each([404, 409])('does not mind another sweep at the same things (%i)', async (status) => {
+  it.each([404, 409])('does not mind another sweep at the same things (%i)', async (statusCode) => {
     engine.addContainer('a', 'none', containerName(dead));
-    engine.status = status;
-    expect(await sweep(engine.docker)).toMatchObject({ containers: 0 });
+    engine.refusal = { statusCode, message: 'removal of container a is already in progress' };
+    expect(await sweep(engine.docker)).toMatchObject({ containers: 0, failed: 0 });
   });
 });

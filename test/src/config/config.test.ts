@@ -57,7 +57,6 @@ describe('without configuration', () => {
       rate: DEFAULT_RATE,
       gateway: { placement: 'auto', port: 13_128, outside: 'bridge' },
       allowLearn: false,
-      allowedMounts: [],
       service: {
         listen: 'unix:/run/jobgate/jobgate.sock',
         brokenContract: 'disconnect',

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { demux } from '../engine/demux.js';
 import { EngineError, engineMessage, engineStatus, GatewayError } from '../engine/errors.js';
+import { removeContainer } from '../engine/remove-container.js';
 import { type LinkCommand, type LinkReport, type LinkStart, lineSplitter, PING_MS } from './gateway-link.js';
 
 /** Of one gateway, bytes. It idles at about 45 MB; the rest is for connections: 10,000 take about 300 MB. */
@@ -18,7 +19,7 @@ const STDERR_BYTES = 2_000;
 export const IMAGE_USER = '10213:10213';
 export const MAIN = '/opt/jobgate/dist/docker/gateway/inside/gateway-main.js';
 
-export interface GatewayContainerOptions {
+export interface ProxyContainerOptions {
   readonly name: string;
   readonly image: string;
   /** Name of the job's network, and the gateway's address on it. */
@@ -30,8 +31,8 @@ export interface GatewayContainerOptions {
 }
 
 /** The container's create options: on the isolated network only; the outside one comes before it starts. */
-export function gatewayContainerOptions(
-  options: GatewayContainerOptions,
+export function proxyContainerOptions(
+  options: ProxyContainerOptions,
 ): Dockerode.ContainerCreateOptions & { HostConfig: Dockerode.HostConfig } {
   return {
     name: options.name,
@@ -83,11 +84,11 @@ export function harmless(): Dockerode.HostConfig {
  *
  * @throws GatewayError where it cannot be had; nothing is left then.
  */
-export async function createGatewayContainer(
+export async function createProxyContainer(
   docker: Dockerode,
-  options: GatewayContainerOptions,
-): Promise<GatewayContainer> {
-  const container = await docker.createContainer(gatewayContainerOptions(options)).catch((error: unknown) => {
+  options: ProxyContainerOptions,
+): Promise<ProxyContainer> {
+  const container = await docker.createContainer(proxyContainerOptions(options)).catch((error: unknown) => {
     throw createError(error, options);
   });
   try {
@@ -99,9 +100,9 @@ export async function createGatewayContainer(
       stdout: true,
       stderr: true,
     });
-    return new GatewayContainer(container, stream, options.onReport);
+    return new ProxyContainer(container, stream, options.onReport);
   } catch (error) {
-    await removeQuietly(container);
+    await removeContainer(container).catch(() => {});
     throw error;
   }
 }
@@ -127,7 +128,7 @@ export const imageMissing = (image: string) =>
     `image ${image}, which gateways in containers are made of, is not on the engine: jobgate image ${image} makes it, or docker build -f docker/deploy/Dockerfile -t ${image} . in its folder`,
   );
 
-function createError(error: unknown, { image, name }: GatewayContainerOptions): GatewayError {
+function createError(error: unknown, { image, name }: ProxyContainerOptions): GatewayError {
   const message = engineMessage(error);
   if (engineStatus(error) === 404 && /image/i.test(message)) return imageMissing(image);
   if (engineStatus(error) === 409) {
@@ -140,7 +141,7 @@ function createError(error: unknown, { image, name }: GatewayContainerOptions): 
 }
 
 /** A gateway's container, and the link to what runs in it. */
-export class GatewayContainer {
+export class ProxyContainer {
   /** Settles with why when the container has ended, whoever ended it. */
   readonly ended: Promise<GatewayError>;
   readonly #container: Dockerode.Container;
@@ -247,7 +248,7 @@ export class GatewayContainer {
   async remove(): Promise<void> {
     clearInterval(this.#pings);
     (this.#stream as Partial<import('node:net').Socket>).destroy?.();
-    await removeGatewayContainer(this.#container);
+    await removeContainer(this.#container, `the gateway's container ${this.#container.id.slice(0, 12)}`);
   }
 
   #say(line: LinkStart | LinkCommand): void {
@@ -280,24 +281,5 @@ export class GatewayContainer {
     return new GatewayError(
       `the gateway's container ended (${code === undefined ? 'the engine lost it' : `exit code ${code}`})${why ? `: ${why}` : ''}`,
     );
-  }
-}
-
-async function removeQuietly(container: Dockerode.Container): Promise<void> {
-  await removeGatewayContainer(container).catch(() => {});
-}
-
-/** Removes it, running or not. One that is gone is fine. */
-export async function removeGatewayContainer(container: Dockerode.Container): Promise<void> {
-  try {
-    await container.remove({ force: true, v: true });
-  } catch (error) {
-    // 409: somebody else removes it right now.
-    if (![404, 409].includes(engineStatus(error) ?? 0)) {
-      throw new EngineError(
-        `the gateway's container ${container.id.slice(0, 12)} cannot be removed: ${engineMessage(error)}`,
-        { cause: error },
-      );
-    }
   }
 }
