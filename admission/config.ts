@@ -1,4 +1,4 @@
-import type { Logger } from './logger.js';
+import type { Logger } from '../proxy/policy/logger.js';
 import type { Rule } from './rule.js';
 import type { InputLocator } from './rules/locality.js';
 

@@ -14,9 +14,9 @@ export {
 } from '../admission/admission.js';
 export { type AdmissionConfig, AdmissionConfigError } from '../admission/config.js';
 export type { Input, Job, NetworkSpec, NetworkType } from '../admission/job.js';
-export { parseJobFile } from '../admission/job-file.js';
-export { parseJobSpec } from '../admission/job-spec.js';
-export type { Problem } from '../admission/problem.js';
+export { type ParsedFile, parseJobFile } from '../admission/job-file.js';
+export { type JobSpecOptions, type ParsedSpec, parseJobSpec } from '../admission/job-spec.js';
+export type { SpecProblem } from '../admission/problem.js';
 export type { Rule, RuleAnswer, Verdict } from '../admission/rule.js';
 export { CommandError, isolatedOptions, type Mount, type Stdio } from '../docker/engine/container.js';
 export { type Engine, type EngineEndpoint, findEngine, openEngine } from '../docker/engine/engine.js';
@@ -47,6 +47,7 @@ export {
 // The way out.
 export { Allowlist, AllowlistError } from '../proxy/policy/allowlist.js';
 export { DENIALS, type DenialReason } from '../proxy/policy/denials.js';
+export type { Logger } from '../proxy/policy/logger.js';
 export {
   DEFAULT_LIMITS,
   DEFAULT_OPERATOR_POLICY,

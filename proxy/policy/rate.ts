@@ -1,3 +1,5 @@
+import type { Parsed } from './authority.js';
+
 /** Bit/s. Below this a TLS handshake takes longer than clients wait. */
 export const MIN_RATE = 8_000;
 /** Bit/s. More than a process can carry by far: a slip of the keyboard. */
@@ -38,7 +40,7 @@ const HOW = 'write it as 10mbit, 500kbit, 1gbit, a number of bit/s, 1.25MB/s, or
  *
  * @returns bit/s, a whole number; null for unlimited
  */
-export function parseRate(text: string): { ok: true; value: number | null } | { ok: false; problem: string } {
+export function parseRate(text: string): Parsed<number | null> {
   const trimmed = text.trim();
   if (/^unlimited$/i.test(trimmed)) return { ok: true, value: null };
   const problem = (what: string) => ({ ok: false as const, problem: `rate ${show(text)}: ${what}` });

@@ -16,7 +16,7 @@ import { ensureImage, type PullPolicy } from '../../docker/engine/image.js';
 import { clientEnv } from '../../docker/gateway/client-env.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
 import { containerName, type Owner } from '../../docker/gateway/owner.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { AdmittedJob } from './admit.js';
@@ -33,7 +33,7 @@ export interface RunJobOptions {
   readonly learn?: boolean;
   readonly openGateway: OpenGateway;
   readonly stdio: Stdio;
-  readonly logger: Log;
+  readonly logger: Logger;
   /** Told how the pull of the image goes, a line now and then. */
   readonly onPull?: (line: string) => void;
   /** Mounts that the operator gives, beside the job's inputs. */
@@ -228,7 +228,7 @@ function openGateway(
   });
 }
 
-function proxied(job: AdmittedJob, gateway: Gateway, logger: Log): Readonly<Record<string, string>> {
+function proxied(job: AdmittedJob, gateway: Gateway, logger: Logger): Readonly<Record<string, string>> {
   const { env, overridden } = clientEnv(gateway.proxy.url, job.engine.env);
   if (overridden.length > 0) {
     logger.warn({ variables: overridden }, 'the job sets proxy variables itself; overridden by its gateway');
