@@ -21,7 +21,12 @@ export interface OpenGatewayOptions {
   readonly onEvent?: (event: ProxyEvent) => void;
 }
 
-/** Opens gateways at one placement. */
+/**
+ * Opens gateways at one placement. On failure nothing is left but an `existing` network.
+ *
+ * @throws PolicyError for a policy that cannot be kept; GatewayError (LockdownError, EngineError, PlacementError,
+ *   PortTakenError) for anything else.
+ */
 export type OpenGateway = (options: OpenGatewayOptions) => Promise<Gateway>;
 
 /**

@@ -38,7 +38,9 @@ export interface RunJobOptions {
   readonly onPull?: (line: string) => void;
   /** Mounts that the operator gives, beside the job's inputs. */
   readonly mounts?: readonly Mount[];
+  /** Default `missing`. */
   readonly pull?: PullPolicy;
+  /** `linux/arm64`, for engines that run several. */
   readonly platform?: string;
   /** Time limit of the job, ms; the job's own where absent. */
   readonly timeoutMs?: number;
@@ -78,7 +80,9 @@ const GIVEN_UP_MS = 5000;
  * Runs an admitted job to its end: image, gateway, container. Whatever happens, the container and the gateway are
  * gone when this settles; where the engine does not come back from starting the container, they go when it does.
  *
- * @throws GatewayError where the engine, the network or the lock-down fails.
+ * @throws PolicyError for a policy that cannot be kept, CommandError where the image's command cannot be started,
+ *   GatewayError where the engine, the network or the lock-down fails, and the reason of `stop` where that is aborted
+ *   before the start.
  */
 export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<JobResult> {
   const { engine, logger, stop } = options;
