@@ -1,4 +1,5 @@
-import type { Logger } from './logger.js';
+import { JobgateError } from '../proxy/policy/jobgate-error.js';
+import type { Logger } from '../proxy/policy/logger.js';
 import type { Rule } from './rule.js';
 import type { InputLocator } from './rules/locality.js';
 
@@ -39,6 +40,7 @@ export interface AdmissionConfig {
 }
 
 /** A configuration that cannot be used; the message says which field, and why. */
-export class AdmissionConfigError extends Error {
+export class AdmissionConfigError extends JobgateError {
   override readonly name = 'AdmissionConfigError';
+  override readonly code = 'JOBGATE_ADMISSION_CONFIG';
 }

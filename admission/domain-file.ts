@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { Allowlist, parseEntry } from '../proxy/policy/allowlist.js';
+import type { Logger } from '../proxy/policy/logger.js';
 import { AdmissionConfigError } from './config.js';
-import type { Logger } from './logger.js';
 
 /** A list of domains is text; more than this is a mistake. */
 const MAX_BYTES = 16 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import { twice } from './problem.js';
 import { SpecBudget } from './spec-limits.js';
 
-/** A text that is no JSON, or none that every reader would read alike. */
+/** A text that is no JSON, or none that every reader would read alike. Its callers make a problem of it. */
 export class JsonError extends Error {
   override readonly name = 'JsonError';
 

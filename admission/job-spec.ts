@@ -8,8 +8,15 @@ import { dockerJobSchema, type JobSpec, otherJobSchema, type TaskSpec } from './
 import { fromV1beta2, isV1beta2, oldSegments } from './job-spec-v1beta2.js';
 import { isRecord, KnownKeys, readBySchema, spellings } from './known-keys.js';
 import { parseNetwork } from './network-spec.js';
-import type { Parsed } from './parsed.js';
-import { andMore, formatPath, type LocatedProblem, type PathSegment, Problems, quote } from './problem.js';
+import {
+  andMore,
+  formatPath,
+  type LocatedProblem,
+  type PathSegment,
+  Problems,
+  quote,
+  type SpecProblem,
+} from './problem.js';
 import { parseBytes, parseCpu, type Quantity } from './quantities.js';
 import { refusedByRun } from './run-limits.js';
 import { limitProblem } from './spec-limits.js';
@@ -24,12 +31,17 @@ export interface JobSpecOptions {
   readonly allowPorts?: readonly number[];
 }
 
+/** The job, or the first problems and how many more there are. */
+export type ParsedSpec =
+  | { readonly ok: true; readonly value: Job }
+  | { readonly ok: false; readonly problems: readonly SpecProblem[] };
+
 /**
  * Reads a job spec in any shape of the reference: 1.5 and later, V1beta2, and the bodies that nodes send to probes
  * (`{"Job": …}`, and before 1.4 `{"node_id", "job_id", "spec"}`). The first problems are told at once, each with its
  * path in the shape that was given; the last one says how many more there are.
  */
-export function parseJobSpec(value: unknown, options: JobSpecOptions): Parsed<Job> {
+export function parseJobSpec(value: unknown, options: JobSpecOptions): ParsedSpec {
   const read = readJobSpec(value, options);
   if (read.ok) return read;
   const problems = read.first.map(({ segments, problem }) => ({ path: formatPath(segments), problem }));

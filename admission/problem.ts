@@ -1,7 +1,7 @@
 import { stringifyExact } from './stringify-exact.js';
 
 /** Something wrong in a job spec. */
-export interface Problem {
+export interface SpecProblem {
   /** Where, in the spec's own words: `Tasks[0].Network.Domains[1]`; empty for the whole. */
   readonly path: string;
   /** What is wrong and what to write instead; one line. */
@@ -24,7 +24,7 @@ export function formatPath(segments: readonly PathSegment[]): string {
 }
 
 /** `path: problem`, or the problem alone where it concerns the whole. */
-export function formatProblem({ path, problem }: Problem): string {
+export function formatProblem({ path, problem }: SpecProblem): string {
   return path === '' ? problem : `${path}: ${problem}`;
 }
 

@@ -10,6 +10,7 @@ import { OwnAddresses } from './decide/own-addresses.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
 import { OriginAgent } from './http/origin-agent.js';
 import { DenyList } from './policy/deny-list.js';
+import { type Logger, silentLogger } from './policy/logger.js';
 import { type ParsedPolicy, parsePolicy } from './policy/parse-policy.js';
 import type { EgressPolicy } from './policy/policy.js';
 import { basicAuthorization } from './policy/upstream.js';
@@ -17,7 +18,6 @@ import { JobLimiter } from './rate/job-limiter.js';
 import { Refuser } from './refuse/refuser.js';
 import type { ProxyEvent } from './report/events.js';
 import type { Figures } from './report/figures.js';
-import { type Logger, silentLogger } from './report/log.js';
 import { Recorder } from './report/recorder.js';
 import { createResolver, type Resolver } from './resolve/resolver.js';
 import { Sessions } from './sessions.js';
@@ -44,11 +44,15 @@ export interface ListenOptions {
 
 /** The HTTP(S) proxy of one job. */
 export interface EgressProxy extends AsyncDisposable {
-  /** Begins to accept, and gives where. Rejects with what the system says (`EADDRINUSE`, …). Once only. */
+  /**
+   * Begins to accept, and gives where. Once only, and not after `close`.
+   *
+   * @throws PolicyError for a range of clients that is not valid; else what the system says (`EADDRINUSE`, …).
+   */
   listen(options: ListenOptions): Promise<{ host: string; port: number }>;
-  /** Replaces the ranges of clients; connections of others end. Throws TypeError on a range that is not valid. */
+  /** Replaces the ranges of clients; connections of others end. @throws PolicyError, changing nothing. */
   setClients(cidrs: readonly string[]): void;
-  /** Replaces the operator's deny list; what it forbids ends at once. Throws `DenyListError`, changing nothing. */
+  /** Replaces the operator's deny list; what it forbids ends at once. @throws DenyListError, changing nothing. */
   setDenied(entries: readonly string[]): void;
   figures(): Figures;
   /** Takes nothing new, lets what is under way finish for at most `ms`, and closes. */
@@ -57,7 +61,11 @@ export interface EgressProxy extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Makes the proxy of a job, which opens nothing before it listens. Throws what `parsePolicy` throws. */
+/**
+ * Makes the proxy of a job, which opens nothing before it listens.
+ *
+ * @throws PolicyError (AllowlistError, DenyListError) for a policy that cannot be kept.
+ */
 export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOptions = {}): EgressProxy {
   return new JobProxy(parsePolicy(policy), options);
 }

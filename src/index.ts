@@ -7,18 +7,28 @@
 // May this job run here?
 export {
   type Admission,
+  type AdmissionOptions,
   type AllowlistStatus,
   createAdmission,
   type DecideOptions,
   effectiveNetwork,
 } from '../admission/admission.js';
 export { type AdmissionConfig, AdmissionConfigError } from '../admission/config.js';
+export type { DomainFileState } from '../admission/domain-file.js';
+export type { ForbiddenRequest } from '../admission/forbidden-requests.js';
 export type { Input, Job, NetworkSpec, NetworkType } from '../admission/job.js';
-export { parseJobFile } from '../admission/job-file.js';
-export { parseJobSpec } from '../admission/job-spec.js';
-export type { Problem } from '../admission/problem.js';
+export { type ParsedFile, parseJobFile } from '../admission/job-file.js';
+export { type JobSpecOptions, type ParsedSpec, parseJobSpec } from '../admission/job-spec.js';
+export type { SpecProblem } from '../admission/problem.js';
 export type { Rule, RuleAnswer, Verdict } from '../admission/rule.js';
-export { CommandError, isolatedOptions, type Mount, type Stdio } from '../docker/engine/container.js';
+export type { InputLocator } from '../admission/rules/locality.js';
+export {
+  CommandError,
+  isolatedOptions,
+  type Mount,
+  StartGivenUp,
+  type Stdio,
+} from '../docker/engine/container.js';
 export { type Engine, type EngineEndpoint, findEngine, openEngine } from '../docker/engine/engine.js';
 export {
   EngineError,
@@ -33,10 +43,13 @@ export { type ClientEnv, clientEnv } from '../docker/gateway/client-env.js';
 export { type ContainerGatewayOptions, containerGateways } from '../docker/gateway/container-gateway.js';
 export type { Gateway, OpenGateway, OpenGatewayOptions } from '../docker/gateway/gateway.js';
 export { type HostGatewayOptions, hostGateways } from '../docker/gateway/host-gateway.js';
+export type { NetworkRecord } from '../docker/gateway/labels.js';
 export type { OwnedNetwork, Placement } from '../docker/gateway/owned-network.js';
-export { type Owner, type OwnerKind, openOwner } from '../docker/gateway/owner.js';
+export { type Owner, type OwnerKind, type OwnerRef, openOwner } from '../docker/gateway/owner.js';
 export { type PlacedGatewaysOptions, placedGateways } from '../docker/gateway/placement.js';
+export type { SubnetPoolOptions } from '../docker/gateway/subnet-pool.js';
 export { type SweepOptions, type Swept, sweep } from '../docker/gateway/sweep.js';
+export { type Family, type Firewall, FirewallError } from '../docker/host/firewall.js';
 export { Lockdown, type LockdownFigures, type LockdownOptions } from '../docker/host/lockdown.js';
 export {
   createEgressProxy,
@@ -45,8 +58,17 @@ export {
   type ListenOptions,
 } from '../proxy/egress-proxy.js';
 // The way out.
-export { Allowlist, AllowlistError } from '../proxy/policy/allowlist.js';
+export {
+  type AllowEntry,
+  Allowlist,
+  AllowlistError,
+  type AllowlistOptions,
+} from '../proxy/policy/allowlist.js';
+export type { CanonicalHost, Host, HostKind } from '../proxy/policy/authority.js';
 export { DENIALS, type DenialReason } from '../proxy/policy/denials.js';
+export { DenyListError } from '../proxy/policy/deny-list.js';
+export { JobgateError } from '../proxy/policy/jobgate-error.js';
+export type { Logger } from '../proxy/policy/logger.js';
 export {
   DEFAULT_LIMITS,
   DEFAULT_OPERATOR_POLICY,
@@ -56,13 +78,15 @@ export {
   type Limits,
   type OperatorPolicy,
 } from '../proxy/policy/policy.js';
+export { PolicyError } from '../proxy/policy/policy-error.js';
 export {
   type ClosedEvent,
   type DecisionEvent,
   EVENT_VERSION,
   type ProxyEvent,
 } from '../proxy/report/events.js';
-export type { Figures } from '../proxy/report/figures.js';
+export type { Figures, HostFigures } from '../proxy/report/figures.js';
+export { ConfigError } from './config/config-error.js';
 export { AdmissionRefused, UsageError } from './errors.js';
 // A job from beginning to end.
 export { type AdmittedJob, admit } from './job/admit.js';

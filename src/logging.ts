@@ -3,8 +3,6 @@ import pretty from 'pino-pretty';
 import { logStream } from './log-stream.js';
 import { visibleInJson } from './terminal.js';
 
-export type Logger = pino.Logger;
-
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ['pretty', 'json'] as const;
@@ -24,7 +22,7 @@ function isoTime(): string {
 }
 
 /** A logger to stderr: stdout belongs to the job. */
-export function createLogger({ level, format }: { level: LogLevel; format: LogFormat }): Logger {
+export function createLogger({ level, format }: { level: LogLevel; format: LogFormat }): pino.Logger {
   const options = { level, base: null };
   if (format === 'json') {
     return pino({ ...options, timestamp: isoTime }, logStream());

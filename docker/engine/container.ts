@@ -138,6 +138,8 @@ export interface Stdio {
 
 /** The image's command cannot be started. `exitCode` is that of `docker run`: 127 not found, 126 not executable. */
 export class CommandError extends EngineError {
+  override readonly name = 'CommandError';
+  override readonly code = 'JOBGATE_COMMAND';
   readonly exitCode: number;
   constructor(message: string, exitCode: number) {
     super(message);
@@ -147,6 +149,8 @@ export class CommandError extends EngineError {
 
 /** The engine does not come back from starting a container: nobody waits for it any more. */
 export class StartGivenUp extends EngineError {
+  override readonly name = 'StartGivenUp';
+  override readonly code = 'JOBGATE_START_GIVEN_UP';
   /** Settles when the container is gone all the same, once the engine comes back. */
   readonly removed: Promise<void>;
   constructor(message: string, removed: Promise<void>) {

@@ -1,14 +1,35 @@
-/**
- * What the docker side throws when it cannot do its work. The message is one line for a person: what is wrong,
- * where, and what to do about it. The command line exits with 125 on it.
- */
-export class GatewayError extends Error {
-  override readonly name: string = 'GatewayError';
+import { JobgateError } from '../../proxy/policy/jobgate-error.js';
+
+type GatewayErrorName =
+  | 'GatewayError'
+  | 'EngineError'
+  | 'CommandError'
+  | 'StartGivenUp'
+  | 'LockdownError'
+  | 'FirewallError'
+  | 'PlacementError'
+  | 'PortTakenError';
+
+type GatewayErrorCode =
+  | 'JOBGATE_GATEWAY'
+  | 'JOBGATE_ENGINE'
+  | 'JOBGATE_COMMAND'
+  | 'JOBGATE_START_GIVEN_UP'
+  | 'JOBGATE_LOCKDOWN'
+  | 'JOBGATE_FIREWALL'
+  | 'JOBGATE_PLACEMENT'
+  | 'JOBGATE_PORT_TAKEN';
+
+/** What the docker side throws when it cannot do its work. The command line exits with 125 on it. */
+export class GatewayError extends JobgateError {
+  override readonly name: GatewayErrorName = 'GatewayError';
+  override readonly code: GatewayErrorCode = 'JOBGATE_GATEWAY';
 }
 
 /** The engine is not there, refuses, or answered with an error. */
 export class EngineError extends GatewayError {
-  override readonly name = 'EngineError';
+  override readonly name: 'EngineError' | 'CommandError' | 'StartGivenUp' = 'EngineError';
+  override readonly code: 'JOBGATE_ENGINE' | 'JOBGATE_COMMAND' | 'JOBGATE_START_GIVEN_UP' = 'JOBGATE_ENGINE';
   /** HTTP status of the engine's answer, where it gave one. */
   readonly status: number | undefined;
   constructor(message: string, options?: { status?: number; cause?: unknown }) {
@@ -19,7 +40,8 @@ export class EngineError extends GatewayError {
 
 /** The firewall's rules could not be read, installed or verified. Nothing may run without them. */
 export class LockdownError extends GatewayError {
-  override readonly name = 'LockdownError';
+  override readonly name: 'LockdownError' | 'FirewallError' = 'LockdownError';
+  override readonly code: 'JOBGATE_LOCKDOWN' | 'JOBGATE_FIREWALL' = 'JOBGATE_LOCKDOWN';
 }
 
 /** Status of an engine's error answer; undefined for anything else. */
@@ -51,9 +73,11 @@ function shortened(text: string): string {
 /** The gateway cannot be placed on this host; another placement may do. */
 export class PlacementError extends GatewayError {
   override readonly name = 'PlacementError';
+  override readonly code = 'JOBGATE_PLACEMENT';
 }
 
 /** Another program has the gateway's port. */
 export class PortTakenError extends GatewayError {
   override readonly name = 'PortTakenError';
+  override readonly code = 'JOBGATE_PORT_TAKEN';
 }

@@ -1,8 +1,8 @@
+import type { Logger } from '../../proxy/policy/logger.js';
 import type { EgressPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { Figures } from '../../proxy/report/figures.js';
 import type { Engine } from '../engine/engine.js';
-import type { Log } from '../host/log.js';
 import type { OwnedNetwork } from './owned-network.js';
 import type { Owner } from './owner.js';
 
@@ -16,12 +16,17 @@ export interface OpenGatewayOptions {
    * Its owner must have been taken over (`Owner.takeOver`). On failure the network stays, and nothing passes it.
    */
   readonly existing?: OwnedNetwork;
-  readonly logger?: Log;
+  readonly logger?: Logger;
   /** What the egress proxy decides and closes. */
   readonly onEvent?: (event: ProxyEvent) => void;
 }
 
-/** Opens gateways at one placement. */
+/**
+ * Opens gateways at one placement. On failure nothing is left but an `existing` network.
+ *
+ * @throws PolicyError for a policy that cannot be kept; GatewayError (LockdownError, EngineError, PlacementError,
+ *   PortTakenError) for anything else.
+ */
 export type OpenGateway = (options: OpenGatewayOptions) => Promise<Gateway>;
 
 /**

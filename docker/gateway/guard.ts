@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Log } from '../host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 
 // Ends with its parent: end of input is the parent's end, whatever it died of. Every bridge that is still guarded
 // then is taken down (flags without IFF_UP; 0x1002 is broadcast and multicast).
@@ -25,11 +25,11 @@ done 2>/dev/null
  * A second line behind the lock-down, so it never fails: where no shell can be had, it says so in the log.
  */
 export class Guard {
-  readonly #logger: Log | undefined;
+  readonly #logger: Logger | undefined;
   readonly #bridges = new Set<string>();
   #shell: ChildProcess | undefined;
 
-  constructor(logger?: Log) {
+  constructor(logger?: Logger) {
     this.#logger = logger;
   }
 

@@ -1,9 +1,9 @@
 import type Dockerode from 'dockerode';
+import type { Logger } from '../../proxy/policy/logger.js';
 import { answerWithin } from '../engine/answer-within.js';
 import { EngineError, engineMessage } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
 import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, interfaceNames } from '../host/host-net.js';
-import type { Log } from '../host/log.js';
 import { fromLabels, VERSION_LABEL } from './labels.js';
 import { removeNetwork } from './network.js';
 import type { OwnedNetwork } from './owned-network.js';
@@ -11,7 +11,7 @@ import { livenessOf, livenessOfId, ownerOfContainerName } from './owner.js';
 import { addressAfter } from './subnet-pool.js';
 
 export interface SweepOptions {
-  readonly logger?: Log;
+  readonly logger?: Logger;
   /**
    * Called for each network of a dead `serve`, which is left alone otherwise: a job may still run on it, and the
    * next `serve` opens its gateway again.
@@ -170,7 +170,7 @@ async function isLeftOver(
 async function removeLeftOver(
   docker: Dockerode,
   { Id, Names }: Dockerode.ContainerInfo,
-  logger: Log | undefined,
+  logger: Logger | undefined,
 ): Promise<boolean> {
   const name = Names?.[0]?.replace(/^\//, '') ?? Id;
   const removed = await removeContainer(docker.getContainer(Id), `container ${name} of a dead run`);

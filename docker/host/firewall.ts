@@ -13,6 +13,8 @@ export interface Firewall {
 
 /** A command of the firewall failed: what it said, with what to do. */
 export class FirewallError extends LockdownError {
+  override readonly name = 'FirewallError';
+  override readonly code = 'JOBGATE_FIREWALL';
   /** `missing`: not installed; `privilege`: not allowed; `busy`: worth another try; `failed`: anything else. */
   readonly kind: 'missing' | 'privilege' | 'busy' | 'failed';
   constructor(kind: FirewallError['kind'], message: string) {

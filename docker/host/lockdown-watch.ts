@@ -1,4 +1,4 @@
-import type { Log } from './log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 
 /** What a lock-down went through since it was made. */
 export interface LockdownFigures {
@@ -18,7 +18,7 @@ interface LockdownWatchOptions {
   /** Verifies and mends; tells whether it had to. */
   readonly ensure: () => Promise<boolean>;
   readonly intervalMs: number;
-  readonly logger: Log | undefined;
+  readonly logger: Logger | undefined;
 }
 
 /** One timer for all who want the lock-down kept, as long as there are any. It does not keep the process alive. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../../proxy/policy/logger.js';
 import { LockdownError } from '../engine/errors.js';
 import { type Family, type Firewall, FirewallError, Iptables } from './firewall.js';
 import { withHostLock } from './host-lock.js';
@@ -15,14 +16,13 @@ import {
   type TableName,
 } from './lockdown-rules.js';
 import { type LockdownFigures, LockdownWatch } from './lockdown-watch.js';
-import type { Log } from './log.js';
 
 export type { LockdownFigures } from './lockdown-watch.js';
 
 export interface LockdownOptions {
   /** TCP port that jobs may reach on their bridge's address; one per host. Default 13128. */
   readonly port?: number;
-  readonly logger?: Log;
+  readonly logger?: Logger;
   /** Time between checks while something watches, ms. Default 2000. */
   readonly intervalMs?: number;
   /** Default: the iptables commands. */
@@ -47,7 +47,7 @@ interface Reading {
  */
 export class Lockdown {
   #shape: Shape;
-  readonly #logger: Log | undefined;
+  readonly #logger: Logger | undefined;
   readonly #firewall: Firewall;
   readonly #bridges: () => readonly string[];
   readonly #ipv6: () => boolean;

@@ -59,7 +59,7 @@ export class Acceptor {
     return { up, down };
   }
 
-  /** Replaces the ranges of clients; connections of others end. Throws TypeError on a range that is not valid. */
+  /** Replaces the ranges of clients; connections of others end. @throws PolicyError on a range that is not valid. */
   setClients(cidrs: readonly string[]): void {
     this.#clients = new Clients(cidrs);
     for (const { raw, client } of this.#connections.values()) {

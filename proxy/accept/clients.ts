@@ -1,5 +1,6 @@
 import { parseCidr } from '../policy/cidr-port.js';
 import { type IpRange, parseIp, unmapped } from '../policy/ip.js';
+import { PolicyError } from '../policy/policy-error.js';
 
 /** Who may speak to a proxy: addresses within any of some CIDRs. None: nobody. */
 export class Clients {
@@ -7,11 +8,11 @@ export class Clients {
   /** The last one that was included: a job mostly has one address. */
   #last: string | undefined;
 
-  /** @throws TypeError for what is not a CIDR or an address. */
+  /** @throws PolicyError for what is not a CIDR or an address. */
   constructor(cidrs: readonly string[]) {
     this.#ranges = cidrs.map((cidr) => {
       const parsed = parseCidr(cidr);
-      if (!parsed.ok) throw new TypeError(`range of clients ${JSON.stringify(cidr)}: ${parsed.problem}`);
+      if (!parsed.ok) throw new PolicyError(`range of clients ${JSON.stringify(cidr)}: ${parsed.problem}`);
       return parsed.value;
     });
   }

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { CanonicalHost } from '../policy/authority.js';
 import type { DenyList } from '../policy/deny-list.js';
 import { formatIp, parseIp, unmapped } from '../policy/ip.js';
-import type { Logger } from '../report/log.js';
+import type { Logger } from '../policy/logger.js';
 import type { Resolver } from '../resolve/resolver.js';
 import { type Clock, systemClock } from '../util/clock.js';
 

@@ -1,6 +1,9 @@
 export type DialReason = 'connect-failed' | 'connect-timeout' | 'upstream-failed';
 
-/** No connection to the host. The message and `code` are for logs: they may name addresses, but never credentials. */
+/**
+ * No connection to the host. Never leaves the proxy. The message and `code` are for logs: they may name addresses, but
+ * never credentials.
+ */
 export class DialError extends Error {
   override readonly name = 'DialError';
 

@@ -2,6 +2,7 @@ import { parse as parseSuffix } from 'tldts';
 import type { CanonicalHost, Parsed } from './authority.js';
 import { entryText, type HostEntry, invalidEntry, parseHostEntry } from './entry.js';
 import { HostTable } from './host-table.js';
+import { PolicyError } from './policy-error.js';
 
 /** What a job may reach, or what a node's operator lets jobs declare. Only `parseEntry` makes it. */
 export type AllowEntry = HostEntry;
@@ -40,8 +41,9 @@ export function parseEntry(
 }
 
 /** Entries that are not valid. The message is one line and names the first of them. */
-export class AllowlistError extends Error {
+export class AllowlistError extends PolicyError {
   override readonly name = 'AllowlistError';
+  override readonly code = 'JOBGATE_ALLOWLIST';
 
   constructor(
     /** One line for each entry that is not valid. */
@@ -78,7 +80,7 @@ export class Allowlist {
     this.warnings = warnings;
   }
 
-  /** Throws `AllowlistError` with the problem of every entry that is not valid. */
+  /** @throws AllowlistError with the problem of every entry that is not valid. */
   static parse(texts: readonly string[], options: AllowlistOptions = {}): Allowlist {
     const entries: { text: string; entry: AllowEntry }[] = [];
     const problems: string[] = [];

@@ -2,12 +2,14 @@ import type { CanonicalHost } from './authority.js';
 import { type HostEntry, parseHostEntry } from './entry.js';
 import { HostTable } from './host-table.js';
 import { formatIp, parseIp, unmapped } from './ip.js';
+import { PolicyError } from './policy-error.js';
 
 export type DenyEntry = HostEntry;
 
 /** Entries that are not valid. The message is one line. */
-export class DenyListError extends Error {
+export class DenyListError extends PolicyError {
   override readonly name = 'DenyListError';
+  override readonly code = 'JOBGATE_DENY_LIST';
 
   constructor(
     /** One line for each entry that is not valid. */
@@ -30,7 +32,7 @@ export class DenyList {
     for (const entry of entries) this.#table.add({ ...entry, host: withoutMapping(entry.host) });
   }
 
-  /** Throws `DenyListError` with the problem of every entry that is not valid. */
+  /** @throws DenyListError with the problem of every entry that is not valid. */
   static parse(texts: readonly string[]): DenyList {
     const parsed = texts.map(parseHostEntry);
     const problems = parsed.flatMap((entry) => (entry.ok ? [] : [entry.problem]));

@@ -4,6 +4,7 @@ import { DenyList } from './deny-list.js';
 import { type DnsChoice, parseDns } from './dns-flags.js';
 import { formatIp, parseIp, unmapped } from './ip.js';
 import type { EgressPolicy } from './policy.js';
+import { PolicyError } from './policy-error.js';
 import { assertBurst, assertRate } from './rate.js';
 import { parseUpstream, type Upstream } from './upstream.js';
 
@@ -27,8 +28,7 @@ export interface ParsedPolicy {
  * Reads a policy, and opens nothing.
  *
  * @throws AllowlistError for a job's or node's domain entry, DenyListError for an entry of the operator's deny list,
- *   RangeError for a rate, a burst, an exception or a node address, TypeError for the DNS server or the upstream; each
- *   with a message of one line
+ *   PolicyError (the class of both) for a rate, a burst, an exception, a node address, the DNS server or the upstream
  */
 export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
   const { job, operator } = policy;
@@ -39,9 +39,9 @@ export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
   }
   const within = job.learn && operator.learnWithin && Allowlist.parse(operator.learnWithin, { allowPorts });
   const dns = parseDns(operator.dns);
-  if (!dns.ok) throw new TypeError(dns.problem);
+  if (!dns.ok) throw new PolicyError(dns.problem);
   const upstream = operator.upstream === undefined ? undefined : parseUpstream(operator.upstream);
-  if (upstream && !upstream.ok) throw new TypeError(upstream.problem);
+  if (upstream && !upstream.ok) throw new PolicyError(upstream.problem);
   return {
     policy,
     allowlist: Allowlist.parse(job.allow, { allowPorts }),
@@ -54,15 +54,15 @@ export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
   };
 }
 
-/** Reads `CIDR[:PORT]`. @throws RangeError */
+/** Reads `CIDR[:PORT]`. @throws PolicyError */
 export function exception(text: string): CidrPort {
   const parsed = parseCidrPort(text);
   if (parsed.ok) return parsed.value;
-  throw new RangeError(`address exception ${JSON.stringify(text)}: ${parsed.problem}`);
+  throw new PolicyError(`address exception ${JSON.stringify(text)}: ${parsed.problem}`);
 }
 
 function nodeAddress(text: string): string {
   const ip = parseIp(text);
-  if (ip === undefined) throw new RangeError(`node address ${JSON.stringify(text)} is not an IP address`);
+  if (ip === undefined) throw new PolicyError(`node address ${JSON.stringify(text)} is not an IP address`);
   return formatIp(unmapped(ip));
 }

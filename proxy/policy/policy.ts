@@ -79,6 +79,7 @@ export interface Limits {
 /** 10 Mbit/s, the reference's rate: 10,000,000 bit/s = 1,250,000 byte/s. */
 export const DEFAULT_RATE = 10_000_000;
 
+/** Where the operator sets none; units as in {@link Limits}. */
 export const DEFAULT_LIMITS: Limits = {
   connections: 10_000,
   connectionsPerSecond: 1_000,
@@ -94,6 +95,7 @@ export const DEFAULT_LIMITS: Limits = {
   connectTimeoutMs: 10_000,
 };
 
+/** Where the operator says nothing: only public addresses, and everything that a job declares. */
 export const DEFAULT_OPERATOR_POLICY: OperatorPolicy = {
   deny: [],
   allowAddresses: [],

@@ -1,3 +1,6 @@
+import type { Parsed } from './authority.js';
+import { PolicyError } from './policy-error.js';
+
 /** Bit/s. Below this a TLS handshake takes longer than clients wait. */
 export const MIN_RATE = 8_000;
 /** Bit/s. More than a process can carry by far: a slip of the keyboard. */
@@ -7,16 +10,16 @@ const MAX_RATE = 1_000_000_000_000;
 const MIN_BURST = 4_096;
 const MAX_BURST = 1_073_741_824;
 
-/** @throws RangeError for bit/s that no limiter keeps */
+/** @throws PolicyError for bit/s that no limiter keeps */
 export function assertRate(rate: number): void {
   if (Number.isFinite(rate) && rate >= MIN_RATE) return;
-  throw new RangeError(`rate ${rate} bit/s: use ${MIN_RATE} or more, or null for no limit`);
+  throw new PolicyError(`rate ${rate} bit/s: use ${MIN_RATE} or more, or null for no limit`);
 }
 
-/** @throws RangeError for what is not a number of bytes between 4 KiB and 1 GiB */
+/** @throws PolicyError for what is not a number of bytes between 4 KiB and 1 GiB */
 export function assertBurst(burst: number): void {
   if (Number.isInteger(burst) && burst >= MIN_BURST && burst <= MAX_BURST) return;
-  throw new RangeError(`burst ${burst}: use a whole number of bytes from ${MIN_BURST} to ${MAX_BURST}`);
+  throw new PolicyError(`burst ${burst}: use a whole number of bytes from ${MIN_BURST} to ${MAX_BURST}`);
 }
 
 const PREFIX: Readonly<Record<string, number>> = {
@@ -38,7 +41,7 @@ const HOW = 'write it as 10mbit, 500kbit, 1gbit, a number of bit/s, 1.25MB/s, or
  *
  * @returns bit/s, a whole number; null for unlimited
  */
-export function parseRate(text: string): { ok: true; value: number | null } | { ok: false; problem: string } {
+export function parseRate(text: string): Parsed<number | null> {
   const trimmed = text.trim();
   if (/^unlimited$/i.test(trimmed)) return { ok: true, value: null };
   const problem = (what: string) => ({ ok: false as const, problem: `rate ${show(text)}: ${what}` });

@@ -29,7 +29,7 @@ export class JobLimiter {
   readonly #up: Scheduler | undefined;
   readonly #down: Scheduler | undefined;
 
-  /** @throws RangeError for a rate below 8 kbit/s, or a burst that is not a number of bytes between 4 KiB and 1 GiB */
+  /** @throws PolicyError for a rate below 8 kbit/s, or a burst that is not a number of bytes between 4 KiB and 1 GiB */
   constructor({ rate, burst = DEFAULT_OPERATOR_POLICY.burst, clock = systemClock }: JobLimiterOptions) {
     this.rate = rate;
     this.burst = 0;

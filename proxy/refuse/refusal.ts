@@ -8,7 +8,7 @@ export interface RefusalDetails {
   readonly cause?: unknown;
 }
 
-/** Ends the handling of a request or tunnel with a denial. */
+/** Ends the handling of a request or tunnel with a denial. Never leaves the proxy. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly detail: string | undefined;

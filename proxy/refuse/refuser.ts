@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { DENIALS, type DenialReason } from '../policy/denials.js';
-import type { Logger } from '../report/log.js';
+import type { Logger } from '../policy/logger.js';
 import type { Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import { closeWith, type DenialAnswer, denialAnswer } from './answer.js';

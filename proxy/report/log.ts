@@ -1,15 +1,5 @@
+import type { Logger } from '../policy/logger.js';
 import type { ClosedEvent, DecisionEvent, ProxyEvent } from './events.js';
-
-/** What of a pino logger is used. */
-export interface Logger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
-/** For programs that want no log. */
-export const silentLogger: Logger = { debug: noop, info: noop, warn: noop, error: noop };
 
 /**
  * One canonical line per event, with everything in it. Its text is made of our own words, the rest are fields of
@@ -53,5 +43,3 @@ function closedFields(event: ClosedEvent): object {
   const { v, job, execution, type, connection, method, host, port, kind, up, down, reason, ms } = event;
   return { event: type, v, job, execution, connection, method, host, port, kind, up, down, reason, ms };
 }
-
-function noop(): void {}

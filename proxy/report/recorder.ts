@@ -1,8 +1,9 @@
 import type { DenialReason } from '../policy/denials.js';
+import type { Logger } from '../policy/logger.js';
 import { type ClosedEvent, type DecisionEvent, EVENT_VERSION, type ProxyEvent } from './events.js';
 import { HostCounts } from './figures.js';
 import { FloodGuard } from './flood.js';
-import { type Logger, logEvent } from './log.js';
+import { logEvent } from './log.js';
 import type { Subject } from './subject.js';
 
 export interface RecorderOptions {

@@ -1,4 +1,4 @@
-/** Every attempt of a race failed. */
+/** Every attempt of a race failed. Never leaves the proxy. */
 export class RaceError extends Error {
   override readonly name = 'RaceError';
 

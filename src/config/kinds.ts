@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseBytes } from '../../admission/quantities.js';
+import type { Parsed } from '../../proxy/policy/authority.js';
 import { parseDuration } from '../duration.js';
 
 /** A kind of value: how a file holds it, and how one text of an environment or a command line becomes the same. */
@@ -13,8 +14,6 @@ export interface Kind<T> {
   /** A list: given by several flags; an empty one is a value. */
   readonly list?: boolean;
 }
-
-type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
 export const yesNo: Kind<boolean> = {
   schema: z.boolean({ error: 'must be true or false' }),

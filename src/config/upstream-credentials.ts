@@ -10,7 +10,7 @@ export interface CredentialSources {
 
 /**
  * Credentials that are not written into the URL, which shows in process lists. The file goes before the environment;
- * both go before those in the URL. Undefined where neither is given. Throws one line that names the source.
+ * both go before those in the URL. Undefined where neither is given. Throws one line that names the source; the loader makes a ConfigError of it.
  */
 export function upstreamCredentials({ file, env }: CredentialSources): Credentials | undefined {
   const [text, source] =

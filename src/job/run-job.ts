@@ -16,7 +16,7 @@ import { ensureImage, type PullPolicy } from '../../docker/engine/image.js';
 import { clientEnv } from '../../docker/gateway/client-env.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
 import { containerName, type Owner } from '../../docker/gateway/owner.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { AdmittedJob } from './admit.js';
@@ -33,12 +33,14 @@ export interface RunJobOptions {
   readonly learn?: boolean;
   readonly openGateway: OpenGateway;
   readonly stdio: Stdio;
-  readonly logger: Log;
+  readonly logger: Logger;
   /** Told how the pull of the image goes, a line now and then. */
   readonly onPull?: (line: string) => void;
   /** Mounts that the operator gives, beside the job's inputs. */
   readonly mounts?: readonly Mount[];
+  /** Default `missing`. */
   readonly pull?: PullPolicy;
+  /** `linux/arm64`, for engines that run several. */
   readonly platform?: string;
   /** Time limit of the job, ms; the job's own where absent. */
   readonly timeoutMs?: number;
@@ -78,7 +80,9 @@ const GIVEN_UP_MS = 5000;
  * Runs an admitted job to its end: image, gateway, container. Whatever happens, the container and the gateway are
  * gone when this settles; where the engine does not come back from starting the container, they go when it does.
  *
- * @throws GatewayError where the engine, the network or the lock-down fails.
+ * @throws PolicyError for a policy that cannot be kept, CommandError where the image's command cannot be started,
+ *   GatewayError where the engine, the network or the lock-down fails, and the reason of `stop` where that is aborted
+ *   before the start.
  */
 export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<JobResult> {
   const { engine, logger, stop } = options;
@@ -228,7 +232,7 @@ function openGateway(
   });
 }
 
-function proxied(job: AdmittedJob, gateway: Gateway, logger: Log): Readonly<Record<string, string>> {
+function proxied(job: AdmittedJob, gateway: Gateway, logger: Logger): Readonly<Record<string, string>> {
   const { env, overridden } = clientEnv(gateway.proxy.url, job.engine.env);
   if (overridden.length > 0) {
     logger.warn({ variables: overridden }, 'the job sets proxy variables itself; overridden by its gateway');

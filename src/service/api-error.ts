@@ -26,7 +26,7 @@ export interface RequestProblem {
   readonly problem: string;
 }
 
-/** An answer of the API that is an error; the message is one line for a person. */
+/** An answer of the API that is an error; the message is one line for a person. Never leaves the service. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   constructor(

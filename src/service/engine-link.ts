@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Engine, openEngine } from '../../docker/engine/engine.js';
 import { EngineError, engineMessage } from '../../docker/engine/errors.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 
 /** A network event of the engine. */
 export interface NetworkEvent {
@@ -12,7 +12,7 @@ export interface NetworkEvent {
 }
 
 export interface EngineLinkOptions {
-  readonly logger: Log;
+  readonly logger: Logger;
   /** The engine answers: at the start, and each time after it was away. It can be used by others once this settled. */
   readonly onUp: (engine: Engine) => Promise<void>;
   /** It can be used, and its events come from now on. */

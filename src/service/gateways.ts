@@ -3,7 +3,7 @@ import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
 import { removeNetwork } from '../../docker/gateway/network.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import type { Owner } from '../../docker/gateway/owner.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import type { JobPolicy, OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import { LearnedDomains } from '../job/learned-domains.js';
@@ -20,7 +20,7 @@ export interface GatewaysOptions {
   readonly operator: (policy: JobPolicy) => OperatorPolicy;
   readonly openGateway: OpenGateway;
   readonly hub: EventHub;
-  readonly logger: Log;
+  readonly logger: Logger;
   /** A gateway without a container is closed after so long, ms. */
   readonly unusedAfterMs: number;
   /** Called before a gateway is opened, for what may still stand in its way. @throws what the caller is told. */

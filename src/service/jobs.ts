@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Job } from '../../admission/job.js';
 import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import type { Owner } from '../../docker/gateway/owner.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { AdmittedJob } from '../job/admit.js';
@@ -23,7 +23,7 @@ export interface JobsOptions {
   readonly openGateway: OpenGateway;
   readonly gateways: Gateways;
   readonly hub: EventHub;
-  readonly logger: Log;
+  readonly logger: Logger;
   readonly admit: (job: Job & { readonly id: string }) => Promise<AdmittedJob>;
 }
 

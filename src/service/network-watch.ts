@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { EngineError, engineMessage, engineStatus } from '../../docker/engine/errors.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import { contractBreaches } from './contract.js';
 import type { EngineLink, NetworkEvent } from './engine-link.js';
 import type { EventHub, GatewayEvent } from './event-hub.js';
@@ -11,7 +11,7 @@ export interface NetworkWatchOptions {
   readonly link: EngineLink;
   readonly gateways: Gateways;
   readonly hub: EventHub;
-  readonly logger: Log;
+  readonly logger: Logger;
   /** What becomes of a container that breaks the contract. */
   readonly broken: 'disconnect' | 'report';
   /** Sockets that no job may have. */

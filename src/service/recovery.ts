@@ -6,7 +6,7 @@ import { removeNetwork } from '../../docker/gateway/network.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import { Owner, ownerOfContainerName } from '../../docker/gateway/owner.js';
 import { sweep } from '../../docker/gateway/sweep.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
 import { type Clock, systemClock } from '../../proxy/util/clock.js';
 import type { EventHub } from './event-hub.js';
@@ -17,7 +17,7 @@ export interface RecoveryOptions {
   readonly engine: () => Engine;
   readonly gateways: Gateways;
   readonly hub: EventHub;
-  readonly logger: Log;
+  readonly logger: Logger;
   /** A network without any container is kept for so long after it was made: its container may be on its way. */
   readonly unusedAfterMs: number;
   readonly clock?: Clock;

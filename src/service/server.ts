@@ -1,7 +1,7 @@
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import { parseExactJson } from '../../admission/exact-json.js';
 import { shown } from '../../admission/problem.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import { ApiError, asApiError, errorBody } from './api-error.js';
 import type { Auth, Caller } from './auth.js';
 import { discardBody } from './discard-body.js';
@@ -12,7 +12,7 @@ import { FORM, type Route, register } from './route.js';
 export interface ServerOptions {
   readonly routes: readonly Route[];
   readonly auth: Auth;
-  readonly logger: Log;
+  readonly logger: Logger;
   readonly version: string;
 }
 

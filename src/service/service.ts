@@ -6,7 +6,7 @@ import { type Engine, findEngine } from '../../docker/engine/engine.js';
 import { GatewayError } from '../../docker/engine/errors.js';
 import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import { Owner } from '../../docker/gateway/owner.js';
-import type { Log } from '../../docker/host/log.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import type { Config } from '../config/load.js';
 import { AdmissionRefused } from '../errors.js';
 import { type AdmittedJob, admit } from '../job/admit.js';
@@ -22,7 +22,7 @@ import { Recovery } from './recovery.js';
 export interface ServiceOptions {
   readonly config: Config;
   readonly openGateway: OpenGateway;
-  readonly logger: Log;
+  readonly logger: Logger;
   /** Where the API listens, if that is a unix socket: no job may have it. */
   readonly socket?: string;
   /** Default: the engine that the docker CLI would use. */
@@ -41,7 +41,7 @@ export class Service {
   readonly #watch: NetworkWatch;
   readonly #recovery: Recovery;
   readonly #owners: Owner[];
-  readonly #logger: Log;
+  readonly #logger: Logger;
   readonly #atEnd = new Set<() => void>();
   #ending = false;
 

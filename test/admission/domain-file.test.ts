@@ -12,7 +12,7 @@ let file: string;
 let lines: { level: string; message: string; fields: Record<string, unknown> }[];
 const log = (level: string) => (fields: object, message: string) =>
   void lines.push({ level, message, fields: fields as Record<string, unknown> });
-const logger = { info: log('info'), warn: log('warn'), error: log('error') };
+const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'domains-'));

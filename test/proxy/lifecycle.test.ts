@@ -6,6 +6,7 @@ import { createEgressProxy } from '../../proxy/egress-proxy.js';
 import { AllowlistError } from '../../proxy/policy/allowlist.js';
 import { DenyListError } from '../../proxy/policy/deny-list.js';
 import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy/policy.js';
+import { PolicyError } from '../../proxy/policy/policy-error.js';
 import { helloFor } from '../support/client-hello.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { startEchoOrigin, startOrigin, startTcpOrigin } from '../support/origin.js';
@@ -41,10 +42,10 @@ describe('a proxy that is made', () => {
       });
     expect(make({ allow: ['*.x.test'] }, {})).toThrow(AllowlistError);
     expect(make({}, { deny: ['http://x'] })).toThrow(DenyListError);
-    expect(make({}, { allowAddresses: ['10.0.0.1/8'] })).toThrow(RangeError);
-    expect(make({}, { nodeAddresses: ['x'] })).toThrow(RangeError);
-    expect(make({}, { dns: 'x' })).toThrow(TypeError);
-    expect(make({}, { upstream: 'ftp://x' })).toThrow(TypeError);
+    expect(make({}, { allowAddresses: ['10.0.0.1/8'] })).toThrow(PolicyError);
+    expect(make({}, { nodeAddresses: ['x'] })).toThrow(PolicyError);
+    expect(make({}, { dns: 'x' })).toThrow(PolicyError);
+    expect(make({}, { upstream: 'ftp://x' })).toThrow(PolicyError);
   });
 
   test('rejects a listen on a port in use, and can be closed', async () => {

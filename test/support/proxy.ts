@@ -1,4 +1,5 @@
 import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
+import type { Logger } from '../../proxy/policy/logger.js';
 import {
   DEFAULT_LIMITS,
   DEFAULT_OPERATOR_POLICY,
@@ -7,7 +8,6 @@ import {
   type OperatorPolicy,
 } from '../../proxy/policy/policy.js';
 import type { ClosedEvent, DecisionEvent, ProxyEvent } from '../../proxy/report/events.js';
-import type { Logger } from '../../proxy/report/log.js';
 
 export interface TestProxyOptions
   extends Partial<Omit<OperatorPolicy, 'limits'>>,

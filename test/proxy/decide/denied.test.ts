@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Denied } from '../../../proxy/decide/denied.js';
 import type { CanonicalHost } from '../../../proxy/policy/authority.js';
 import { DenyList } from '../../../proxy/policy/deny-list.js';
-import { silentLogger } from '../../../proxy/report/log.js';
+import { silentLogger } from '../../../proxy/policy/logger.js';
 import { createResolver } from '../../../proxy/resolve/resolver.js';
 import { helloFor } from '../../support/client-hello.js';
 import { startDnsServer } from '../../support/dns-server.js';

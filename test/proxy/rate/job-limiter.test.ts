@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { PolicyError } from '../../../proxy/policy/policy-error.js';
 import { JobLimiter } from '../../../proxy/rate/job-limiter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 test.each([0, -1, 7_999, Number.NaN, Number.POSITIVE_INFINITY])('a rate of %s bit/s is refused', (rate) => {
-  expect(() => new JobLimiter({ rate })).toThrow(RangeError);
+  expect(() => new JobLimiter({ rate })).toThrow(PolicyError);
   expect(new JobLimiter({ rate: 8_000 }).rate).toBe(8_000);
 });
 

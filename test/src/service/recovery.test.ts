@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GatewayError } from '../../../docker/engine/errors.js';
 import { livenessOfId, type Owner, openOwner } from '../../../docker/gateway/owner.js';
-import { silentLogger } from '../../../proxy/report/log.js';
+import { silentLogger } from '../../../proxy/policy/logger.js';
 import { EventHub, type GatewayEvent } from '../../../src/service/event-hub.js';
 import { Recovery } from '../../../src/service/recovery.js';
 import { Cleanup } from '../../support/cleanup.js';
