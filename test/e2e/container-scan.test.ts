@@ -12,7 +12,7 @@ import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy/policy.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE, run } from '../support/e2e.js';
 import { sendIpv4Frames } from '../support/ipv4-frames.js';
-import { canSendFrames, sendIpv6Frames } from '../support/ipv6-frames.js';
+import { canSendFrames, macOf, sendIpv6Frames } from '../support/ipv6-frames.js';
 import {
   type ControlNetwork,
   type Engine,
@@ -79,7 +79,6 @@ describeE2e('from a job whose gateway is a container', () => {
   afterAll(() => cleanup[Symbol.asyncDispose]());
 
   const bridgeOf = ({ id }: Gateway) => `jgc${id}`;
-  const macOf = (bridge: string) => readFileSync(`/sys/class/net/${bridge}/address`, 'utf8').trim();
   const open = (probed: Probed[]) => probed.filter(({ result }) => result === 'open');
 
   it('its own gateway answers, and another does not', async () => {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -16,7 +15,7 @@ import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
 import { type Internet, startInternet } from '../support/internet.js';
-import { canSendFrames, sendIpv6Frames } from '../support/ipv6-frames.js';
+import { canSendFrames, macOf, sendIpv6Frames } from '../support/ipv6-frames.js';
 import {
   type ControlNetwork,
   type Engine,
@@ -198,13 +197,8 @@ describeE2e('a job behind the lock-down', () => {
       await startPlain(own, '--network', other.name, JOB_IMAGE, 'sleep', '60'),
       await startPlain(own, '--network', control.name, JOB_IMAGE, 'sleep', '60'),
     ];
-    // Not from /sys, which may be that of another network namespace.
-    const mac = (bridge: string) => {
-      const shown = execFileSync('ip', ['-o', 'link', 'show', 'dev', bridge], { encoding: 'utf8' });
-      return /link\/ether (\S+)/.exec(shown)?.[1] ?? '';
-    };
-    expect(await sendIpv6Frames(without, mac(control.bridge), hostPort6)).toContain('syn-ack');
-    expect(await sendIpv6Frames(withRules, mac(other.bridge), hostPort6)).toEqual([]);
+    expect(await sendIpv6Frames(without, macOf(control.bridge), hostPort6)).toContain('syn-ack');
+    expect(await sendIpv6Frames(withRules, macOf(other.bridge), hostPort6)).toEqual([]);
     expect(readFileSync(`/proc/sys/net/ipv6/conf/${other.bridge}/disable_ipv6`, 'utf8').trim()).toBe('1');
   });
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { docker, run } from './e2e.js';
 
 /**
@@ -64,3 +65,9 @@ while time.time() < end and 'syn-ack' not in seen:
     if got[20] == 6 and got[67] & 0x04: seen.add('reset')
 print(json.dumps(sorted(seen)))
 `;
+
+/** The address of an interface of this network namespace. Not from /sys, which may be that of another one. */
+export function macOf(name: string): string {
+  const shown = execFileSync('ip', ['-o', 'link', 'show', 'dev', name], { encoding: 'utf8' });
+  return /link\/ether (\S+)/.exec(shown)?.[1] ?? '';
+}
