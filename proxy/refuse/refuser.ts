@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { DENIALS, type DenialReason } from '../policy/denials.js';
 import type { Logger } from '../policy/logger.js';
-import type { Recorder } from '../report/recorder.js';
+import type { About, Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import { closeWith, type DenialAnswer, denialAnswer } from './answer.js';
 import { Refusal } from './refusal.js';
@@ -25,7 +25,7 @@ export class Refuser {
   answer(subject: Subject, { reason, detail, address }: Refusal): DenialAnswer {
     const { job, recorder } = this.#with;
     const { host, port } = subject;
-    recorder.denied(subject, reason, DENIALS[reason].status, address);
+    recorder.denied(subject, reason, DENIALS[reason].status, { address, detail });
     return denialAnswer({ reason, host, port, job, detail });
   }
 
@@ -35,8 +35,8 @@ export class Refuser {
   }
 
   /** Records what ends without an answer: the bytes inside a tunnel. */
-  unanswered(subject: Subject, reason: DenialReason, address: string | undefined): void {
-    this.#with.recorder.denied(subject, reason, 0, address);
+  unanswered(subject: Subject, reason: DenialReason, about: About): void {
+    this.#with.recorder.denied(subject, reason, 0, about);
   }
 
   /** Fail closed: what should not happen is a refusal like any other, and its cause is in the log. */

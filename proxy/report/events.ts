@@ -33,6 +33,8 @@ export interface DecisionEvent extends EventBase {
   readonly learned?: true;
   /** The address that was dialled or refused. For logs, never for the job. */
   readonly address?: string;
+  /** What exactly was wrong, where there is more to say than the reason: words of ours and printable ASCII. */
+  readonly detail?: string;
   /** Address of the client. */
   readonly client: string;
   /** Time from the request to the decision and the dial, ms. */

@@ -18,7 +18,7 @@ export function logEvent(logger: Logger, event: ProxyEvent): void {
 
 function decisionFields(event: DecisionEvent): object {
   const { v, job, execution, type, connection, client, method, host, port } = event;
-  const { decision, reason, status, learned, address, ms, count } = event;
+  const { decision, reason, status, learned, address, detail, ms, count } = event;
   return {
     event: type,
     v,
@@ -34,6 +34,7 @@ function decisionFields(event: DecisionEvent): object {
     status,
     learned,
     address,
+    detail,
     ms,
     count,
   };

@@ -13,6 +13,13 @@ export interface RecorderOptions {
   readonly onEvent?: ((event: ProxyEvent) => void) | undefined;
 }
 
+/** What else there is to say of a denial. */
+export interface About {
+  readonly address?: string | undefined;
+  /** What exactly is wrong, in words of ours and printable ASCII. */
+  readonly detail?: string | undefined;
+}
+
 type Outcome = Pick<ClosedEvent, 'kind' | 'up' | 'down' | 'reason'>;
 
 type Writable<E> = { -readonly [K in keyof E]: E[K] };
@@ -33,8 +40,8 @@ export class Recorder {
   }
 
   /** `status` 0: the connection is just closed. */
-  denied(subject: Subject, reason: DenialReason, status: number, address?: string): void {
-    this.#decided(subject, 'deny', reason, status, address);
+  denied(subject: Subject, reason: DenialReason, status: number, { address, detail }: About = {}): void {
+    this.#decided(subject, 'deny', reason, status, address, undefined, detail);
   }
 
   closed(subject: Subject, { kind, up, down, reason }: Outcome): void {
@@ -59,6 +66,7 @@ export class Recorder {
     status: number,
     address: string | undefined,
     learned?: true,
+    detail?: string,
   ): void {
     const event = this.#begin<DecisionEvent>('decision', subject);
     event.client = subject.client;
@@ -67,6 +75,7 @@ export class Recorder {
     if (status > 0) event.status = status;
     if (address) event.address = address;
     if (learned) event.learned = true;
+    if (detail) event.detail = detail;
     event.ms = elapsed(subject.since);
     this.hosts.count(event);
     this.#guard.push(event);

@@ -28,7 +28,7 @@ const NOTHING = Buffer.alloc(0);
 export class HelloWatch {
   over = false;
   readonly #authority: Authority;
-  readonly #denied: (reason: DenialReason) => void;
+  readonly #denied: (reason: DenialReason, detail?: string) => void;
   /** Of the client's present record. */
   readonly #header = Buffer.alloc(RECORD_HEADER);
   #headerLength = 0;
@@ -39,7 +39,7 @@ export class HelloWatch {
   readonly #server = new ServerHellos();
 
   /** @param denied called at most once; nothing of the client's goes on from then on */
-  constructor(authority: Authority, denied: (reason: DenialReason) => void) {
+  constructor(authority: Authority, denied: (reason: DenialReason, detail?: string) => void) {
     this.#authority = authority;
     this.#denied = denied;
   }
@@ -66,7 +66,7 @@ export class HelloWatch {
       if (this.#judge !== undefined) {
         const rest = chunk.subarray(at);
         const verdict = this.#judge.push(rest);
-        if (verdict !== 'more' && verdict !== 'tls') return this.#deny(verdict);
+        if (verdict !== 'more' && verdict !== 'tls') return this.#deny(verdict, this.#judge.detail);
         this.#held.append(rest);
         if (verdict === 'more') return joined(passed);
         const { length } = this.#judge;
@@ -103,13 +103,13 @@ export class HelloWatch {
     if (this.over || !this.#server.push(chunk)) return chunk;
     this.over = true;
     // No client begins another message before it has seen the ServerHello.
-    if (this.#judge !== undefined) this.#deny('tls-malformed');
+    if (this.#judge !== undefined) this.#deny('tls-malformed', 'the server went on within it');
     return chunk;
   }
 
-  #deny(reason: DenialReason): Buffer {
+  #deny(reason: DenialReason, detail?: string): Buffer {
     this.over = true;
-    this.#denied(reason);
+    this.#denied(reason, detail);
     return NOTHING;
   }
 }

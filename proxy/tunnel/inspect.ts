@@ -2,6 +2,7 @@ import { METHODS } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Authority, parseHost } from '../policy/authority.js';
 import type { DenialReason } from '../policy/denials.js';
+import { printable } from '../report/subject.js';
 import { ByteBag } from '../util/byte-bag.js';
 import { ClientHelloReader } from './client-hello.js';
 
@@ -11,7 +12,8 @@ export type Inspection =
   | { readonly kind: 'tls'; readonly bytes: Buffer }
   /** `bytes` are all that was read. */
   | { readonly kind: 'http'; readonly bytes: Buffer }
-  | { readonly kind: 'denied'; readonly reason: DenialReason }
+  /** `detail`: what exactly is wrong, for logs. */
+  | { readonly kind: 'denied'; readonly reason: DenialReason; readonly detail?: string | undefined }
   /** The client ended before there was anything to judge. */
   | { readonly kind: 'gone' };
 
@@ -50,7 +52,7 @@ export function inspect(
       const { length } = judge as TlsJudge;
       settle({ kind: 'tls', bytes: bytes.subarray(0, length) }, bytes.subarray(length));
     } else if (verdict === 'http') settle({ kind: 'http', bytes });
-    else if (verdict !== 'more') settle({ kind: 'denied', reason: verdict });
+    else if (verdict !== 'more') settle({ kind: 'denied', reason: verdict, detail: judge.detail });
   };
   const onEnd = () => {
     const cut = stream.destroyed || bag.length === 0;
@@ -75,12 +77,15 @@ export function inspect(
 }
 
 interface Judge {
+  /** What exactly is wrong, where there is more to say than the verdict. */
+  readonly detail?: string | undefined;
   /** Not to be called again once there is a verdict. */
   push(chunk: Buffer): 'more' | 'tls' | 'http' | DenialReason;
 }
 
 /** Judges a ClientHello as it arrives: its one name is to be the tunnel's host. */
 export class TlsJudge implements Judge {
+  detail: string | undefined;
   readonly #reader = new ClientHelloReader();
   readonly #authority: Authority;
 
@@ -96,8 +101,13 @@ export class TlsJudge implements Judge {
   push(chunk: Buffer): 'more' | 'tls' | DenialReason {
     const hello = this.#reader.push(chunk);
     if (hello.state === 'more') return 'more';
-    if (hello.state === 'malformed') return 'tls-malformed';
-    return judgeName(hello.name, this.#authority);
+    if (hello.state === 'malformed') {
+      this.detail = hello.problem;
+      return 'tls-malformed';
+    }
+    const verdict = judgeName(hello.name, this.#authority);
+    if (verdict === 'tls-other-name') this.detail = `it names ${printable(hello.name ?? '')}`;
+    return verdict;
   }
 }
 

@@ -112,7 +112,7 @@ export class Tunnel implements Session, Idler {
         this.#origin.off('close', this.#closedEarly);
         this.#startRelay(
           inspection.bytes,
-          new HelloWatch(this.target.authority, (reason) => this.#deny(reason)),
+          new HelloWatch(this.target.authority, (reason, detail) => this.#deny(reason, detail)),
         );
         return;
       case 'http':
@@ -122,12 +122,13 @@ export class Tunnel implements Session, Idler {
         this.end('end');
         return;
       case 'denied':
-        this.#deny(inspection.reason);
+        this.#deny(inspection.reason, inspection.detail);
     }
   }
 
-  #deny(reason: DenialReason): void {
-    this.#with.refuser.unanswered(this.#subject, reason, this.#origin.remoteAddress);
+  #deny(reason: DenialReason, detail: string | undefined): void {
+    const { remoteAddress: address } = this.#origin;
+    this.#with.refuser.unanswered(this.#subject, reason, { address, detail });
     this.end(reason);
   }
 

@@ -57,6 +57,28 @@ describe('the first bytes of a tunnel', () => {
     }
   });
 
+  test('what was wrong with a ClientHello is in the log, and the name that was in it', async () => {
+    await using origin = await startTcpOrigin(() => {});
+    await using proxy = await startProxy({ allow: [`allowed.test:${origin.port}`] });
+    const broken = helloFor('allowed.test');
+    broken[5] = 2;
+    for (const [hello, detail] of [
+      [helloFor('other.test'), 'it names other.test'],
+      [broken, expect.stringMatching(/^[ -~]+$/)],
+    ] as const) {
+      await using client = await RawClient.connect(proxy.port);
+      await client.connectTo(`allowed.test:${origin.port}`);
+      client.send(hello);
+      await client.untilEnd();
+      expect(client.text).toBe('');
+      const { reason } = await proxy.decided(
+        (event) => event.detail !== undefined && event.decision === 'deny',
+      );
+      expect(reason).toMatch(/^tls-/);
+      expect(proxy.decisions.at(-1)?.detail).toEqual(detail);
+    }
+  });
+
   test('TLS without a name is closed for a host, and passes for an address', async () => {
     const nameless = await realClientHello();
     expect(await verdict(nameless)).toEqual(['tls-no-name']);
