@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { LockdownError } from '../engine/errors.js';
 import { hasIpv6, routes } from './host-net.js';
 
@@ -31,7 +31,11 @@ export function lowerBridge(bridge: string): void {
   try {
     writeFileSync(`/sys/class/net/${bridge}/flags`, FLAGS_DOWN);
   } catch {
-    // gone already, or /sys is read-only: whoever calls this disconnects the containers as well
+    try {
+      ip('link', 'set', bridge, 'down'); // /sys is read-only, or another network namespace's
+    } catch {
+      // gone already, or not allowed: whoever calls this disconnects the containers as well
+    }
   }
 }
 
@@ -42,13 +46,17 @@ export function lowerBridge(bridge: string): void {
  */
 export function raiseBridge(bridge: string): void {
   const file = `/sys/class/net/${bridge}/flags`;
-  const isUp = () => (Number(readFileSync(file, 'utf8')) & 1) === 1;
+  // Where /sys is another network namespace's, the bridge is not in it.
+  const isUp = () =>
+    existsSync(file)
+      ? (Number(readFileSync(file, 'utf8')) & 1) === 1
+      : /[<,]UP[,>]/.test(ip('-o', 'link', 'show', 'dev', bridge));
   try {
     if (isUp()) return;
     try {
       writeFileSync(file, FLAGS_UP);
     } catch {
-      execFileSync('ip', ['link', 'set', bridge, 'up'], { stdio: 'pipe' }); // /sys is read-only
+      ip('link', 'set', bridge, 'up'); // /sys is read-only, or another network namespace's
     }
     if (isUp()) return;
   } catch (error) {
@@ -57,6 +65,10 @@ export function raiseBridge(bridge: string): void {
     });
   }
   throw new LockdownError(`bridge ${bridge} does not stay up: does another program take it down?`);
+}
+
+function ip(...args: string[]): string {
+  return execFileSync('ip', args, { stdio: 'pipe', encoding: 'utf8' });
 }
 
 function set(path: string, value: string): void {
