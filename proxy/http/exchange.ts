@@ -10,12 +10,12 @@ import type { Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import type { Session, Sessions } from '../sessions.js';
 import type { IdleWatch } from '../tunnel/idle.js';
+import { WatchedRelay } from '../tunnel/watched-relay.js';
 import type { Cancellation } from '../util/cancellation.js';
 import { resetSocket } from '../util/reset.js';
 import { hasUnknownCoding, type RequestHead, responseLines, trailerLines } from './heads.js';
 import { detach } from './http-server.js';
 import type { OriginAgent, RouteOptions } from './origin-agent.js';
-import { WebSocketRelay } from './web-socket.js';
 
 /** What all requests of a job share. */
 export interface ForwardParts {
@@ -90,7 +90,7 @@ export class Exchange implements Session {
   #retried = false;
   #information = 0;
   #reason: string | undefined;
-  #relay: WebSocketRelay | undefined;
+  #relay: WatchedRelay | undefined;
 
   /** @param refuse answers with a denial; only called before anything of an answer was sent */
   constructor(options: ForwardParts, parts: Allowed, refuse: (refusal: Refusal) => void) {
@@ -243,9 +243,10 @@ export class Exchange implements Session {
     for (let i = 0; i < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`;
     stream.write(Buffer.from(`${head}\r\n`, 'latin1'));
     if (first.length > 0) origin.unshift(first);
-    this.#relay = new WebSocketRelay(connection, origin, this.#with.idle, (reason) => {
+    this.#relay = new WatchedRelay(connection, origin, this.#with.idle, (reason) => {
       this.#reason ??= reason;
     });
+    this.#relay.start(Buffer.alloc(0));
   }
 
   /** An origin that answered before it had the whole request gets no more of it, and the connection closes. */

@@ -7,13 +7,12 @@ import type { Refuser } from '../refuse/refuser.js';
 import type { Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import type { Session, Sessions } from '../sessions.js';
-import { keepAlive } from '../util/keep-alive.js';
 import { HelloWatch } from './hello-watch.js';
-import type { Idler, IdleWatch } from './idle.js';
+import type { IdleWatch } from './idle.js';
 import { type Inspection, inspect } from './inspect.js';
 import type { LargeBuffers } from './large-buffers.js';
-import { Relay } from './relay.js';
 import { SocketReader } from './socket-reader.js';
+import { WatchedRelay } from './watched-relay.js';
 
 /** What all tunnels of a job share. */
 export interface TunnelParts {
@@ -32,13 +31,13 @@ export interface TunnelParts {
  * An accepted CONNECT from its answer to its end: first bytes judged, then relayed, or served as HTTP. Nothing that
  * the origin says reaches the job before the job has shown what it speaks.
  */
-export class Tunnel implements Session, Idler {
+export class Tunnel implements Session {
   readonly target: JudgedTarget;
   readonly #with: TunnelParts;
   readonly #connection: ClientConnection;
   readonly #origin: net.Socket;
   readonly #subject: Subject;
-  readonly #relay: Relay;
+  readonly #relay: WatchedRelay;
   readonly #left: () => void;
   /** Whether the origin's connection is used: not where requests are read from the tunnel. */
   #relaying = false;
@@ -58,7 +57,7 @@ export class Tunnel implements Session, Idler {
     this.#origin = origin;
     this.#subject = subject;
     this.#left = left;
-    this.#relay = new Relay(connection.stream, origin, (reason) => this.#over(reason));
+    this.#relay = new WatchedRelay(connection, origin, parts.idle, (reason) => this.#over(reason));
     parts.sessions.began(this);
   }
 
@@ -83,24 +82,6 @@ export class Tunnel implements Session, Idler {
   end(reason: string): void {
     this.#reason ??= reason;
     this.#relay.end(reason);
-  }
-
-  activity(): number {
-    const { bytesRead, bytesWritten } = this.#connection.raw;
-    return bytesRead + bytesWritten + this.#relay.up + this.#relay.down;
-  }
-
-  waiting(): boolean {
-    return this.#connection.waitsForTokens;
-  }
-
-  lasting(): void {
-    keepAlive(this.#connection.raw);
-    keepAlive(this.#origin);
-  }
-
-  idle(): void {
-    this.end('idle');
   }
 
   #inspected(inspection: Inspection): void {
@@ -137,7 +118,6 @@ export class Tunnel implements Session, Idler {
     const { raw, stream } = this.#connection;
     // Behind a limit it is read as the tokens come.
     if (stream === raw) SocketReader.adopt(raw, this.#with.large);
-    this.#with.idle.add(this);
     this.#relay.start(first, watch);
   }
 
@@ -163,7 +143,6 @@ export class Tunnel implements Session, Idler {
   #over(reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#with.idle.delete(this);
     this.#left();
     const { up, down } = this.#relay;
     this.#with.recorder.closed(this.#subject, { kind: 'tunnel', up, down, reason: this.#reason ?? reason });
