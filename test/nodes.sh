@@ -58,8 +58,8 @@ vitest() { # NAME ARGUMENTS…
 prove() { # NAME
   local empty=$work/$1 image
   say "$1: Node $(node --version), npm $(npm --version)"
-  # How time grows is told on this machine's Node, in `npm test`: V8 of Node 22 splits a text into tens of thousands of
-  # pieces in more than linear time by itself.
+  # How time grows is told on this machine's Node, in `npm test`: from some ten thousand elements on V8 keeps an array among
+  # its large objects, which costs fifty times more once, at lengths that differ by version, and is linear again beyond.
   [ "$unit" = no ] || vitest "unit-$1" --project unit --exclude 'test/growth/**' || return 1
 
   mkdir "$empty"
