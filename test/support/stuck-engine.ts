@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { JOB_IMAGE } from './engine.js';
 
 export interface StuckEngine extends AsyncDisposable {
   /** For DOCKER_HOST. */
@@ -22,6 +23,8 @@ export async function stuckEngine(engine = process.env.DOCKER_HOST ?? ''): Promi
   const folder = mkdtempSync(join(tmpdir(), 'stuck-engine-'));
   const path = join(folder, 'socket');
   const sockets = new Set<Socket>();
+  /** Containers of the job image: those of gateways, which start before, go on. */
+  const jobs = new Set<string>();
   let stuck: string | undefined;
   let released = false;
   let setAsked = () => {};
@@ -35,7 +38,16 @@ export async function stuckEngine(engine = process.env.DOCKER_HOST ?? ''): Promi
   const server = createServer((incoming, response) => {
     const pass = () => {
       const outgoing = to(incoming);
+      const creates = /^(?:\/v[\d.]+)?\/containers\/create/.test(incoming.url ?? '');
+      let [asksFor, said] = ['', ''];
+      if (creates) incoming.on('data', (chunk) => (asksFor += chunk));
       outgoing.on('response', (answer) => {
+        if (creates) {
+          answer.on('data', (chunk) => (said += chunk));
+          answer.on('end', () => {
+            if (asksFor.includes(`"${JOB_IMAGE}"`)) jobs.add(JSON.parse(said).Id);
+          });
+        }
         response.writeHead(answer.statusCode ?? 500, answer.headers);
         response.flushHeaders();
         answer.pipe(response);
@@ -45,7 +57,7 @@ export async function stuckEngine(engine = process.env.DOCKER_HOST ?? ''): Promi
       incoming.pipe(outgoing);
     };
     const [, id, action] = /^\/containers\/([0-9a-f]{64})(\/start)?/.exec(incoming.url ?? '') ?? [];
-    if (!released && action && stuck === undefined) {
+    if (!released && action && id && jobs.has(id) && stuck === undefined) {
       stuck = id;
       setAsked();
       return;
