@@ -29,8 +29,7 @@ install_engine() { # SUITE
   [ -n "$from" ] || die 'no Debian mirror is configured in /etc/apt: set DEBIAN_MIRROR'
   if ! command -v debootstrap >/dev/null; then
     say 'installing debootstrap'
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null </dev/null ||
-      die 'apt-get could not install debootstrap'
+    test/support/apt.sh install debootstrap
   fi
   rm -rf "$root"
   mkdir -p "$folders"

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
+import { apt } from './apt.js';
 
-const run = promisify(execFile);
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /**
@@ -31,15 +29,6 @@ function installed(): string | undefined {
 }
 
 async function fetched(): Promise<string | undefined> {
-  const options = ['-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
-  try {
-    await run('apt-get', ['update', '-qq'], { timeout: 120_000 });
-    await run('apt-get', ['install', ...options, 'chromium', 'fonts-dejavu-core'], {
-      timeout: 600_000,
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  } catch {
-    return undefined;
-  }
+  await apt(['install', 'chromium', 'fonts-dejavu-core']).catch(() => {});
   return installed();
 }

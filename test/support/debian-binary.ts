@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { apt } from './apt.js';
 
 const run = promisify(execFile);
 
@@ -45,14 +46,8 @@ function installed(name: string): string | undefined {
 }
 
 async function fetched(program: DebianProgram, folder: string): Promise<string | undefined> {
-  const download = () =>
-    run('apt-get', ['download', '-qq', program.package], { cwd: folder, timeout: 60_000 });
   try {
-    // Lists may be missing or older than the mirror; updating them needs root.
-    await download().catch(async () => {
-      await run('apt-get', ['update', '-qq'], { timeout: 120_000 });
-      await download();
-    });
+    await apt(['download', program.package], { cwd: folder });
     const file = (await readdir(folder)).find((one) => one.startsWith(`${program.package}_`)) ?? '';
     await run('dpkg', ['-x', join(folder, file), folder], { timeout: 30_000 });
     return join(folder, program.path);

@@ -16,6 +16,7 @@ data=${JOBGATE_ENGINE_DATA:-/var/lib/jobgate-engine}
 case $run in /*) ;; *) run=$PWD/$run ;; esac
 case $data in /*) ;; *) data=$PWD/$data ;; esac
 sock=unix://$run/docker.sock
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 say() { printf 'engine: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -84,18 +85,10 @@ install_engine() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     die "no Docker engine answers, and ${missing[*]} cannot be installed here: install Docker and iptables (as root on Debian or Ubuntu: apt-get install docker.io iptables iproute2), or set DOCKER_HOST"
   fi
-  local packages=(docker.io iptables iproute2) log
-  log=$(mktemp)
-  say "installing ${packages[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  local apt=(apt-get -y -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2)
-  {
-    "${apt[@]}" update &&
-      # Newer releases have the client in a package of its own, which docker.io only recommends.
-      { ! apt-cache show docker-cli >/dev/null 2>&1 || packages+=(docker-cli); } &&
-      "${apt[@]}" install --no-install-recommends "${packages[@]}"
-  } >"$log" 2>&1 </dev/null 9<&- || { tail -5 "$log" >&2; die "apt-get could not install ${packages[*]}: see $log"; }
-  rm -f "$log"
+  say 'installing docker.io iptables iproute2'
+  "$here/apt.sh" install docker.io iptables iproute2
+  # Newer releases have the client in a package of its own, which docker.io only recommends.
+  command -v docker >/dev/null 2>&1 || "$here/apt.sh" install docker-cli
 }
 
 # What stood before tells `stop` what is its own to remove. A record from a start whose engine died is kept: it is the true one.

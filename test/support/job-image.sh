@@ -41,18 +41,8 @@ install_curl() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     die 'curl is missing on this machine: install it (on Debian or Ubuntu: apt-get install curl)'
   fi
-  # Several may make their images at the same time; one installs.
-  exec 8<"${BASH_SOURCE[0]}"
-  flock 8
-  if find_program curl >/dev/null; then exec 8<&-; return 0; fi
   say 'installing curl'
-  local log
-  log=$(mktemp)
-  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    -o DPkg::Lock::Timeout=120 curl ca-certificates; } >"$log" 2>&1 </dev/null ||
-    { tail -5 "$log" >&2; die "apt-get could not install curl: see $log"; }
-  rm -f "$log"
-  exec 8<&-
+  test/support/apt.sh install curl ca-certificates
 }
 
 find_program curl >/dev/null || install_curl

@@ -17,6 +17,7 @@ import {
 } from '../../../proxy/policy/upstream.js';
 import { Cancellation } from '../../../proxy/util/cancellation.js';
 import { upstreamCredentials } from '../../../src/config/upstream-credentials.js';
+import { APT_MS } from '../../support/apt.js';
 import { startDnsServer } from '../../support/dns-server.js';
 import {
   type RealProxyBinaries,
@@ -445,16 +446,16 @@ describe('--upstream', () => {
 });
 
 describe('against real proxies', () => {
-  let binaries: RealProxyBinaries;
+  let binaries: RealProxyBinaries | undefined;
   beforeAll(async () => {
     binaries = await realProxyBinaries();
-  });
-  afterAll(() => binaries[Symbol.asyncDispose]());
+  }, APT_MS);
+  afterAll(() => binaries?.[Symbol.asyncDispose]());
 
   const credentials = { username: 'user', password: 'hunter2' };
 
   async function proxy(context: TestContext, options: RealProxyOptions): Promise<number> {
-    if (binaries.path[options.kind] === undefined) context.skip(`${options.kind} cannot be had here`);
+    if (!binaries?.path[options.kind]) context.skip(`${options.kind} cannot be had here`);
     const started = await startRealProxy(binaries, options);
     cleanups.push(() => started.close());
     return started.port;

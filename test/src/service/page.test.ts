@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { APT_MS } from '../../support/apt.js';
 import { startBrowser } from '../../support/browser.js';
 import { Cleanup } from '../../support/cleanup.js';
 import { ask } from '../../support/serve.js';
@@ -20,7 +21,7 @@ describe('the live page', () => {
     browser = await startBrowser();
     suite.add(() => browser?.close());
     served = suite.use(await startService({ rate: '8mbit' }, { token: TOKEN }));
-  });
+  }, APT_MS);
   afterAll(() => suite[Symbol.asyncDispose]());
 
   const asNode = { headers: { authorization: `Bearer ${TOKEN}` } };
