@@ -6,7 +6,7 @@ import { AddressRule } from './decide/address-rule.js';
 import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
 import { openListeners, registerListener } from './decide/listeners.js';
-import { OwnAddresses } from './decide/own-addresses.js';
+import { NodeAddresses } from './decide/node-addresses.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
 import { OriginAgent } from './http/origin-agent.js';
 import { DenyList } from './policy/deny-list.js';
@@ -115,7 +115,7 @@ class JobProxy implements EgressProxy {
       resolver: this.#resolver,
       rule: new AddressRule({
         exceptions: parsed.exceptions,
-        own: new OwnAddresses({ nodeAddresses: parsed.nodeAddresses }),
+        node: new NodeAddresses({ listed: parsed.nodeAddresses }),
         listeners: () => [...openListeners(), ...this.#dialler.ownTargets()],
         deniedAddresses: (address, port) => this.#denied.matchAddress(address, port),
       }),

@@ -1,11 +1,12 @@
 import type Dockerode from 'dockerode';
+import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import { parsePolicy } from '../../proxy/policy/parse-policy.js';
 import type { Figures } from '../../proxy/report/figures.js';
 import { logEvent } from '../../proxy/report/log.js';
 import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
 import { closeHostEnd } from '../host/bridge.js';
-import { hasInterface, ownAddresses } from '../host/host-net.js';
+import { hasInterface } from '../host/host-net.js';
 import { DEFAULT_GATEWAY_PORT } from '../host/lockdown-rules.js';
 import { defaultGatewayImage } from '../image/gateway-image.js';
 import {
@@ -15,9 +16,9 @@ import {
   assertServersReachable,
   wallOf,
 } from './container-needs.js';
+import { engineHostAddresses } from './engine-host-addresses.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
 import { LINK_VERSION, type LinkReport, type LinkStart } from './gateway-link.js';
-import { hostAddressesOf } from './host-addresses.js';
 import { createIsolatedNetwork, disconnectAll, type IsolatedNetwork, removeNetwork } from './network.js';
 import { OpeningTurns } from './opening-turns.js';
 import { containerName, ownerOfContainerName } from './owner.js';
@@ -51,7 +52,7 @@ class Shared {
   readonly outside: string;
   readonly turns = new OpeningTurns();
   #checked: Promise<unknown> | undefined;
-  #hostAddresses: Promise<string[]> | undefined;
+  #engineHost: Promise<string[]> | undefined;
 
   constructor(options: ContainerGatewayOptions) {
     this.pool = new SubnetPool(options.subnetPool);
@@ -73,14 +74,14 @@ class Shared {
     });
   }
 
-  /** Addresses of the engine's host, and of this one, which may be the same behind a rootless engine. */
-  async hostAddresses({ engine, owner }: OpenGatewayOptions, bridge: string): Promise<string[]> {
-    const here = ownAddresses();
+  /** Machine addresses of the engine's host, and of this one, which may be the same behind a rootless engine. */
+  async nodeAddresses({ engine, owner }: OpenGatewayOptions, bridge: string): Promise<string[]> {
+    const here = machineAddresses();
     // The engine's bridge is here: so is its host.
     if (hasInterface(bridge)) return here;
-    this.#hostAddresses ??= hostAddressesOf({ docker: engine.docker, owner, image: this.image });
-    const there = await this.#hostAddresses.catch((error) => {
-      this.#hostAddresses = undefined;
+    this.#engineHost ??= engineHostAddresses({ docker: engine.docker, owner, image: this.image });
+    const there = await this.#engineHost.catch((error) => {
+      this.#engineHost = undefined;
       throw error;
     });
     return [...new Set([...here, ...there])];
@@ -126,10 +127,10 @@ async function makeContainerGateway(
     const address = addressAfter(hostEnd);
     if (existing) await removePredecessor(docker, existing.id, address);
     closeWhereHere(bridge, logger);
-    const start = shared.hostAddresses(options, bridge).then(
-      (hostAddresses): LinkStart => ({
+    const start = shared.nodeAddresses(options, bridge).then(
+      (addresses): LinkStart => ({
         v: LINK_VERSION,
-        policy: withNodeAddresses(policy, hostAddresses),
+        policy: withNodeAddresses(policy, addresses),
         listen: { host: address, port },
         clients: clientRanges({ cidr, gateway: address }),
         hostEnd,

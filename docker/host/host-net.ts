@@ -1,13 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
-import { localIpv4Addresses, machineAddresses } from '../../proxy/decide/machine-addresses.js';
+import { machineIpv4Addresses } from '../../proxy/decide/machine-addresses.js';
 
 /** Interface names begin so for every isolated network of the host placement; the lock-down's rules match `jg-+`. */
 export const BRIDGE_PREFIX = 'jg-';
 /** The same for the container placement, whose traffic between two containers those rules would refuse. */
 export const CONTAINER_BRIDGE_PREFIX = 'jgc';
 
-/** An IPv4 route of this host. */
+/** An IPv4 route of this machine. */
 export interface Route {
   readonly iface: string;
   /** `10.0.0.0/8`. */
@@ -54,20 +53,9 @@ export function routes(table = read('/proc/net/route')): Route[] {
     }));
 }
 
-/** Every IPv4 address of this host. */
-export function hostAddresses(): string[] {
-  const local = localIpv4Addresses(); // of 400 bridges in a third of the time
-  return local.length > 0 ? local : machineAddresses().filter((address) => isIPv4(address));
-}
-
-/** IPv4 addresses and routes of this host: what no subnet may overlap. */
+/** IPv4 addresses and routes of this machine: what no subnet may overlap. */
 export function rangesInUse(): string[] {
-  return [...hostAddresses(), ...routes().map(({ cidr }) => cidr)];
-}
-
-/** Every address of this host that is not a loopback one, of both families. */
-export function ownAddresses(): string[] {
-  return machineAddresses().filter((address) => !/^127\.|^::1$|^(0000:){7}0001$/.test(address));
+  return [...machineIpv4Addresses(), ...routes().map(({ cidr }) => cidr)];
 }
 
 /** Whether the kernel has IPv6 at all (`ipv6.disable=1` takes it away). */

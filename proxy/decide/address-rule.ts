@@ -2,7 +2,7 @@ import type { CidrPort } from '../policy/cidr-port.js';
 import { formatIp, type Ip, IpRange, isIpv4, parseIp, unmapped } from '../policy/ip.js';
 import type { JudgedAddress } from '../policy/judged.js';
 import { embeddedIpv4, isPublic } from '../policy/public-address.js';
-import type { OwnAddresses } from './own-addresses.js';
+import type { NodeAddresses } from './node-addresses.js';
 
 export type AddressDenial = 'address-not-public' | 'address-of-node' | 'proxy-loop' | 'operator-denied';
 
@@ -20,7 +20,7 @@ export interface Listener {
 export interface AddressRuleOptions {
   /** What the operator lets jobs reach although it is not public, or is the node. */
   readonly exceptions: readonly CidrPort[];
-  readonly own: Pick<OwnAddresses, 'has' | 'isListed'>;
+  readonly node: Pick<NodeAddresses, 'has' | 'isListed'>;
   /** All listeners of jobgate at the time of the question; no exception opens them. */
   readonly listeners: () => Iterable<Listener>;
   /** Whether the operator denies an address (canonical, never IPv4-mapped) on a port; beats exceptions. Default: none. */
@@ -52,7 +52,7 @@ export class AddressRule {
     if (this.#isListener(ip, port)) return 'proxy-loop';
     if (!this.#isExcepted(ip, port)) {
       // Loopback is the node on every node: no list is needed to know it.
-      if (!LOOPBACK.some((range) => range.contains(ip)) && this.#options.own.has(ip))
+      if (!LOOPBACK.some((range) => range.contains(ip)) && this.#options.node.has(ip))
         return 'address-of-node';
       if (!isPublic(ip)) return 'address-not-public';
     }
@@ -81,12 +81,12 @@ export class AddressRule {
   #reaches(ip: Ip, host: string): boolean {
     const bound = parseIp(host);
     // A listed address is translated to one of this node's, nobody here knows which; so is a host that is no address.
-    if (bound === undefined || UNSPECIFIED.includes(formatIp(ip)) || this.#options.own.isListed(ip))
+    if (bound === undefined || UNSPECIFIED.includes(formatIp(ip)) || this.#options.node.isListed(ip))
       return true;
     const at = formatIp(unmapped(bound));
     if (at === formatIp(ip)) return true;
     if (!UNSPECIFIED.includes(at)) return false;
-    return LOOPBACK.some((range) => range.contains(ip)) || this.#options.own.has(ip);
+    return LOOPBACK.some((range) => range.contains(ip)) || this.#options.node.has(ip);
   }
 }
 

@@ -2,9 +2,10 @@ import { createAdmission } from '../../admission/admission.js';
 import { type Engine, openEngine } from '../../docker/engine/engine.js';
 import { knownHoles } from '../../docker/gateway/known-holes.js';
 import { SubnetPool } from '../../docker/gateway/subnet-pool.js';
-import { ownAddresses, rangesInUse } from '../../docker/host/host-net.js';
-import { AddressRule } from '../../proxy/decide/address-rule.js';
-import { OwnAddresses } from '../../proxy/decide/own-addresses.js';
+import { rangesInUse } from '../../docker/host/host-net.js';
+import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
+import { parseIp } from '../../proxy/policy/ip.js';
+import { isPublic } from '../../proxy/policy/public-address.js';
 import { formatRate } from '../../proxy/policy/rate.js';
 import type { Config } from '../config/load.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
@@ -45,9 +46,11 @@ async function findEngine(): Promise<{ engine?: Engine; findings: Finding[] }> {
 
 /** Jobs reach none of them. A cloud's public address is on no interface, so only the operator knows it. */
 function nodeAddresses({ operator }: Config): Finding {
-  const known = new AddressRule({ exceptions: [], own: OwnAddresses.fixed([]), listeners: () => [] });
-  const own = ownAddresses().filter((address) => known.judge(address, 443).ok);
-  const all = [...new Set([...operator.nodeAddresses, ...own])];
+  const known = machineAddresses().filter((address) => {
+    const ip = parseIp(address);
+    return ip !== undefined && isPublic(ip);
+  });
+  const all = [...new Set([...operator.nodeAddresses, ...known])];
   const check = 'node addresses';
   if (all.length > 0) return ok(check, `${all.join(', ')}: refused to jobs, as all of this node's`);
   return warn(

@@ -3,8 +3,8 @@ import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, isIP, type Server } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
 import { withHostLock } from '../../docker/host/host-lock.js';
-import { ownAddresses } from '../../docker/host/host-net.js';
 import { registerListener } from '../../proxy/decide/listeners.js';
+import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import { UsageError } from '../errors.js';
 import { isLoopback } from './auth.js';
 
@@ -40,11 +40,11 @@ export function formatListen(address: ListenAddress): string {
   return `http://${hostPort(address.host, address.port)}`;
 }
 
-/** What the operator would deny to keep jobs from what listens there, on every address of this host if it does. */
+/** What the operator would deny to keep jobs from what listens there, on every address of this machine if it does. */
 export function denyEntries(address: ListenAddress): string[] {
   if (address.kind === 'unix') return [];
   const { host, port } = address;
-  const hosts = /^(0\.0\.0\.0|[0:]+)$/.test(host) ? ownAddresses() : [host];
+  const hosts = /^(0\.0\.0\.0|[0:]+)$/.test(host) ? machineAddresses() : [host];
   return hosts.map((one) => hostPort(one, port));
 }
 

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { GatewayError } from '../../docker/engine/errors.js';
 import { type ContainerGatewayOptions, containerGateways } from '../../docker/gateway/container-gateway.js';
+import { engineHostAddresses } from '../../docker/gateway/engine-host-addresses.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
 import { LINK_VERSION } from '../../docker/gateway/gateway-link.js';
-import { hostAddressesOf } from '../../docker/gateway/host-addresses.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import { containerName, type Owner, openOwner } from '../../docker/gateway/owner.js';
 import { createProxyContainer } from '../../docker/gateway/proxy-container.js';
@@ -143,9 +143,9 @@ describeE2e('a gateway in a container', () => {
     const address = (net.addresses['allowed.test'] ?? '').replace(/\d+$/, '250');
     execFileSync('ip', ['addr', 'add', `${address}/32`, 'dev', 'lo']);
     cleanup.add(() => execFileSync('ip', ['addr', 'del', `${address}/32`, 'dev', 'lo']));
-    expect(await hostAddressesOf({ docker: engine.docker, owner, image: defaultGatewayImage() })).toContain(
-      address,
-    );
+    expect(
+      await engineHostAddresses({ docker: engine.docker, owner, image: defaultGatewayImage() }),
+    ).toContain(address);
     const gateway = await open(
       {},
       policy({ addHosts: [['host.test', address]] }, ['host.test', 'allowed.test']),

@@ -9,9 +9,10 @@ import { type Owner, openOwner } from '../../docker/gateway/owner.js';
 import { SubnetPool } from '../../docker/gateway/subnet-pool.js';
 import { hardenBridge } from '../../docker/host/bridge.js';
 import { Iptables } from '../../docker/host/firewall.js';
-import { hasIpv6, hostAddresses } from '../../docker/host/host-net.js';
+import { hasIpv6 } from '../../docker/host/host-net.js';
 import { Lockdown } from '../../docker/host/lockdown.js';
 import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
+import { machineIpv4Addresses } from '../../proxy/decide/machine-addresses.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
 import { type Internet, startInternet } from '../support/internet.js';
@@ -92,7 +93,7 @@ describeE2e('a job behind the lock-down', () => {
     job = await startIsolated(engine, network.name, owner, cleanup);
     controlJob = await startIsolated(engine, control.name, owner, cleanup);
     plain = await startPlain(cleanup, JOB_IMAGE, 'sleep', '600');
-    addresses = hostAddresses().filter((address) => !address.startsWith('127.'));
+    addresses = machineIpv4Addresses();
   });
 
   afterAll(() => cleanup[Symbol.asyncDispose]());

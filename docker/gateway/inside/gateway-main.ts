@@ -4,13 +4,13 @@
  * command for people.
  *
  *   node gateway-main.js              the gateway
- *   node gateway-main.js addresses    prints the addresses of the host, for a container with the host's network
+ *   node gateway-main.js addresses    prints the machine addresses of the host, for a container with the host's network
  */
 import { readFileSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { machineAddresses } from '../../../proxy/decide/machine-addresses.js';
 import { createEgressProxy } from '../../../proxy/egress-proxy.js';
-import { ownAddresses } from '../../host/host-net.js';
 import {
   LINK_VERSION,
   type LinkCommand,
@@ -23,7 +23,7 @@ import { FigureReports } from './figure-reports.js';
 import { Outbox } from './outbox.js';
 
 if (process.argv[2] === 'addresses') {
-  process.stdout.write(`${JSON.stringify(ownAddresses())}\n`);
+  process.stdout.write(`${JSON.stringify(machineAddresses())}\n`);
 } else {
   main();
 }

@@ -1,20 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AddressRule, type AddressRuleOptions } from '../../../proxy/decide/address-rule.js';
-import { OwnAddresses } from '../../../proxy/decide/own-addresses.js';
+import { NodeAddresses } from '../../../proxy/decide/node-addresses.js';
 import { exception } from '../../../proxy/policy/parse-policy.js';
 
 const NODE = ['127.0.0.1', '::1', '10.9.8.7', '8.8.4.4', '2a00:1450::7'];
 
-function own(addresses: readonly string[] = NODE, nodeAddresses: readonly string[] = []): OwnAddresses {
-  return new OwnAddresses({ nodeAddresses, interfaces: { current: () => new Set(addresses) } });
+function node(addresses: readonly string[] = NODE, listed: readonly string[] = []): NodeAddresses {
+  return new NodeAddresses({ listed, machine: { current: () => new Set(addresses) } });
 }
 
 type Options = Partial<Omit<AddressRuleOptions, 'exceptions'> & { readonly exceptions: readonly string[] }>;
 
 function rule({ exceptions = [], ...options }: Options = {}): AddressRule {
   const excepted = exceptions.map(exception);
-  return new AddressRule({ exceptions: excepted, own: own(), listeners: () => [], ...options });
+  return new AddressRule({ exceptions: excepted, node: node(), listeners: () => [], ...options });
 }
 
 /** `ok`, or the reason for the refusal. */
@@ -75,7 +75,7 @@ describe('threats: an allowed name that resolves to an address that is not publi
     ['IPv6 documentation 2', '3fff::', '3fff:fff::ffff', '3ffe:ffff::', '3fff:1000::'],
     ['above 2000::/3', '4000::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', '3fff:ffff::', undefined],
   ])('%s', (_, first, last, before, behind) => {
-    const nobody = { own: own([]) };
+    const nobody = { node: node([]) };
     expect(judge(first, 443, nobody)).toBe('address-not-public');
     expect(judge(last, 443, nobody)).toBe('address-not-public');
     for (const neighbour of [before, behind]) {
@@ -134,7 +134,7 @@ describe('threats: IPv4 inside IPv6', () => {
   it.each(EMBEDDINGS)(
     'with an exception for the prefix what is inside is still judged: %s',
     (_, publicInside, loopbackInside) => {
-      const options = { exceptions: ['::/0'], own: own([]) };
+      const options = { exceptions: ['::/0'], node: node([]) };
       expect(judge(publicInside, 443, options)).toBe('ok');
       expect(judge(loopbackInside, 443, options)).toBe('address-not-public');
     },
@@ -177,12 +177,11 @@ describe('threats: any address of this host', () => {
 
   it('a listed address that is on no interface', () => {
     expect(judge('9.9.9.9')).toBe('ok');
-    expect(judge('9.9.9.9', 443, { own: own(NODE, ['9.9.9.9']) })).toBe('address-of-node');
-    expect(judge('9.9.9.9', 443, { own: OwnAddresses.fixed(['9.9.9.9']) })).toBe('address-of-node');
+    expect(judge('9.9.9.9', 443, { node: node(NODE, ['9.9.9.9']) })).toBe('address-of-node');
   });
 
   it('loopback needs no list', () => {
-    expect(judge('127.0.0.1', 443, { own: own([]) })).toBe('address-not-public');
+    expect(judge('127.0.0.1', 443, { node: node([]) })).toBe('address-not-public');
     expect(judge('127.99.0.1')).toBe('address-not-public');
     expect(judge('::1')).toBe('address-not-public');
   });
@@ -216,7 +215,7 @@ describe("threats: jobgate's own listeners, whatever the exception", () => {
   it('through an address that leads here from outside', () => {
     const options = {
       exceptions: everything,
-      own: own(NODE, ['9.9.9.9']),
+      node: node(NODE, ['9.9.9.9']),
       listeners: () => [{ host: '10.9.8.7', port: 13128 }],
     };
     expect(judge('9.9.9.9', 13128, options)).toBe('proxy-loop');

@@ -7,7 +7,7 @@ import { lineSplitter } from './gateway-link.js';
 import { containerName, type Owner } from './owner.js';
 import { harmless, IMAGE_USER, MAIN } from './proxy-container.js';
 
-export interface HostAddressesOptions {
+export interface EngineHostAddressesOptions {
   readonly docker: Dockerode;
   readonly owner: Owner;
   readonly image: string;
@@ -17,12 +17,16 @@ const LINE = 1 << 20;
 const TIMEOUT_MS = 20_000;
 
 /**
- * The addresses of the engine's host, which a gateway in a container does not see: asked once by a short container with
+ * The machine addresses of the engine's host, which a gateway in a container does not see: asked once by a short container with
  * the host's network, without any privilege.
  *
  * @throws EngineError where they cannot be had: without them jobs could reach the host by its public addresses.
  */
-export async function hostAddressesOf({ docker, owner, image }: HostAddressesOptions): Promise<string[]> {
+export async function engineHostAddresses({
+  docker,
+  owner,
+  image,
+}: EngineHostAddressesOptions): Promise<string[]> {
   let container: Dockerode.Container | undefined;
   try {
     container = await docker.createContainer({

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { machineAddresses } from '../../../proxy/decide/machine-addresses.js';
-import { InterfaceAddresses, OwnAddresses } from '../../../proxy/decide/own-addresses.js';
+import { CachedMachineAddresses, NodeAddresses } from '../../../proxy/decide/node-addresses.js';
 import { type Ip, parseIp } from '../../../proxy/policy/ip.js';
 import { parsePolicy } from '../../../proxy/policy/parse-policy.js';
 import { DEFAULT_OPERATOR_POLICY } from '../../../proxy/policy/policy.js';
@@ -15,8 +15,7 @@ function ip(text: string): Ip {
 /** Interfaces that a test changes, a clock that it moves, and a count of the readings. */
 function machine(addresses: string[]) {
   const state = { addresses, now: 0, reads: 0, broken: false };
-  const interfaces = new InterfaceAddresses({
-    refreshMs: 3000,
+  const cached = new CachedMachineAddresses({
     now: () => state.now,
     read: () => {
       state.reads++;
@@ -24,16 +23,17 @@ function machine(addresses: string[]) {
       return state.addresses;
     },
   });
-  return { state, interfaces, own: new OwnAddresses({ interfaces }) };
+  return { state, cached, node: new NodeAddresses({ machine: cached }) };
 }
 
-describe('threats: any address of this host', () => {
+describe('threats: any address of this node', () => {
   it('knows the addresses of the real interfaces', () => {
-    const own = new OwnAddresses();
-    const infos = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-    expect(infos.length).toBeGreaterThan(0);
-    for (const { address } of infos) expect(own.has(ip(address)), address).toBe(true);
-    expect(own.has(ip('203.0.113.77'))).toBe(false);
+    const node = new NodeAddresses();
+    const infos = Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .filter(({ internal }) => !internal);
+    for (const { address } of infos) expect(node.has(ip(address)), address).toBe(true);
+    expect(node.has(ip('203.0.113.77'))).toBe(false);
   });
 
   it('those of interfaces without carrier, a bridge without containers, included', () => {
@@ -42,36 +42,32 @@ describe('threats: any address of this host', () => {
       '              /32 host LOCAL',
       '           |-- 10.9.8.0',
       '              /29 link UNICAST',
+      '           |-- 127.0.0.1',
+      '              /32 host LOCAL',
     ];
     const all = machineAddresses(trie.join('\n'), '20010db8000000000000000000000007 05 40 20 80  docker0\n');
     expect(all).toContain('10.9.8.1');
     expect(all).not.toContain('10.9.8.0');
+    expect(all).not.toContain('127.0.0.1'); // the address rule refuses loopback without a list
     expect(all.map((text) => parseIp(text)).filter(Boolean)).toContainEqual(ip('2001:db8::7'));
   });
 
   it('in all spellings of an address', () => {
-    const { own } = machine(['203.0.113.1', '2001:DB8:0:0::1', 'fe80::1%eth0', '::ffff:203.0.113.2']);
+    const { node } = machine(['203.0.113.1', '2001:DB8:0:0::1', 'fe80::1%eth0', '::ffff:203.0.113.2']);
     for (const text of ['203.0.113.1', '::ffff:203.0.113.1', '2001:db8::1', 'fe80::1', '203.0.113.2']) {
-      expect(own.has(ip(text)), text).toBe(true);
+      expect(node.has(ip(text)), text).toBe(true);
     }
-    expect(own.has(ip('203.0.113.3'))).toBe(false);
+    expect(node.has(ip('203.0.113.3'))).toBe(false);
   });
 
   it('and those that the operator lists', () => {
-    const { interfaces } = machine(['203.0.113.1']);
-    const own = new OwnAddresses({ nodeAddresses: ['203.0.113.9', '2001:db8::9'], interfaces });
-    expect(own.has(ip('203.0.113.1'))).toBe(true);
-    expect(own.has(ip('203.0.113.9'))).toBe(true);
-    expect(own.has(ip('2001:db8::9'))).toBe(true);
-    expect(own.isListed(ip('203.0.113.9'))).toBe(true);
-    expect(own.isListed(ip('203.0.113.1'))).toBe(false);
-    expect(own.list().sort()).toEqual(['2001:db8::9', '203.0.113.1', '203.0.113.9']);
-  });
-
-  it('a fixed list has no interfaces', () => {
-    const own = OwnAddresses.fixed(['203.0.113.9']);
-    expect(own.list()).toEqual(['203.0.113.9']);
-    expect(own.has(ip('127.0.0.1'))).toBe(false);
+    const { cached } = machine(['203.0.113.1']);
+    const node = new NodeAddresses({ listed: ['203.0.113.9', '2001:db8::9'], machine: cached });
+    expect(node.has(ip('203.0.113.1'))).toBe(true);
+    expect(node.has(ip('203.0.113.9'))).toBe(true);
+    expect(node.has(ip('2001:db8::9'))).toBe(true);
+    expect(node.isListed(ip('203.0.113.9'))).toBe(true);
+    expect(node.isListed(ip('203.0.113.1'))).toBe(false);
   });
 
   it.each(['', 'node.example', '10.0.0.0/8', '127.1', 'fe80::1%eth0'])(
@@ -84,46 +80,38 @@ describe('threats: any address of this host', () => {
   );
 });
 
-describe('the list of interfaces is cached', () => {
+describe('the list of machine addresses is cached', () => {
   it('for some seconds, then read again when asked', () => {
-    const { state, own } = machine(['203.0.113.1']);
+    const { state, node } = machine(['203.0.113.1']);
     expect(state.reads).toBe(0);
-    for (let i = 0; i < 100; i++) own.has(ip('203.0.113.1'));
+    for (let i = 0; i < 100; i++) node.has(ip('203.0.113.1'));
     expect(state.reads).toBe(1);
     state.addresses = ['203.0.113.2'];
     state.now = 2999;
-    expect(own.has(ip('203.0.113.2'))).toBe(false);
+    expect(node.has(ip('203.0.113.2'))).toBe(false);
     state.now = 3000;
-    expect(own.has(ip('203.0.113.2'))).toBe(true);
-    expect(own.has(ip('203.0.113.1'))).toBe(false);
+    expect(node.has(ip('203.0.113.2'))).toBe(true);
+    expect(node.has(ip('203.0.113.1'))).toBe(false);
     expect(state.reads).toBe(2);
   });
 
-  it('refresh reads at once', () => {
-    const { state, own, interfaces } = machine(['203.0.113.1']);
-    own.has(ip('203.0.113.1'));
-    state.addresses = ['203.0.113.2'];
-    interfaces.refresh();
-    expect(own.has(ip('203.0.113.2'))).toBe(true);
-  });
-
   it('threats: EMFILE: the last list stays, and it is read again as soon as that works', () => {
-    const { state, own } = machine(['203.0.113.1']);
-    own.has(ip('203.0.113.1'));
+    const { state, node } = machine(['203.0.113.1']);
+    node.has(ip('203.0.113.1'));
     state.broken = true;
     state.now = 5000;
-    expect(own.has(ip('203.0.113.1'))).toBe(true);
-    expect(own.has(ip('203.0.113.2'))).toBe(false);
+    expect(node.has(ip('203.0.113.1'))).toBe(true);
+    expect(node.has(ip('203.0.113.2'))).toBe(false);
     state.broken = false;
     state.addresses = ['203.0.113.2'];
-    expect(own.has(ip('203.0.113.2'))).toBe(true);
+    expect(node.has(ip('203.0.113.2'))).toBe(true);
   });
 
-  it('threats: EMFILE: before the first list every address counts as own', () => {
-    const { state, own } = machine(['203.0.113.1']);
+  it("threats: EMFILE: before the first list every address counts as the node's", () => {
+    const { state, node } = machine(['203.0.113.1']);
     state.broken = true;
-    expect(own.has(ip('203.0.113.2'))).toBe(true);
+    expect(node.has(ip('203.0.113.2'))).toBe(true);
     state.broken = false;
-    expect(own.has(ip('203.0.113.2'))).toBe(false);
+    expect(node.has(ip('203.0.113.2'))).toBe(false);
   });
 });
