@@ -1,3 +1,4 @@
+import { cpuOf } from '../support/growth.js';
 import { type NearMiss, textOf } from './near-misses.js';
 
 /** One that reads what others wrote. */
@@ -92,15 +93,14 @@ function tooMuch(before: { times: number; took: number }, times: number, took: n
 async function cpu(read: Reader['read'], text: string, runs: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let run = 0; run < runs; run++) {
-    const before = process.cpuUsage();
-    try {
-      const result = read(text);
-      if (result instanceof Promise) await result;
-    } catch {
-      // A refusal is an answer.
-    }
-    const { user, system } = process.cpuUsage(before);
-    least = Math.min(least, user + system);
+    const took = await cpuOf(async () => {
+      try {
+        await read(text);
+      } catch {
+        // A refusal is an answer.
+      }
+    });
+    least = Math.min(least, took);
   }
   return least;
 }

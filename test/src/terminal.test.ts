@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { terminalJson, visible, visibleInJson } from '../../src/terminal.js';
 import { cli } from '../support/cli.js';
-import { cpuRatio } from '../support/cpu-ratio.js';
 import { projectRoot } from '../support/engine.js';
+import { growth } from '../support/growth.js';
 
 const OBEYED = '\x1b[2J\x1b]0;t\x07\b\r\x7f\x9b31m\u202e\u2066\u2028\u200f';
 const SHOWN = '\\x1b[2J\\x1b]0;t\\x07\\x08\\x0d\\x7f\\x9b31m\\u202e\\u2066\\u2028\\u200f';
@@ -24,17 +24,11 @@ describe('text for a terminal', () => {
   });
 
   it.each(['\x1b', '\\', '\\u00', '\u202e'])('takes time that grows with its length: %j', async (piece) => {
-    const work = (size: number) => {
+    const shows = (size: number) => {
       const text = piece.repeat(size / piece.length);
-      return [visible(text), visibleInJson(JSON.stringify(text)), terminalJson(text)];
+      return () => [visible(text), visibleInJson(JSON.stringify(text)), terminalJson(text)];
     };
-    expect(
-      await cpuRatio(
-        () => work(40_000),
-        () => work(80_000),
-        5,
-      ),
-    ).toBeLessThan(3.5);
+    expect(await growth(shows, 40_000, 80_000)).toBeLessThan(3.5);
   });
 
   it('is written in one place', () => {

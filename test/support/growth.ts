@@ -1,38 +1,47 @@
-/** Processor time of one call, µs: the least of several measurements, each well above what can be measured. */
-function costOf(call: () => unknown): number {
+/** Processor time of one call, µs. */
+export async function cpuOf(call: () => unknown): Promise<number> {
+  const began = process.cpuUsage();
+  const result = call();
+  if (result instanceof Promise) await result;
+  const { user, system } = process.cpuUsage(began);
+  return user + system;
+}
+
+/** The least of several measurements, each well above what can be measured; three of what takes long. */
+async function costOf(call: () => unknown): Promise<number> {
+  const times: number[] = [];
   let calls = 1;
-  let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 7; ) {
-    const began = process.cpuUsage();
-    for (let i = 0; i < calls; i++) call();
-    const { user, system } = process.cpuUsage(began);
-    if (user + system < 2_000) calls *= 2;
+  let spent = 0;
+  const often = async () => {
+    for (let i = 0; i < calls; i++) {
+      const result = call();
+      if (result instanceof Promise) await result;
+    }
+  };
+  while (times.length < 3 || (times.length < 7 && spent < 1_000_000)) {
+    const took = await cpuOf(often);
+    if (took < 2_000) calls *= 2;
     else {
-      least = Math.min(least, (user + system) / calls);
-      round++;
+      times.push(took / calls);
+      spent += took;
     }
   }
-  return least;
+  return Math.min(...times);
 }
 
 /**
- * How many times more `read` costs for an input of `large` units than for one of `small`. It is told by processor
- * time, and by comparison: what else the machine does is no matter.
+ * How many times the processor time of the small work the large one takes. It is told by comparison: what a busy machine
+ * makes slower it makes slower for both.
+ *
+ * @param work makes what is measured; the making is not.
+ * @param least what costs less, µs, counts as this much: caches and allocation are more than the work then.
  */
-export function growth<T>(
-  read: (input: T) => unknown,
-  make: (units: number) => T,
+export async function growth(
+  work: (size: number) => () => unknown,
   small: number,
   large: number,
-  /** What costs less, µs, counts as this much: caches and allocation are more than the work then. */
   least = 1,
-): number {
-  const [one, other] = [make(small), make(large)];
-  return (
-    costOf(() => read(other)) /
-    Math.max(
-      costOf(() => read(one)),
-      least,
-    )
-  );
+): Promise<number> {
+  const cost = await costOf(work(small));
+  return (await costOf(work(large))) / Math.max(cost, least);
 }

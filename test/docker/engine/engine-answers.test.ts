@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { startContainer } from '../../../docker/engine/container.js';
 import { engineMessage } from '../../../docker/engine/errors.js';
 import { ensureImage } from '../../../docker/engine/image.js';
-import { cpuRatio } from '../../support/cpu-ratio.js';
 import { fakeEngine, json } from '../../support/fake-engine.js';
+import { growth } from '../../support/growth.js';
 
 const stdio = { stdout: process.stdout, stderr: process.stderr };
 
@@ -124,12 +124,8 @@ describe("the engine's message, which repeats the job's command", () => {
   };
 
   it('is read in time that grows with its length', async () => {
-    expect(
-      await cpuRatio(
-        () => refusal('exec '.repeat(40_000)),
-        () => refusal('exec '.repeat(80_000)),
-      ),
-    ).toBeLessThan(3);
+    const reads = (pieces: number) => () => refusal('exec '.repeat(pieces));
+    expect(await growth(reads, 40_000, 80_000)).toBeLessThan(3);
   });
 
   it.each([

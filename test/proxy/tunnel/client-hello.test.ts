@@ -11,7 +11,7 @@ import {
   serverNames,
   vector,
 } from '../../support/client-hello.js';
-import { cpuRatio } from '../../support/cpu-ratio.js';
+import { growth } from '../../support/growth.js';
 
 /** Reads the bytes in pieces of the given sizes (the last one repeats), until there is a verdict. */
 function read(bytes: Buffer, sizes: readonly number[] = [bytes.length]): ClientHello {
@@ -189,6 +189,6 @@ describe('a ClientHello, whatever its bytes', () => {
       const bytes = records(helloMessage({ extensions: [[9, Buffer.alloc(length)]] }), 1);
       return () => expect(read(bytes, [1]).state).toBe('done');
     };
-    expect(await cpuRatio(reads(310), reads(2_500), 10)).toBeLessThan(24);
+    expect(await growth(reads, 310, 2_500)).toBeLessThan(24);
   });
 });

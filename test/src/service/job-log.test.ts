@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { JobLog } from '../../../src/service/job-log.js';
-import { cpuRatio } from '../../support/cpu-ratio.js';
+import { growth } from '../../support/growth.js';
 
 it("keeps the end of a job's output, and of a stream what is asked for", () => {
   const log = new JobLog();
@@ -79,13 +79,8 @@ it.each([[['stdout']], [['stdout', 'stderr']]] as const)(
     expect(log.text().length + log.dropped).toBe(3_000_000);
     expect(log.text().length).toBeGreaterThan((1 << 20) / 6);
     // Beyond what is kept, where each byte makes room.
-    const work = (size: number) => byteByByte(new JobLog(), size, streams);
-    expect(
-      await cpuRatio(
-        () => work(1_500_000),
-        () => work(3_000_000),
-      ),
-    ).toBeLessThan(3.5);
+    const writes = (bytes: number) => () => byteByByte(new JobLog(), bytes, streams);
+    expect(await growth(writes, 1_500_000, 3_000_000)).toBeLessThan(3.5);
   },
   60_000,
 );
