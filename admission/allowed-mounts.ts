@@ -40,7 +40,7 @@ export function parseAllowedMount(
   return { ok: true, value: { path, writable: mode === 'rw' } };
 }
 
-export type ResolvedMount =
+type ResolvedMount =
   | { readonly ok: true; readonly source: string; readonly target: string; readonly readOnly: boolean }
   | { readonly ok: false; readonly problem: string };
 

@@ -25,7 +25,7 @@ export interface DomainFileState {
   readonly problem?: string;
 }
 
-export interface DomainFileOptions {
+interface DomainFileOptions {
   readonly logger?: Logger;
   /** Ports below 1024 that entries may name. */
   readonly allowPorts?: readonly number[];

@@ -7,7 +7,7 @@ export function isV1beta2(value: Record<string, unknown>): boolean {
   return spellings(value, 'Spec').length > 0 && spellings(value, 'Tasks').length === 0;
 }
 
-export interface Translated {
+interface Translated {
   /** The job in the current shape, in which newer nodes show old jobs to their probes. */
   readonly spec: Record<string, unknown>;
   /** `Spec` or `spec`, as written. */

@@ -52,7 +52,7 @@ export function parseJobSpec(value: unknown, options: JobSpecOptions): ParsedSpe
 }
 
 /** The job, or the first problems, and how many more there are. */
-export type ReadJobSpec =
+type ReadJobSpec =
   | { readonly ok: true; readonly value: Job }
   | { readonly ok: false; readonly first: readonly LocatedProblem[]; readonly more: number };
 

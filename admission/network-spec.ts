@@ -13,12 +13,12 @@ const TYPES: ReadonlyMap<string, NetworkType> = new Map([
 ]);
 
 /** A network type in any letter case, white space around it allowed; undefined where it is none. Absent is `Default`. */
-export function parseNetworkType(value: unknown): NetworkType | undefined {
+function parseNetworkType(value: unknown): NetworkType | undefined {
   if (value === undefined || value === null) return 'Default';
   return typeof value === 'string' ? TYPES.get(value.trim().toLowerCase()) : undefined;
 }
 
-export interface NetworkOptions {
+interface NetworkOptions {
   /** Ports below 1024 that the operator lets a job name. */
   readonly allowPorts?: readonly number[];
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 
-export interface ProbeStdio {
+interface ProbeStdio {
   /** For the child. */
   readonly stdin: number;
   /** For the child. */

@@ -1,5 +1,5 @@
 /** The first signal asks for an orderly end, the second for an end at once. Disposing gives the signals back. */
-export interface Signals extends Disposable {
+interface Signals extends Disposable {
   readonly stop: AbortSignal;
   readonly kill: AbortSignal;
   /** The signal that came first. */

@@ -171,7 +171,7 @@ export interface StartedContainer extends AsyncDisposable {
   remove(): Promise<void>;
 }
 
-export interface StartOptions {
+interface StartOptions {
   /** Aborted to wait no longer. */
   readonly signal?: AbortSignal;
   /** What the start may take, ms. Default and maximum {@link START_MS}. */

@@ -9,7 +9,7 @@ export type PullPolicy = 'missing' | 'always' | 'never';
 
 export const PULL_POLICIES: readonly PullPolicy[] = ['missing', 'always', 'never'];
 
-export interface EnsureImageOptions {
+interface EnsureImageOptions {
   readonly pull?: PullPolicy;
   /** `linux/arm64`, for engines that run several. */
   readonly platform?: string;

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** Credentials as the engine takes them with a pull. */
-export interface RegistryAuth {
+interface RegistryAuth {
   readonly username?: string;
   readonly password?: string;
   readonly identitytoken?: string;

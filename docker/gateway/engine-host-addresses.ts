@@ -7,7 +7,7 @@ import { lineSplitter } from './gateway-link.js';
 import { containerName, type Owner } from './owner.js';
 import { harmless, IMAGE_USER, MAIN } from './proxy-container.js';
 
-export interface EngineHostAddressesOptions {
+interface EngineHostAddressesOptions {
   readonly docker: Dockerode;
   readonly owner: Owner;
   readonly image: string;

@@ -50,7 +50,7 @@ export const PING_MS = 10_000;
 export const SILENCE_MS = 60_000;
 
 /** Longest line, bytes. A policy with a node's whole allowlist is the longest there is. */
-export const MAX_LINE = 8 << 20;
+const MAX_LINE = 8 << 20;
 
 /**
  * A stream's end that is cut into lines. A longer one than `max` bytes is an error of the stream, and so is what `onLine`

@@ -42,7 +42,7 @@ export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
 }
 
 /** What the gateways of one process share. */
-export interface HostResources {
+interface HostResources {
   readonly pool: SubnetPool;
   readonly lockdown: Lockdown;
   readonly guard: Guard;
@@ -54,7 +54,7 @@ export interface HostResources {
  * @throws GatewayError (LockdownError, EngineError, PlacementError, PortTakenError), or what the policy's parser
  *   throws.
  */
-export async function openHostGateway(
+async function openHostGateway(
   options: OpenGatewayOptions,
   { pool, lockdown, guard }: HostResources,
 ): Promise<Gateway> {

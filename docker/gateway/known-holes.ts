@@ -1,5 +1,5 @@
 /** A published weakness of the engine that concerns what a job can reach. */
-export interface KnownHole {
+interface KnownHole {
   readonly id: string;
   readonly what: string;
   /** What jobgate does about it on such an engine. */

@@ -21,7 +21,7 @@ export interface NetworkRecord {
   readonly created: Date;
 }
 
-export const LABEL_VERSION = '1';
+const LABEL_VERSION = '1';
 
 const PREFIX = 'io.jobgate.';
 /** Present on every network of ours. */

@@ -8,7 +8,7 @@ const MAX_WAITING = 1_000;
 /** For a turn, ms. */
 const PATIENCE_MS = 300_000;
 
-export interface OpeningTurnsOptions {
+interface OpeningTurnsOptions {
   /** Default one for each core, and two at least. */
   readonly atOnce?: number;
   readonly maxWaiting?: number;

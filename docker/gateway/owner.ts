@@ -26,7 +26,7 @@ export interface OwnerRef {
 }
 
 /** `unknown`: it is, or was, on another machine or in another network namespace, and can't be asked from here. */
-export type Liveness = 'alive' | 'dead' | 'unknown';
+type Liveness = 'alive' | 'dead' | 'unknown';
 
 const ID = /^[0-9a-f]{20}$/;
 

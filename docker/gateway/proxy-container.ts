@@ -19,7 +19,7 @@ const STDERR_BYTES = 2_000;
 export const IMAGE_USER = '10213:10213';
 export const MAIN = '/opt/jobgate/dist/docker/gateway/inside/gateway-main.js';
 
-export interface ProxyContainerOptions {
+interface ProxyContainerOptions {
   readonly name: string;
   readonly image: string;
   /** Name of the job's network, and the gateway's address on it. */
@@ -31,7 +31,7 @@ export interface ProxyContainerOptions {
 }
 
 /** The container's create options: on the isolated network only; the outside one comes before it starts. */
-export function proxyContainerOptions(
+function proxyContainerOptions(
   options: ProxyContainerOptions,
 ): Dockerode.ContainerCreateOptions & { HostConfig: Dockerode.HostConfig } {
   return {

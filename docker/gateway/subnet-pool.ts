@@ -10,7 +10,7 @@ export interface SubnetPoolOptions {
   readonly prefix?: number;
 }
 
-export const DEFAULT_SUBNET_POOL = { pool: '10.213.0.0/16', prefix: 29 } as const;
+const DEFAULT_SUBNET_POOL = { pool: '10.213.0.0/16', prefix: 29 } as const;
 
 /** A subnet for one isolated network. */
 export interface Subnet {

@@ -7,7 +7,7 @@ export const BRIDGE_PREFIX = 'jg-';
 export const CONTAINER_BRIDGE_PREFIX = 'jgc';
 
 /** An IPv4 route of this machine. */
-export interface Route {
+interface Route {
   readonly iface: string;
   /** `10.0.0.0/8`. */
   readonly cidr: string;

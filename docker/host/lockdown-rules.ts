@@ -16,11 +16,11 @@ export const DEFAULT_GATEWAY_PORT = 13128;
 export type TableName = 'filter' | 'nat' | 'security';
 
 /** One table as `iptables-save` prints it. Rules are without their `-A CHAIN`. */
-export interface Table {
+interface Table {
   readonly chains: ReadonlyMap<string, readonly string[]>;
 }
 
-export type Tables = ReadonlyMap<string, Table>;
+type Tables = ReadonlyMap<string, Table>;
 
 interface Wanted {
   /** Chains of ours, with their whole content. */
@@ -29,7 +29,7 @@ interface Wanted {
   readonly jumps: Readonly<Record<string, readonly string[]>>;
 }
 
-export const OUR_CHAINS = 'JOBGATE-';
+const OUR_CHAINS = 'JOBGATE-';
 
 const FROM = `-i ${BRIDGE_PREFIX}+`;
 const TO = `-o ${BRIDGE_PREFIX}+`;

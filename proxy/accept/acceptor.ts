@@ -16,7 +16,7 @@ import type { Dispatch } from './dispatch.js';
 /** Refused connections that may still be read from at once; a flood beyond it is reset unanswered. */
 const MAX_REFUSING = 128;
 
-export interface AcceptorParts {
+interface AcceptorParts {
   readonly refuser: Refuser;
   readonly sessions: Sessions;
   /** Connections open at once. */

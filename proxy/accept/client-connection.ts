@@ -15,7 +15,7 @@ const MAX_IDLE_MS = 60_000;
  */
 const HALF_CLOSED_MS = 500;
 
-export interface ClientConnectionOptions {
+interface ClientConnectionOptions {
   readonly id: number;
   readonly raw: net.Socket;
   readonly stream: ClientStream;

@@ -1,5 +1,5 @@
 /** The head of a CONNECT, and where it ends. */
-export interface ConnectHead {
+interface ConnectHead {
   readonly target: string;
   /** Bytes; what follows belongs to the tunnel. */
   readonly length: number;

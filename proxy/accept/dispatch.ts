@@ -15,7 +15,7 @@ const CONNECTION = Symbol('connection');
 
 type Served = Duplex & { [CONNECTION]?: ClientConnection };
 
-export type DispatchParts = RequestParts & Omit<ConnectParts, 'serveInside'>;
+type DispatchParts = RequestParts & Omit<ConnectParts, 'serveInside'>;
 
 /** Hands each request of a connection to what answers it: the proxy's own HTTP, and the HTTP inside tunnels. */
 export class Dispatch {

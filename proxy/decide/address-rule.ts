@@ -4,14 +4,14 @@ import type { JudgedAddress } from '../policy/judged.js';
 import { embeddedIpv4, isPublic } from '../policy/public-address.js';
 import type { NodeAddresses } from './node-addresses.js';
 
-export type AddressDenial = 'address-not-public' | 'address-of-node' | 'proxy-loop' | 'operator-denied';
+type AddressDenial = 'address-not-public' | 'address-of-node' | 'proxy-loop' | 'operator-denied';
 
-export type Judgement =
+type Judgement =
   | { readonly ok: true; readonly address: JudgedAddress }
   | { readonly ok: false; readonly reason: AddressDenial };
 
 /** Where jobgate itself accepts connections. */
-export interface Listener {
+interface Listener {
   /** The address that it is bound to, a wildcard (`0.0.0.0`, `::`) included. */
   readonly host: string;
   readonly port: number;

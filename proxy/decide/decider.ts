@@ -14,7 +14,7 @@ import type { Semaphore } from '../util/semaphore.js';
 import type { AddressRule } from './address-rule.js';
 import type { Denied } from './denied.js';
 
-export interface DeciderOptions {
+interface DeciderOptions {
   readonly denied: Denied;
   readonly allowlist: Allowlist;
   /** Let hosts through that the allowlist does not have, where `within` has them; absent: any. */
@@ -28,7 +28,7 @@ export interface DeciderOptions {
 }
 
 /** Inside a tunnel the rule for the tunnel's port goes on to apply. */
-export type TargetKind = 'tunnel' | 'request';
+type TargetKind = 'tunnel' | 'request';
 
 /** The one line from what a job asks for to a connection. Whatever stops it is thrown as a `Refusal`. */
 export class Decider {

@@ -6,7 +6,7 @@ import type { Logger } from '../policy/logger.js';
 import type { Resolver } from '../resolve/resolver.js';
 import { type Clock, systemClock } from '../util/clock.js';
 
-export interface DeniedOptions {
+interface DeniedOptions {
   /** For the names of the list only, so that no job can exhaust it. Null: names are not resolved here. */
   readonly resolver: Resolver | null;
   /** Called whenever something may be denied that was not. */

@@ -2,7 +2,7 @@
  * Where this process listens for jobs or for its own API: never a target, whatever the operator excepts. The one
  * thing that proxies of a process share, because a job of one must not reach the listener of another.
  */
-export interface ListenerAddress {
+interface ListenerAddress {
   /** As bound; `0.0.0.0` and `::` stand for every address of the host. */
   readonly host: string;
   readonly port: number;

@@ -1,7 +1,7 @@
 import { formatIp, type Ip, parseIp, unmapped } from '../policy/ip.js';
 import { machineAddresses } from './machine-addresses.js';
 
-export interface CachedMachineAddressesOptions {
+interface CachedMachineAddressesOptions {
   /** Default: `machineAddresses`. */
   readonly read?: () => readonly string[];
   /** Monotonic clock, ms. Default: `performance.now`. */
@@ -43,7 +43,7 @@ export class CachedMachineAddresses {
 /** One list for all proxies of the process: it is a fact about the machine, and each reading costs. */
 const ofThisMachine = new CachedMachineAddresses();
 
-export interface NodeAddressesOptions {
+interface NodeAddressesOptions {
   /**
    * Those that are on no interface here, such as a cloud's public one, or those of the host where the proxy runs in a
    * container. Canonical, never IPv4-mapped. Default: none.

@@ -22,7 +22,7 @@ export interface DialOptions {
   readonly onread?: OnReadFactory;
 }
 
-export interface ForwardConnection {
+interface ForwardConnection {
   /** Connected to the upstream proxy itself. */
   readonly socket: Socket;
   /** The value of `Proxy-Authorization` for each request on it. Never for logs. */

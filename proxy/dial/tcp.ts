@@ -11,7 +11,7 @@ export interface Address {
 }
 
 /** How a socket is read. */
-export interface OnRead extends OnReadOpts {
+interface OnRead extends OnReadOpts {
   /** Called with the socket before anything is read. */
   attach?(socket: Socket): void;
 }
@@ -19,7 +19,7 @@ export interface OnRead extends OnReadOpts {
 /** Makes the `onread` of one attempt: attempts share nothing, and what one socket reads is not to reach another's. */
 export type OnReadFactory = () => OnRead;
 
-export interface ConnectOptions {
+interface ConnectOptions {
   /** Ends every attempt; the promise rejects with its reason. */
   readonly signal: AbortSignal;
   /** Time between the starts of two attempts, ms. */
@@ -54,7 +54,7 @@ export function connect(
 }
 
 /** An attempt to connect to one address. */
-export interface Attempt {
+interface Attempt {
   /** Rejects with what the system says, or with what it was ended with. */
   readonly connected: Promise<Socket>;
   /** Ends it, unless it is over. */

@@ -33,7 +33,7 @@ export interface ForwardParts {
 }
 
 /** A request that may be passed on. */
-export interface Allowed {
+interface Allowed {
   readonly connection: ClientConnection;
   readonly request: http.IncomingMessage;
   readonly response: http.ServerResponse;
@@ -46,7 +46,7 @@ export interface Allowed {
 }
 
 /** Its head to the origin: what of the job's may go there, and what the proxy says. Nothing is sent yet. */
-export function requestToOrigin(
+function requestToOrigin(
   { agent, stamp, headerBytes, forward }: ForwardParts,
   { request, head, target, path, cancel }: Allowed,
 ): http.ClientRequest {

@@ -2,7 +2,7 @@ import { DENY_HEADER } from '../refuse/answer.js';
 import { Refusal } from '../refuse/refusal.js';
 
 /** Header lines in order, `name, value, name, value, …`, as Node's `rawHeaders`. */
-export type HeaderLines = string[];
+type HeaderLines = string[];
 
 /** What a request head says about how to pass it on. */
 export interface RequestHead {
@@ -20,7 +20,7 @@ export interface RequestHead {
 }
 
 /** How a body is delimited: not at all, by its length, or by chunks. */
-export type Framing =
+type Framing =
   | { readonly kind: 'none' }
   | { readonly kind: 'length'; readonly length: string }
   | { readonly kind: 'chunked' };

@@ -3,7 +3,7 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { discardInput } from '../refuse/answer.js';
 
-export interface HttpHandlers {
+interface HttpHandlers {
   request(stream: Duplex, request: http.IncomingMessage, response: http.ServerResponse): void;
   connect(stream: Duplex, request: http.IncomingMessage, head: Buffer): void;
   /** What arrived is not HTTP, or `tooLarge`. The stream is the handler's to answer or destroy. */

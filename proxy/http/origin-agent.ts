@@ -15,7 +15,7 @@ export interface RouteOptions {
   readonly route: Route;
 }
 
-export interface Route {
+interface Route {
   readonly target: JudgedTarget;
   /** Ends with the request. */
   readonly cancel: Cancellation;

@@ -33,14 +33,14 @@ export interface HostPort extends Host {
   readonly port?: number;
 }
 
-export interface AbsoluteTarget {
+interface AbsoluteTarget {
   readonly authority: Authority;
   /** Origin form: begins with a slash, visible ASCII, no fragment. */
   readonly path: string;
 }
 
 /** The denial reason of an absolute target that was not understood. */
-export interface AbsoluteProblem extends Problem {
+interface AbsoluteProblem extends Problem {
   readonly reason: 'malformed-target' | 'unsupported-scheme';
 }
 

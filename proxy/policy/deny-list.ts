@@ -4,7 +4,7 @@ import { HostTable } from './host-table.js';
 import { formatIp, parseIp, unmapped } from './ip.js';
 import { PolicyError } from './policy-error.js';
 
-export type DenyEntry = HostEntry;
+type DenyEntry = HostEntry;
 
 /** Entries that are not valid. The message is one line. */
 export class DenyListError extends PolicyError {

@@ -1,7 +1,7 @@
 import type { HostEntry } from './entry.js';
 
 /** The ports of all entries that name the same host, or the same name with all below it. */
-export interface PortSet {
+interface PortSet {
   /** True where one of the entries has no port. */
   bare: boolean;
   readonly ports: Set<number>;

@@ -2,7 +2,7 @@ import type { Parsed } from './authority.js';
 import { PolicyError } from './policy-error.js';
 
 /** Bit/s. Below this a TLS handshake takes longer than clients wait. */
-export const MIN_RATE = 8_000;
+const MIN_RATE = 8_000;
 /** Bit/s. More than a process can carry by far: a slip of the keyboard. */
 const MAX_RATE = 1_000_000_000_000;
 

@@ -1,6 +1,6 @@
 import { type Authority, formatAuthority, type Parsed, parseConnectTarget } from './authority.js';
 
-export type UpstreamScheme = 'http' | 'socks5' | 'socks5h';
+type UpstreamScheme = 'http' | 'socks5' | 'socks5h';
 
 export interface Credentials {
   readonly username: string;

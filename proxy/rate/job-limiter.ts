@@ -6,7 +6,7 @@ import { Scheduler } from './scheduler.js';
 import { ThrottledSocket } from './throttled-socket.js';
 import { tickerOf } from './ticker.js';
 
-export interface JobLimiterOptions {
+interface JobLimiterOptions {
   /** Bit/s for each direction; null: no limit, and no code in the path. */
   readonly rate: number | null;
   /**

@@ -12,7 +12,7 @@ const SMALL_EXCHANGE = 8_192;
 /** A bulk flow that pauses for less than this (between two chunks, say) is not taken for a new one. */
 const BULK_MEMORY_MS = 200;
 
-export interface SchedulerOptions {
+interface SchedulerOptions {
   /** Bytes per second. */
   readonly bytesPerSecond: number;
   /** Bytes. */

@@ -14,7 +14,7 @@ export interface Ticked {
  * one is cheaper; but a bucket of 48 KiB with a quarter held back overflows after 29 ms at 10 Mbit/s, and what
  * overflows is lost to the job.
  */
-export const RELAXED_TICK_MS = 20;
+const RELAXED_TICK_MS = 20;
 /** Ms between two ticks while somebody urgent waits, or while ticks come late and the buckets need the margin. */
 export const TICK_MS = 10;
 /** A tick this late (ms) shortens the next ones, for as long as the second figure says. */

@@ -3,7 +3,7 @@ import { Flow } from './flow.js';
 import type { Scheduler } from './scheduler.js';
 
 /** Where an upload goes; `push` as in `stream.Readable`, `null` after the last byte. */
-export interface UploadSink {
+interface UploadSink {
   push(chunk: Buffer | null): boolean;
   destroy(): void;
 }

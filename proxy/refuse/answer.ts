@@ -10,7 +10,7 @@ const RETRY_AFTER = 1;
 /** How long a refused client may go on sending before its connection is cut, ms. */
 const LINGER_MS = 1_000;
 
-export interface Denial {
+interface Denial {
   readonly reason: DenialReason;
   /** Canonical host, or what can be shown of a malformed one. */
   readonly host: string;

@@ -1,6 +1,6 @@
 import type { DenialReason } from '../policy/denials.js';
 
-export interface RefusalDetails {
+interface RefusalDetails {
   /** What exactly is wrong, for the job: no address that a name resolved to, no bytes of the request. */
   readonly detail?: string;
   /** The address that was refused; for logs. */

@@ -6,7 +6,7 @@ import type { Subject } from '../report/subject.js';
 import { closeWith, type DenialAnswer, denialAnswer } from './answer.js';
 import { Refusal } from './refusal.js';
 
-export interface RefuserOptions {
+interface RefuserOptions {
   /** Id of the job. */
   readonly job: string;
   readonly recorder: Recorder;

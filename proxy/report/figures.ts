@@ -29,7 +29,7 @@ export interface HostFigures {
 
 /** A job can ask for a million names: so many have a line of their own. */
 export const MAX_HOSTS = 500;
-export const OTHER_HOST = 'other';
+const OTHER_HOST = 'other';
 
 interface HostLine {
   readonly host: string;

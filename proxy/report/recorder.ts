@@ -6,7 +6,7 @@ import { FloodGuard } from './flood.js';
 import { logEvent } from './log.js';
 import type { Subject } from './subject.js';
 
-export interface RecorderOptions {
+interface RecorderOptions {
   readonly job: string;
   readonly execution?: string | undefined;
   readonly logger: Logger;

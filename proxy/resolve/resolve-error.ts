@@ -1,4 +1,4 @@
-export type ResolveReason = 'name-not-found' | 'dns-failed' | 'dns-timeout' | 'too-many-lookups';
+type ResolveReason = 'name-not-found' | 'dns-failed' | 'dns-timeout' | 'too-many-lookups';
 
 /** A look-up that gave no address. Says nothing about whether its addresses would have been allowed. Never leaves the proxy. */
 export class ResolveError extends Error {

@@ -17,7 +17,7 @@ export type Inspection =
   /** The client ended before there was anything to judge. */
   | { readonly kind: 'gone' };
 
-export interface InspectOptions {
+interface InspectOptions {
   readonly authority: Authority;
   /** Time for the first bytes, ms. */
   readonly timeoutMs: number;

@@ -9,7 +9,7 @@ import type { LargeBuffers } from './large-buffers.js';
 const shared = Buffer.allocUnsafeSlow(65_536);
 
 /** Where a reader puts what it reads. */
-export interface Sink {
+interface Sink {
   write(chunk: Buffer): boolean;
   readonly writableLength: number;
   readonly writableHighWaterMark: number;

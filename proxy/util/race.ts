@@ -10,7 +10,7 @@ export class RaceError extends Error {
   }
 }
 
-export interface RaceOptions<T> {
+interface RaceOptions<T> {
   /** Time after which the next attempt joins those under way, ms; it starts at once when one fails. */
   readonly staggerMs: number;
   /** Aborts every attempt; the race then rejects with its reason. */

@@ -43,7 +43,7 @@ export interface Config {
   readonly file?: string;
 }
 
-export interface ConfigSources {
+interface ConfigSources {
   /** Configuration file; `flags.config`, then `JOBGATE_CONFIG`, where absent. */
   readonly file?: string;
   readonly env: Readonly<Record<string, string | undefined>>;

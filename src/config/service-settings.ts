@@ -1,7 +1,7 @@
 import { choice, duration, text } from './kinds.js';
 import { setting } from './setting.js';
 
-export const DEFAULT_LISTEN = 'unix:/run/jobgate/jobgate.sock';
+const DEFAULT_LISTEN = 'unix:/run/jobgate/jobgate.sock';
 
 /** Of `jobgate serve`. */
 export const SERVICE_SETTINGS = {

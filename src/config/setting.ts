@@ -27,7 +27,7 @@ export interface Setting<T = unknown> {
 }
 
 /** Another spelling of a setting; with `negated` its opposite. */
-export interface Alias {
+interface Alias {
   readonly key?: string;
   readonly env?: string;
   readonly flag?: string;

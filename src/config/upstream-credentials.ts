@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Credentials, parseCredentials } from '../../proxy/policy/upstream.js';
 
-export interface CredentialSources {
+interface CredentialSources {
   /** Path of a file whose first line is `USER:PASSWORD`. */
   readonly file?: string | undefined;
   /** `USER:PASSWORD`, the value of an environment variable. */

@@ -15,13 +15,13 @@ export interface Caller {
   readonly address: string | undefined;
 }
 
-export interface AuthOptions {
+interface AuthOptions {
   /** A unix socket: its mode says who may. */
   readonly unix: boolean;
   readonly token?: string;
 }
 
-export const SESSION_COOKIE = 'jobgate_session';
+const SESSION_COOKIE = 'jobgate_session';
 const SESSION_MS = 12 * 3_600_000;
 const MAX_SESSIONS = 1_000;
 const MIN_TOKEN = 16;

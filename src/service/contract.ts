@@ -7,7 +7,7 @@ const FORBIDDEN = ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'SYS_MODULE', 'SYS_PTRAC
 /** Of these, what a container has unless it is dropped. */
 const BY_DEFAULT = new Set(['NET_RAW']);
 
-export interface ContractOptions {
+interface ContractOptions {
   /** Name of the gateway's network. */
   readonly network: string;
   /** Paths on the node through which a container would rule it: the engine's socket and our own. */

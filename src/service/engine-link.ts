@@ -11,7 +11,7 @@ export interface NetworkEvent {
   readonly container?: string;
 }
 
-export interface EngineLinkOptions {
+interface EngineLinkOptions {
   readonly logger: Logger;
   /** The engine answers: at the start, and each time after it was away. It can be used by others once this settled. */
   readonly onUp: (engine: Engine) => Promise<void>;

@@ -21,7 +21,7 @@ export interface GatewayEvent {
 }
 
 /** A job that this serve runs came to another state. */
-export interface JobEvent {
+interface JobEvent {
   readonly type: 'job';
   readonly time: number;
   readonly job: string;
@@ -31,7 +31,7 @@ export interface JobEvent {
 }
 
 /** Admission was asked. */
-export interface AdmissionEvent {
+interface AdmissionEvent {
   readonly type: 'admission';
   readonly time: number;
   readonly job?: string;
@@ -41,7 +41,7 @@ export interface AdmissionEvent {
 }
 
 /** An event of a proxy, with the gateway that it is of. */
-export type GatewayProxyEvent = ProxyEvent & { readonly gateway: string };
+type GatewayProxyEvent = ProxyEvent & { readonly gateway: string };
 
 export type ServiceEvent = GatewayProxyEvent | GatewayEvent | JobEvent | AdmissionEvent;
 

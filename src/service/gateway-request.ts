@@ -49,7 +49,7 @@ export function gatewayBody(config: Config) {
   });
 }
 
-export type GatewayRequest = z.infer<ReturnType<typeof gatewayBody>>;
+type GatewayRequest = z.infer<ReturnType<typeof gatewayBody>>;
 
 /**
  * What a request asks of the proxy, and the job that admission is to be asked about.

@@ -13,7 +13,7 @@ import type { EventHub, GatewayEvent } from './event-hub.js';
 import { logWithIds } from './log-with-ids.js';
 import { ServedGateway } from './served-gateway.js';
 
-export interface GatewaysOptions {
+interface GatewaysOptions {
   readonly link: EngineLink;
   readonly owner: Owner;
   /** The operator's part of a job's policy. @throws AdmissionRefused where there is none for it. */

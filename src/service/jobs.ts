@@ -14,7 +14,7 @@ import type { Gateways } from './gateways.js';
 import { JobLog } from './job-log.js';
 import { logWithIds } from './log-with-ids.js';
 
-export interface JobsOptions {
+interface JobsOptions {
   readonly link: EngineLink;
   /** Of kind `run`: what dies with this serve is removed by the next start. */
   readonly owner: Owner;
@@ -27,7 +27,7 @@ export interface JobsOptions {
   readonly admit: (job: Job & { readonly id: string }) => Promise<AdmittedJob>;
 }
 
-export type JobState = 'starting' | 'running' | 'stopping' | 'ended' | 'failed';
+type JobState = 'starting' | 'running' | 'stopping' | 'ended' | 'failed';
 
 /** So many jobs that have ended are remembered. */
 const REMEMBERED = 500;

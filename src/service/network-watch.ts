@@ -7,7 +7,7 @@ import type { EventHub, GatewayEvent } from './event-hub.js';
 import type { Gateways } from './gateways.js';
 import type { AttachedContainer, ServedGateway } from './served-gateway.js';
 
-export interface NetworkWatchOptions {
+interface NetworkWatchOptions {
   readonly link: EngineLink;
   readonly gateways: Gateways;
   readonly hub: EventHub;

@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '../../proxy/util/clock.js';
 import type { EventHub } from './event-hub.js';
 import type { Gateways } from './gateways.js';
 
-export interface RecoveryOptions {
+interface RecoveryOptions {
   /** @throws EngineError while it is away. */
   readonly engine: () => Engine;
   readonly gateways: Gateways;

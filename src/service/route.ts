@@ -6,7 +6,7 @@ import { ApiError, type RequestProblem } from './api-error.js';
 /** Who may ask: `node` needs the token where there is one, `probe` never does from this machine itself, `open` never. */
 export type Access = 'node' | 'probe' | 'open';
 
-export interface Answer {
+interface Answer {
   readonly description: string;
   /** The JSON body; absent where `content` names another type. */
   readonly schema?: z.ZodType;

@@ -42,7 +42,7 @@ export const apiError = z.object({
 /** An error where a node asks whether a job may run. */
 export const refusal = apiError.extend(verdict.shape);
 
-export const figures = z.object({
+const figures = z.object({
   up: z.number().meta({ description: 'bytes from the job' }),
   down: z.number().meta({ description: 'bytes to the job' }),
   connections: z.number(),

@@ -17,7 +17,7 @@ export interface AttachedContainer {
 }
 
 /** `failed`: the lock-down or the network is lost; its proxy is closed and its containers are cut off. */
-export type GatewayState = 'open' | 'draining' | 'failed' | 'closed';
+type GatewayState = 'open' | 'draining' | 'failed' | 'closed';
 
 /** A gateway as the API has it: what was asked for, what came of it, and what is connected to it. */
 export class ServedGateway {

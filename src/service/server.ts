@@ -9,7 +9,7 @@ import { openapi } from './openapi.js';
 import { refusalBody } from './probe-answer.js';
 import { FORM, type Route, register } from './route.js';
 
-export interface ServerOptions {
+interface ServerOptions {
   readonly routes: readonly Route[];
   readonly auth: Auth;
   readonly logger: Logger;

@@ -19,7 +19,7 @@ import { Metrics } from './metrics.js';
 import { NetworkWatch } from './network-watch.js';
 import { Recovery } from './recovery.js';
 
-export interface ServiceOptions {
+interface ServiceOptions {
   readonly config: Config;
   readonly openGateway: OpenGateway;
   readonly logger: Logger;
