@@ -29,8 +29,6 @@ interface DomainFileOptions {
   readonly logger?: Logger;
   /** Ports below 1024 that entries may name. */
   readonly allowPorts?: readonly number[];
-  /** Called after each change of the state. */
-  readonly onChange?: (state: DomainFileState) => void;
 }
 
 /**
@@ -132,7 +130,6 @@ export class AllowedDomainsFile {
       { file, entries, problem },
       'the domain allowlist is broken: the one before it stays in force',
     );
-    this.#options.onChange?.(this.#state);
   }
 
   #tell(message: string): void {
@@ -140,7 +137,6 @@ export class AllowedDomainsFile {
     const { collapsed, warnings } = this.#allowlist;
     this.#options.logger?.info({ file, entries, collapsed: collapsed.length, reloads }, message);
     for (const warning of warnings) this.#options.logger?.warn({ file }, warning);
-    this.#options.onChange?.(this.#state);
   }
 }
 

@@ -161,7 +161,6 @@ export class StartGivenUp extends EngineError {
 
 /** A job's container that was started. Disposing removes it, running or not. */
 export interface StartedContainer extends AsyncDisposable {
-  readonly id: string;
   /** Settles with the exit code once the job has ended and its output is written. */
   readonly exited: Promise<number>;
   /** Its address on a network; undefined when it already ended. */
@@ -321,7 +320,6 @@ function started(container: Dockerode.Container, exited: Promise<number>, output
     await removeContainer(container);
   };
   return {
-    id: container.id,
     exited: exited.catch((error: unknown) => {
       throw new EngineError(`the engine lost the container: ${engineMessage(error)}`, { cause: error });
     }),

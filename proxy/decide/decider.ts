@@ -81,11 +81,7 @@ export class Decider {
   async dialForRequests(target: JudgedTarget, cancel: Cancellation): Promise<Socket> {
     const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
     if (!dialler.forwardsRequests) return this.dial(target, cancel);
-    return this.#dialling(
-      target,
-      cancel,
-      async () => (await dialler.dialForward({ cancel, timeoutMs })).socket,
-    );
+    return this.#dialling(target, cancel, () => dialler.dialForward({ cancel, timeoutMs }));
   }
 
   async #dialling(target: JudgedTarget, cancel: Cancellation, dial: () => Promise<Socket>): Promise<Socket> {

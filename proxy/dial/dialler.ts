@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Authority } from '../policy/authority.js';
 import type { JudgedAddress, JudgedTarget } from '../policy/judged.js';
 import { DEFAULT_LIMITS } from '../policy/policy.js';
-import { basicAuthorization, redactUpstream, type Upstream } from '../policy/upstream.js';
+import { redactUpstream, type Upstream } from '../policy/upstream.js';
 import { createResolver, type Resolver, type ResolverOptions } from '../resolve/resolver.js';
 import { withDeadline } from '../util/abort.js';
 import type { Cancellation } from '../util/cancellation.js';
@@ -20,13 +20,6 @@ export interface DialOptions {
   readonly timeoutMs?: number;
   /** `onread` for the socket, one per attempt. Not used where there is an upstream. */
   readonly onread?: OnReadFactory;
-}
-
-interface ForwardConnection {
-  /** Connected to the upstream proxy itself. */
-  readonly socket: Socket;
-  /** The value of `Proxy-Authorization` for each request on it. Never for logs. */
-  readonly authorization?: string;
 }
 
 /**
@@ -46,7 +39,7 @@ export interface Dialler {
   /** A connection to the target for a tunnel, or for plain requests unless `forwardsRequests`. */
   dial(target: JudgedTarget, options?: DialOptions): Promise<Socket>;
   /** A connection to the upstream for requests in absolute form. Rejects with TypeError unless `forwardsRequests`. */
-  dialForward(options?: DialOptions): Promise<ForwardConnection>;
+  dialForward(options?: DialOptions): Promise<Socket>;
   /** Whether a target is the upstream itself: no job may reach it, whatever its allowlist says. `dial` refuses it as well. */
   isUpstream(authority: Authority): boolean;
   /** The last known addresses of the upstream: no job may reach them, whatever the exceptions (for the address rule). */
@@ -60,8 +53,6 @@ export interface Dialler {
 export interface DiallerOptions extends Pick<ResolverOptions, 'dns' | 'addHosts'> {
   /** Default: connect directly. */
   readonly upstream?: Upstream | undefined;
-  /** For the upstream's own name; closed with the dialler. Default one made of `dns` and `addHosts`: no job can exhaust it. */
-  readonly resolver?: Resolver;
   /** Time between the starts of two attempts, ms. Default 250 (RFC 8305 section 5). */
   readonly staggerMs?: number;
 }
@@ -71,8 +62,9 @@ const STAGGER_MS = 250;
 export function createDialler(options: DiallerOptions = {}): Dialler {
   const { upstream, staggerMs = STAGGER_MS, dns, addHosts } = options;
   if (upstream === undefined) return new DirectDialler(staggerMs);
-  const own = { ...(dns !== undefined && { dns }), ...(addHosts && { addHosts }) };
-  return new UpstreamDialler(upstream, options.resolver ?? createResolver(own), staggerMs);
+  // Of its own, for the upstream's name: no job can exhaust it.
+  const resolver = createResolver({ ...(dns !== undefined && { dns }), ...(addHosts && { addHosts }) });
+  return new UpstreamDialler(upstream, resolver, staggerMs);
 }
 
 /** What both have: a time limit, and an end. */
@@ -126,7 +118,7 @@ class DirectDialler extends BaseDialler implements Dialler {
     );
   }
 
-  dialForward(): Promise<ForwardConnection> {
+  dialForward(): Promise<Socket> {
     return Promise.reject(new TypeError('there is no upstream proxy to forward requests to'));
   }
 
@@ -221,15 +213,13 @@ class UpstreamDialler extends BaseDialler implements Dialler {
     });
   }
 
-  async dialForward(options: DialOptions = {}): Promise<ForwardConnection> {
+  async dialForward(options: DialOptions = {}): Promise<Socket> {
     if (!this.forwardsRequests) throw new TypeError('the upstream proxy takes no requests in absolute form');
-    const { credentials } = this.proxy;
-    const socket = await this.within(
+    return this.within(
       options,
       () => this.#silent(),
       (signal) => this.#connect(signal),
     );
-    return { socket, ...(credentials && { authorization: basicAuthorization(credentials) }) };
   }
 
   isUpstream(authority: Authority): boolean {

@@ -3,8 +3,6 @@ import { formatIp, IpRange, isIpv4, parseIp, unmapped } from './ip.js';
 
 /** Addresses, and the port to which they are limited if there is one. */
 export interface CidrPort {
-  /** The canonical spelling: `10.0.0.0/8`, `10.0.0.1/32:8080`, `[fd00::/8]:443`. */
-  readonly text: string;
   readonly range: IpRange;
   readonly port?: number;
 }
@@ -57,12 +55,10 @@ export function parseCidr(text: string): Parsed<IpRange> {
 function join(cidr: string, portText: string | undefined): Parsed<CidrPort> {
   const range = parseCidr(cidr);
   if (!range.ok) return range;
-  const text = rangeText(range.value);
-  if (portText === undefined) return { ok: true, value: { text, range: range.value } };
+  if (portText === undefined) return { ok: true, value: { range: range.value } };
   const port = parsePort(portText);
   if (!port.ok) return port;
-  const bracketed = isIpv4(range.value.base) ? text : `[${text}]`;
-  return { ok: true, value: { text: `${bracketed}:${port.value}`, range: range.value, port: port.value } };
+  return { ok: true, value: { range: range.value, port: port.value } };
 }
 
 function rangeText({ base, bits }: IpRange): string {

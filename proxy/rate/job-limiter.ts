@@ -22,8 +22,6 @@ const BURST_MS = 39;
 
 /** The two token buckets of a job, shared by all its connections: `up` for what it sends, `down` for what it gets. */
 export class JobLimiter {
-  /** Bit/s; null: unlimited. */
-  readonly rate: number | null;
   /** Bytes; 0 where there is no limit. */
   readonly burst: number;
   readonly #up: Scheduler | undefined;
@@ -31,7 +29,6 @@ export class JobLimiter {
 
   /** @throws PolicyError for a rate below 8 kbit/s, or a burst that is not a number of bytes between 4 KiB and 1 GiB */
   constructor({ rate, burst = DEFAULT_OPERATOR_POLICY.burst, clock = systemClock }: JobLimiterOptions) {
-    this.rate = rate;
     this.burst = 0;
     if (rate === null) return;
     assertRate(rate);

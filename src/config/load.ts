@@ -39,8 +39,6 @@ export interface Config {
     readonly drainMs: number;
   };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
-  /** The file it was read from. */
-  readonly file?: string;
 }
 
 interface ConfigSources {
@@ -84,9 +82,9 @@ export async function loadConfig({
   const built = build(settings, file.old, env);
   // The reference's variable, which other programs have as well: it beats a default and nothing else.
   const logLevel = LOG_LEVELS.find((level) => level === env.LOG_LEVEL?.toLowerCase()) ?? givenLevel;
-  const config =
-    logLevel && !settings.given('logLevel') ? { ...built, log: { ...built.log, level: logLevel } } : built;
-  return path === undefined ? config : { ...config, file: path };
+  return logLevel && !settings.given('logLevel')
+    ? { ...built, log: { ...built.log, level: logLevel } }
+    : built;
 }
 
 /** Two settings that only one of which can hold; a stronger layer's beats a weaker one's. */

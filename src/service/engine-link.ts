@@ -6,7 +6,6 @@ import type { Logger } from '../../proxy/policy/logger.js';
 
 /** A network event of the engine. */
 export interface NetworkEvent {
-  readonly action: 'connect' | 'disconnect' | 'destroy';
   readonly network: string;
   readonly container?: string;
 }
@@ -114,10 +113,10 @@ export class EngineLink {
 
   #tell(line: string): void {
     try {
-      const { Action: action, Actor: actor } = JSON.parse(line);
+      const { Actor: actor } = JSON.parse(line);
       if (typeof actor?.ID !== 'string') return;
       const { container } = actor.Attributes ?? {};
-      this.#options.onNetworkEvent({ action, network: actor.ID, ...(container && { container }) });
+      this.#options.onNetworkEvent({ network: actor.ID, ...(container && { container }) });
     } catch {
       // an empty line, or half of one where the engine died
     }

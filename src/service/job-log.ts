@@ -62,8 +62,6 @@ interface Listener {
 /** The output of a job: the end of it is kept, and those who follow get all from then on. */
 export class JobLog {
   #blocks: Block[] = [];
-  /** Bytes of the beginning that are no longer kept. */
-  dropped = 0;
   readonly #listeners = new Set<Listener>();
   #scheduled = false;
   #ended = false;
@@ -94,7 +92,6 @@ export class JobLog {
 
   /** Keeps nothing of what has come. */
   drop(): void {
-    for (const { length } of this.#blocks) this.dropped += length;
     this.#blocks = [];
   }
 
@@ -129,7 +126,7 @@ export class JobLog {
       rest = rest.subarray(taken);
       if (rest.length === 0) break;
       this.#blocks.push(new Block());
-      if (this.#blocks.length > KEPT / BLOCK) this.dropped += this.#blocks.shift()?.length ?? 0;
+      if (this.#blocks.length > KEPT / BLOCK) this.#blocks.shift();
     }
     for (const { only, waiting } of this.#listeners) {
       if (!only || only === stream) waiting.push(piece);

@@ -258,12 +258,11 @@ describe('an HTTP upstream', () => {
     await closed;
   });
 
-  it('takes plain requests in absolute form: a connection to itself, and what authorises them', async () => {
+  it('takes plain requests in absolute form: a connection to itself', async () => {
     const port = await scripted('HTTP/1.1 200 OK\r\n\r\n');
-    const { socket, authorization } = await dialler(`http://user:pass@127.0.0.1:${port}`).dialForward();
+    const socket = await dialler(`http://127.0.0.1:${port}`).dialForward();
     cleanups.push(() => socket.destroy());
     expect(socket.remotePort).toBe(port);
-    expect(authorization).toBe(basicAuthorization({ username: 'user', password: 'pass' }));
     await expect(dialler(`socks5://127.0.0.1:${port}`).dialForward()).rejects.toThrow(TypeError);
     await expect(createDialler().dialForward()).rejects.toThrow(TypeError);
   });
@@ -491,7 +490,8 @@ describe('against real proxies', () => {
     await expect(
       upstream.dial({ authority: authority(`127.0.0.1:${origin}`), addresses: judged('127.0.0.1') }),
     ).rejects.toMatchObject({ reason: 'upstream-failed', code: 'HTTP_403' });
-    const { socket, authorization } = await upstream.dialForward();
+    const socket = await upstream.dialForward();
+    const authorization = basicAuthorization({ username: 'user', password: 'hunter2' });
     cleanups.push(() => socket.destroy());
     socket.write(
       `GET http://127.0.0.1:${origin}/ HTTP/1.1\r\nHost: 127.0.0.1:${origin}\r\nProxy-Authorization: ${authorization}\r\n\r\n`,

@@ -17,8 +17,7 @@ describe('--allow-address CIDR[:PORT]', () => {
     ['64:ff9b::/96', '64:ff9b::/96', undefined],
   ])('%s is %s', (text, canonical, port) => {
     const parsed = parseCidrPort(text);
-    expect(parsed).toMatchObject({ ok: true, value: { text: canonical } });
-    if (parsed.ok) expect(parsed.value.port).toBe(port);
+    expect(parsed.ok && parsed.value.port).toBe(port);
     expect(parseCidrPort(canonical)).toEqual(parsed);
   });
 

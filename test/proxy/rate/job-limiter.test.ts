@@ -5,7 +5,7 @@ import { VirtualClock } from '../../support/virtual-clock.js';
 
 test.each([0, -1, 7_999, Number.NaN, Number.POSITIVE_INFINITY])('a rate of %s bit/s is refused', (rate) => {
   expect(() => new JobLimiter({ rate })).toThrow(PolicyError);
-  expect(new JobLimiter({ rate: 8_000 }).rate).toBe(8_000);
+  expect(() => new JobLimiter({ rate: 8_000 })).not.toThrow();
 });
 
 test.each([0, 4_095, 5_000.5, Number.NaN, 2 ** 31])('a burst of %s bytes is refused', (burst) => {
@@ -24,7 +24,6 @@ test('without a limit there is nothing to count, wait for, or close', () => {
   const limiter = new JobLimiter({ rate: null, clock });
   limiter.close();
   expect(limiter).toMatchObject({
-    rate: null,
     burst: 0,
     bytes: { up: 0, down: 0 },
     throttledMs: { up: 0, down: 0 },

@@ -65,7 +65,7 @@ describe('without configuration', () => {
       },
       log: { level: 'info', format: 'pretty' },
     });
-    expect(await load({ yaml: '' })).toMatchObject({ rate: DEFAULT_RATE, file: join(dir, 'node.yaml') });
+    expect(await load({ yaml: '' })).toMatchObject({ rate: DEFAULT_RATE });
     expect(await load({ yaml: '# nothing\nEgress:\n' })).toMatchObject({ rate: DEFAULT_RATE });
   });
 });

@@ -10,13 +10,12 @@ it("keeps the end of a job's output, and of a stream what is asked for", () => {
   stderr.write('second');
   expect(log.text().toString()).toBe('firstsecond');
   expect(log.text('stderr').toString()).toBe('second');
-  const piece = Buffer.alloc(64 << 10, 'x');
-  for (let i = 0; i < 100; i++) stdout.write(Buffer.from(piece));
+  const pieces = Array.from({ length: 100 }, (_, i) => Buffer.alloc(64 << 10, `${i} `));
+  for (const piece of pieces) stdout.write(piece);
   stdout.write('last');
   expect(log.text().length).toBeGreaterThan(1_000_000);
   expect(log.text().length).toBeLessThanOrEqual(1 << 20);
-  expect(log.text().length + log.dropped).toBe('firstsecondlast'.length + 100 * piece.length);
-  expect(log.text().toString().endsWith('last')).toBe(true);
+  expect(`${pieces.join('')}last`.endsWith(log.text().toString())).toBe(true);
 });
 
 it('tells followers what comes, in one piece for each turn, and the end, also one that comes later', async () => {
@@ -76,7 +75,6 @@ it.each([[['stdout']], [['stdout', 'stderr']]] as const)(
     const log = new JobLog();
     byteByByte(log, 3_000_000, streams);
     expect(log.size).toBeLessThanOrEqual(1 << 20);
-    expect(log.text().length + log.dropped).toBe(3_000_000);
     expect(log.text().length).toBeGreaterThan((1 << 20) / 6);
     // Beyond what is kept, where each byte makes room.
     const writes = (bytes: number) => () => byteByByte(new JobLog(), bytes, streams);
