@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type Dockerode from 'dockerode';
+import { abortable } from '../../proxy/util/abort.js';
 import { packageFile } from '../image/package-files.js';
 import { demux } from './demux.js';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
@@ -198,7 +199,7 @@ export async function startContainer(
   const creating = createContainer(docker, options);
   const starting = creating.then((container) => startAttached(container, options, stdio, givenUp.signal));
   try {
-    return await Promise.race([starting, rejectedBy(givenUp.signal)]);
+    return await abortable(starting, givenUp.signal);
   } catch (error) {
     if (!givenUp.signal.aborted) {
       await creating.then(
@@ -251,14 +252,6 @@ async function startAttached(
   });
   exited.catch(() => {});
   return started(container, exited, stream as Duplex);
-}
-
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort);
-  });
 }
 
 // However long the engine is away, or holds its lock on the container.

@@ -17,11 +17,6 @@ export class Cancellation {
     return this.#cancelled;
   }
 
-  /** What `throwIfCancelled` throws. */
-  get reason(): unknown {
-    return this.#reason;
-  }
-
   /** The same for whoever knows signals. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {

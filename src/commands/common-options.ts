@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { collect } from './job-options.js';
 import { settingOptions, settingsOf } from './setting-options.js';
 
 /** What commander makes of the settings' flags is the loader's to read. */
@@ -20,10 +19,6 @@ export function admissionOptions(): Option[] {
 /** What the egress proxy does. */
 export function egressOptions(): Option[] {
   return settingOptions(...settingsOf('Egress'));
-}
-
-export function repeatable(flags: string, description: string): Option {
-  return new Option(flags, description).argParser(collect).default([], 'none');
 }
 
 export function addOptions(command: Command, ...options: readonly Option[]): Command {

@@ -6,6 +6,7 @@ import { parseJobFile } from '../../admission/job-file.js';
 import { type JobSpecOptions, parseJobSpec } from '../../admission/job-spec.js';
 import { MAX_SPEC_BYTES } from '../../admission/spec-limits.js';
 import { UsageError } from '../errors.js';
+import { repeatable } from './setting-options.js';
 
 /** Options that `run` and `check` share: what the job asks for. */
 export interface JobFlags {
@@ -21,20 +22,13 @@ export function jobOptions(): Option[] {
       '--network <type>',
       'none, http, bridge, host (also full), default; --domain alone means http',
     ),
-    new Option(
+    repeatable(
       '--domain <domain>',
-      'let the job reach example.com, .example.com and all below it, or host:port; repeatable',
-    )
-      .argParser(collect)
-      .default([], 'none'),
+      'let the job reach example.com, .example.com and all below it, or host:port',
+    ),
     new Option('--job <file>', "a job file, YAML or JSON, as Bacalhau's; - reads stdin"),
     new Option('--job-id <id>', 'id of the job, for logs and the job header; a random one if absent'),
   ];
-}
-
-/** Collects a repeatable option. */
-export function collect(value: string, all: string[]): string[] {
-  return [...all, value];
 }
 
 /** What `run` adds: the command line's engine. */

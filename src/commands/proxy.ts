@@ -9,8 +9,9 @@ import { UsageError } from '../errors.js';
 import { signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
 import { trapSignals } from '../signals.js';
-import { addOptions, type CommonFlags, configOptions, egressOptions, repeatable } from './common-options.js';
+import { addOptions, type CommonFlags, configOptions, egressOptions } from './common-options.js';
 import { checkJobId } from './job-options.js';
+import { repeatable } from './setting-options.js';
 
 interface ProxyFlags extends CommonFlags {
   readonly domain: string[];
@@ -38,9 +39,9 @@ Examples:
     );
   addOptions(
     command,
-    repeatable('--domain <domain>', 'example.com, .example.com and all below it, or host:port; repeatable'),
+    repeatable('--domain <domain>', 'example.com, .example.com and all below it, or host:port'),
     new Option('--listen <addr:port>', 'address to listen on').default('127.0.0.1:3128'),
-    repeatable('--allow-client <cidr>', 'who may use it; needed beyond loopback; repeatable'),
+    repeatable('--allow-client <cidr>', 'who may use it; needed beyond loopback'),
     new Option('--job-id <id>', 'id for logs and the job header; a random one if absent'),
     ...egressOptions(),
     ...configOptions(),

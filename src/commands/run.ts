@@ -25,10 +25,9 @@ import {
   type CommonFlags,
   configOptions,
   egressOptions,
-  repeatable,
 } from './common-options.js';
 import { type EngineFlags, type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
-import { settingOptions } from './setting-options.js';
+import { repeatable, settingOptions } from './setting-options.js';
 
 interface RunFlags extends CommonFlags, JobFlags, EngineFlags {
   readonly volume: string[];
@@ -63,11 +62,11 @@ Examples:
   addOptions(
     command,
     ...jobOptions(),
-    repeatable('-e, --env <k=v>', 'environment of the job; K alone takes it from here; repeatable'),
+    repeatable('-e, --env <k=v>', 'environment of the job; K alone takes it from here'),
     new Option('-w, --workdir <dir>', 'working directory'),
     new Option('-u, --user <user>', 'user, as in docker run'),
     new Option('--entrypoint <path>', "instead of the image's"),
-    repeatable('-v, --volume <src:dst[:ro]>', 'mount a directory, file or volume; repeatable'),
+    repeatable('-v, --volume <src:dst[:ro]>', 'mount a directory, file or volume'),
     new Option('-i, --interactive', 'give stdin to the job'),
     new Option('--memory <size>', 'memory limit: 512m, 1g'),
     new Option('--cpus <n>', 'CPU limit: 0.5, 2'),

@@ -1,7 +1,6 @@
 import { Option } from 'commander';
-import type { Setting } from '../config/setting.js';
+import { flagName, type Setting } from '../config/setting.js';
 import { SETTINGS, type SettingName } from '../config/settings.js';
-import { collect } from './job-options.js';
 
 /** Names of the settings that stand in one section of the file and have a flag. */
 export function settingsOf(
@@ -24,18 +23,16 @@ export function settingOptions(...names: readonly SettingName[]): Option[] {
   });
 }
 
-/** `jobSelectionProbeExec` → `--job-selection-probe-exec` */
-export function flagName(property: string): string {
-  return `--${property.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+/** An option that may be given several times. */
+export function repeatable(flags: string, description: string): Option {
+  const collect = (value: string, all: string[]) => [...all, value];
+  return new Option(flags, `${description}; repeatable`).argParser(collect).default([], 'none');
 }
 
 function option({ kind, help }: Setting, property: string): Option {
   // A flag that is true or false takes no value: what follows it may be the image.
   if (kind.syntax === 'true or false') return new Option(flagName(property), help);
   const syntax = kind.syntax === 'text' ? '' : `: ${kind.syntax.replace(/^list of /, '')}`;
-  const described = new Option(
-    `${flagName(property)} <value>`,
-    `${help}${syntax}${kind.list ? '; repeatable' : ''}`,
-  );
-  return kind.list ? described.argParser(collect).default([], 'none') : described;
+  const [flags, description] = [`${flagName(property)} <value>`, `${help}${syntax}`];
+  return kind.list ? repeatable(flags, description) : new Option(flags, description);
 }

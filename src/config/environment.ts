@@ -1,6 +1,6 @@
 import { nearest } from '../../admission/known-keys.js';
 import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
-import type { Setting } from './setting.js';
+import { type Setting, spellings } from './setting.js';
 import { OTHER_VARIABLES, SETTINGS, type SettingName } from './settings.js';
 
 const PREFIX = 'JOBGATE_';
@@ -30,13 +30,9 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 }
 
 const VARIABLES: ReadonlyMap<string, { name: SettingName; negated: boolean }> = new Map(
-  SETTING_NAMES.flatMap((name) => {
-    const { env, aliases = [] } = SETTINGS[name] as Setting;
-    const more = aliases.flatMap(({ env: variable, negated }) =>
-      variable ? ([[variable, negated ?? false]] as const) : [],
-    );
-    return [[env, false] as const, ...more].map(
-      ([variable, negated]) => [variable, { name, negated }] as const,
-    );
-  }),
+  SETTING_NAMES.flatMap((name) =>
+    spellings(SETTINGS[name]).flatMap(({ env, negated = false }) =>
+      env === undefined ? [] : [[env, { name, negated }] as const],
+    ),
+  ),
 );

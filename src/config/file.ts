@@ -5,7 +5,7 @@ import { nearest } from '../../admission/known-keys.js';
 import { OLD_SECTION } from './admission-settings.js';
 import { ConfigError } from './config-error.js';
 import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
-import type { Setting } from './setting.js';
+import { type Setting, spellings } from './setting.js';
 import { SETTINGS, type SettingName } from './settings.js';
 
 export interface ConfigFile {
@@ -96,16 +96,11 @@ function offsetOf(pair: Pair): number | undefined {
 }
 
 const PLACES: ReadonlyMap<string, Place> = new Map(
-  SETTING_NAMES.flatMap((name) => {
-    const { key, aliases = [] } = SETTINGS[name] as Setting;
-    const places = [
-      { key, negated: false },
-      ...aliases.map((alias) => ({ key: alias.key, negated: alias.negated ?? false })),
-    ];
-    return places.flatMap((place) =>
-      place.key === undefined ? [] : ([[place.key.toLowerCase(), { name, negated: place.negated }]] as const),
-    );
-  }),
+  SETTING_NAMES.flatMap((name) =>
+    spellings(SETTINGS[name]).flatMap(({ key, negated = false }) =>
+      key === undefined ? [] : [[key.toLowerCase(), { name, negated }] as const],
+    ),
+  ),
 );
 
 const SECTIONS: ReadonlySet<string> = new Set(
@@ -115,10 +110,7 @@ const SECTIONS: ReadonlySet<string> = new Set(
   }),
 );
 
-const KEYS = SETTING_NAMES.flatMap((name) => {
-  const { key, aliases = [] } = SETTINGS[name] as Setting;
-  return [key, ...aliases.flatMap((alias) => alias.key ?? [])];
-});
+const KEYS = SETTING_NAMES.flatMap((name) => spellings(SETTINGS[name]).flatMap(({ key }) => key ?? []));
 
 function unknown(path: string): string {
   const [head, last] = [path.split('.').slice(0, -1).join('.'), path.split('.').at(-1) ?? ''];

@@ -1,5 +1,5 @@
 import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
-import type { Setting } from './setting.js';
+import { flagName, type Setting, spellings } from './setting.js';
 import { SETTINGS } from './settings.js';
 
 /** Reads the options of a command line, as commander gives them; those that are no settings belong to the command. */
@@ -7,17 +7,12 @@ export function readFlags(flags: object): { layer: Layer; problems: readonly str
   const builder = new LayerBuilder();
   const options = flags as Record<string, unknown>;
   for (const name of SETTING_NAMES) {
-    const { kind, flag, aliases = [] } = SETTINGS[name] as Setting;
-    for (const { flag: option, negated = false } of [{ flag }, ...aliases] as {
-      flag?: string;
-      negated?: boolean;
-    }[]) {
-      const given = option === undefined ? undefined : options[option];
+    const setting: Setting = SETTINGS[name];
+    for (const { flag, negated = false } of spellings(setting)) {
+      const given = flag === undefined ? undefined : options[flag];
       // Repeatable options are empty lists where they aren't given.
-      if (option === undefined || given === undefined || (Array.isArray(given) && given.length === 0))
-        continue;
-      const where = `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-      builder.add(name, fromOption(kind, given), { where, negated });
+      if (flag === undefined || given === undefined || (Array.isArray(given) && given.length === 0)) continue;
+      builder.add(name, fromOption(setting.kind, given), { where: flagName(flag), negated });
     }
   }
   return { layer: builder.layer, problems: builder.problems };

@@ -12,8 +12,6 @@ import { Settings } from './precedence.js';
 import type { SettingName } from './settings.js';
 import { upstreamCredentials } from './upstream-credentials.js';
 
-export { ConfigError } from './config-error.js';
-
 /** What the operator of the node decided, whichever way. */
 export interface Config {
   readonly admission: AdmissionConfig;

@@ -12,7 +12,7 @@ export interface Setting<T = unknown> {
   /** The property that commander makes of the flag; absent where there is none. */
   readonly flag?: string;
   /** Other spellings. */
-  readonly aliases?: readonly Alias[];
+  readonly aliases?: readonly Spelling[];
   /** Absent: not set unless somebody sets it. */
   readonly default?: NoInfer<T>;
   /** Every layer adds to the list, instead of replacing what the layers below say. */
@@ -26,13 +26,20 @@ export interface Setting<T = unknown> {
   readonly help: string;
 }
 
-/** Another spelling of a setting; with `negated` its opposite. */
-interface Alias {
+/** How a setting is named in a file, in the environment and on a command line; with `negated` its opposite is. */
+interface Spelling {
   readonly key?: string;
   readonly env?: string;
   readonly flag?: string;
   readonly negated?: boolean;
 }
+
+/** The first is the usual one. */
+export const spellings = (setting: Setting): readonly Spelling[] => [setting, ...(setting.aliases ?? [])];
+
+/** `jobSelectionProbeExec` → `--job-selection-probe-exec` */
+export const flagName = (property: string): string =>
+  `--${property.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** Infers the type of a setting's value. */
 export const setting = <T>(given: Setting<T>): Setting<T> => given;

@@ -43,11 +43,15 @@ export class ServedJob {
   readonly created = new Date();
   readonly log = new JobLog();
   readonly stop = new AbortController();
-  readonly kill = new AbortController();
   /** Settles when the job is gone, however it ended. */
   done: Promise<void> = Promise.resolve();
 
   constructor(readonly job: AdmittedJob) {}
+
+  get ids(): { readonly job: string; readonly execution?: string } {
+    const { id, executionId } = this.job;
+    return { job: id, ...(executionId !== undefined && { execution: executionId }) };
+  }
 
   get hasEnded(): boolean {
     return this.state === 'ended' || this.state === 'failed';
@@ -162,7 +166,6 @@ export class Jobs {
   async #run(served: ServedJob, engine: EngineLink['engine']): Promise<void> {
     const { owner, operator, rate, openGateway, gateways, hub, logger } = this.#options;
     const { job } = served;
-    const ids = { job: job.id, ...(job.executionId !== undefined && { execution: job.executionId }) };
     this.#become(served, 'starting');
     let gateway = '';
     let untrack = () => {};
@@ -179,9 +182,8 @@ export class Jobs {
           return opened;
         },
         stdio: { stdout: served.log.sink('stdout'), stderr: served.log.sink('stderr') },
-        logger: logWithIds(logger, ids),
+        logger: logWithIds(logger, served.ids),
         stop: served.stop.signal,
-        kill: served.kill.signal,
         onStarted: () => this.#become(served, 'running'),
         onEvent: (event: ProxyEvent) => hub.publish({ ...event, gateway }),
       });
@@ -202,13 +204,8 @@ export class Jobs {
     // A job that is being stopped has started meanwhile.
     if (served.state === 'stopping' && state === 'running') return;
     served.state = state;
-    const { job, reason } = served;
-    const about = {
-      job: job.id,
-      ...(job.executionId !== undefined && { execution: job.executionId }),
-      state,
-      ...(reason !== undefined && { reason }),
-    };
+    const { ids, reason } = served;
+    const about = { ...ids, state, ...(reason !== undefined && { reason }) };
     this.#options.logger.info({ event: 'job', ...about }, `job ${state}`);
     this.#options.hub.publish({ type: 'job', time: Date.now(), ...about });
   }

@@ -6,8 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DENIALS } from '../../proxy/policy/denials.js';
 import { formatRate } from '../../proxy/policy/rate.js';
-import { flagName } from '../../src/commands/setting-options.js';
-import type { Setting } from '../../src/config/setting.js';
+import { flagName, type Setting, spellings } from '../../src/config/setting.js';
 import { SETTINGS } from '../../src/config/settings.js';
 import { API_ERRORS } from '../../src/service/api-error.js';
 
@@ -32,10 +31,8 @@ export function refreshed(text: string): string {
 
 function settings(): string {
   const rows = Object.entries(SETTINGS as Record<string, Setting>).map(([name, setting]) => {
-    const flags = [setting, ...(setting.aliases ?? [])].flatMap(({ flag }) =>
-      flag ? [code(flagName(flag))] : [],
-    );
-    const keys = [setting, ...(setting.aliases ?? [])].flatMap(({ key }) => (key ? [code(key)] : []));
+    const flags = spellings(setting).flatMap(({ flag }) => (flag ? [code(flagName(flag))] : []));
+    const keys = spellings(setting).flatMap(({ key }) => (key ? [code(key)] : []));
     return [
       keys.join(', '),
       [code(setting.env), ...flags].join(', '),

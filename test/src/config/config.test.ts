@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_OPERATOR_POLICY, DEFAULT_RATE } from '../../../proxy/policy/policy.js';
+import { ConfigError } from '../../../src/config/config-error.js';
 import { SETTING_NAMES } from '../../../src/config/layer.js';
-import { type Config, ConfigError, loadConfig } from '../../../src/config/load.js';
+import { type Config, loadConfig } from '../../../src/config/load.js';
 import type { Setting } from '../../../src/config/setting.js';
 import { SETTINGS } from '../../../src/config/settings.js';
 
