@@ -10,11 +10,11 @@ type Done = (error?: Error | null) => void;
 
 /**
  * An accepted socket behind its job's limit: reading gives the job's upload, writing sends its download, each byte
- * once it has been paid for. It has what Node's HTTP server uses of a socket, so it can be handed over with
- * `server.emit('connection', …)`.
+ * once it has been paid for. It has what Node's HTTP server must have of a socket, and no more, so it can be handed over
+ * with `server.emit('connection', …)`.
  *
- * It and the socket live and die together: end, destroy, errors and timeouts pass in both directions. Errors nobody
- * listens to are dropped: a job's reset must never end the process.
+ * It and the socket live and die together: end, destroy and errors pass in both directions. Errors nobody listens to are
+ * dropped: a job's reset must never end the process.
  */
 export class ThrottledSocket extends Duplex {
   readonly #socket: net.Socket;
@@ -34,7 +34,6 @@ export class ThrottledSocket extends Duplex {
     socket.setNoDelay(true);
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());
-    socket.on('timeout', () => this.#timedOut());
     if (socket.destroyed) this.destroy();
   }
 
@@ -85,86 +84,9 @@ export class ThrottledSocket extends Duplex {
     return this.destroy();
   }
 
-  /** As `net.Socket.setTimeout`; time in which the connection waits for tokens is not idle. */
-  setTimeout(ms: number, callback?: () => void): this {
-    this.#socket.setTimeout(ms);
-    if (callback) {
-      if (ms === 0) this.removeListener('timeout', callback);
-      else this.once('timeout', callback);
-    }
-    return this;
-  }
-
-  get timeout(): number | undefined {
-    return this.#socket.timeout;
-  }
-
-  #timedOut(): void {
-    if (this.waiting) this.#socket.setTimeout(this.#socket.timeout ?? 0);
-    else this.emit('timeout');
-  }
-
   /** Whether bytes of this connection wait for tokens, in either direction. */
   get waiting(): boolean {
     return this.#upload.waiting || this.#download.waiting;
-  }
-
-  setNoDelay(noDelay?: boolean): this {
-    this.#socket.setNoDelay(noDelay);
-    return this;
-  }
-
-  setKeepAlive(enable?: boolean, initialDelay?: number): this {
-    this.#socket.setKeepAlive(enable, initialDelay);
-    return this;
-  }
-
-  ref(): this {
-    this.#socket.ref();
-    return this;
-  }
-
-  unref(): this {
-    this.#socket.unref();
-    return this;
-  }
-
-  address(): ReturnType<net.Socket['address']> {
-    return this.#socket.address();
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#socket.remotePort;
-  }
-
-  get remoteFamily(): string | undefined {
-    return this.#socket.remoteFamily;
-  }
-
-  get localAddress(): string | undefined {
-    return this.#socket.localAddress;
-  }
-
-  get localPort(): number | undefined {
-    return this.#socket.localPort;
-  }
-
-  /** Bytes that came from the job so far, those not yet released included. */
-  get bytesRead(): number {
-    return this.#socket.bytesRead;
-  }
-
-  /** Bytes sent to the job so far; those that wait for tokens are not. */
-  get bytesWritten(): number {
-    return this.#socket.bytesWritten;
-  }
-
-  get connecting(): boolean {
-    return false;
   }
 }
 
