@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { answerWithin } from './answer-within.js';
+import { dockerConfigDir, type Environment, readDockerConfig } from './docker-config.js';
 import { boundAnswers } from './engine-answers.js';
 import { EngineError, engineMessage } from './errors.js';
 
@@ -26,8 +26,6 @@ export interface EngineEndpoint {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const START_HINT = 'start Docker, or set DOCKER_HOST to an engine that runs';
 
 /**
@@ -41,7 +39,7 @@ export function findEngine(env: Environment = process.env): EngineEndpoint {
     const tls = env.DOCKER_TLS_VERIFY ? readTls(env.DOCKER_CERT_PATH ?? dockerConfigDir(env)) : undefined;
     return endpoint(env.DOCKER_HOST, 'DOCKER_HOST', tls);
   }
-  const context = env.DOCKER_CONTEXT || currentContext(env);
+  const context = env.DOCKER_CONTEXT || readDockerConfig(env).currentContext;
   if (context && context !== 'default') return contextEndpoint(context, env);
   const rootless = env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, 'docker.sock') : undefined;
   if (!existsSync('/var/run/docker.sock') && rootless && existsSync(rootless)) {
@@ -97,19 +95,6 @@ function endpoint(url: string, from: string, tls?: EngineEndpoint['tls']): Engin
       `${from} is ${JSON.stringify(url)}: write unix:///path/to/docker.sock or tcp://host:port`,
     );
   return tls ? { url, from, tls } : { url, from };
-}
-
-function dockerConfigDir(env: Environment): string {
-  return env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker');
-}
-
-function currentContext(env: Environment): string | undefined {
-  const file = join(dockerConfigDir(env), 'config.json');
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')).currentContext;
-  } catch {
-    return undefined; // no config file is the usual case, and a broken one is the docker CLI's to report
-  }
 }
 
 // A context's folder is named by the SHA-256 of its name.

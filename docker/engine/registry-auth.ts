@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { type Environment, readDockerConfig } from './docker-config.js';
 
 /** Credentials as the engine takes them with a pull. */
 interface RegistryAuth {
@@ -10,8 +8,6 @@ interface RegistryAuth {
   readonly identitytoken?: string;
   readonly serveraddress: string;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 const DOCKER_HUB = 'https://index.docker.io/v1/';
 
@@ -35,7 +31,7 @@ export async function registryAuth(
   env: Environment = process.env,
 ): Promise<RegistryAuth | undefined> {
   const registry = registryOf(image);
-  const config = readConfig(env);
+  const config = readDockerConfig(env);
   const helper = config.credHelpers?.[registry] ?? config.credsStore;
   if (helper) return fromHelper(helper, registry, env);
   const entry = config.auths?.[registry] ?? config.auths?.[`https://${registry}`];
@@ -44,21 +40,6 @@ export async function registryAuth(
   if (!entry.auth) return undefined;
   const [username = '', ...password] = Buffer.from(entry.auth, 'base64').toString('utf8').split(':');
   return { username, password: password.join(':'), serveraddress: registry };
-}
-
-interface DockerConfig {
-  auths?: Record<string, { auth?: string; identitytoken?: string }>;
-  credHelpers?: Record<string, string>;
-  credsStore?: string;
-}
-
-function readConfig(env: Environment): DockerConfig {
-  const file = join(env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker'), 'config.json');
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as DockerConfig;
-  } catch {
-    return {}; // a pull without credentials says itself what it lacks
-  }
 }
 
 // Protocol of docker-credential-helpers: the registry on stdin, JSON on stdout, non-zero where nothing is stored.
