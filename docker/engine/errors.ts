@@ -32,9 +32,9 @@ export class EngineError extends GatewayError {
   override readonly code: 'JOBGATE_ENGINE' | 'JOBGATE_COMMAND' | 'JOBGATE_START_GIVEN_UP' = 'JOBGATE_ENGINE';
   /** HTTP status of the engine's answer, where it gave one. */
   readonly status: number | undefined;
-  constructor(message: string, options?: { status?: number; cause?: unknown }) {
-    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
-    this.status = options?.status;
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.status = engineStatus(options?.cause);
   }
 }
 

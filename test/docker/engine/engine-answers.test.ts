@@ -21,6 +21,12 @@ describe('what the engine is asked', () => {
     },
   );
 
+  it('tells the status of an answer that is an error', async () => {
+    await using fake = await fakeEngine((_request, response) => json(response, { message: 'no' }, 500));
+    const refused = ensureImage(fake.engine.docker, 'alpine', { pull: 'never' });
+    await expect(refused).rejects.toMatchObject({ name: 'EngineError', status: 500 });
+  });
+
   it('has the names that engines do have', async () => {
     await using fake = await fakeEngine((_request, response) => json(response, { ok: 1 }));
     const digest = `sha256:${'0'.repeat(64)}`;
