@@ -4,8 +4,6 @@ import { HostTable } from './host-table.js';
 import { formatIp, parseIp, unmapped } from './ip.js';
 import { PolicyError } from './policy-error.js';
 
-type DenyEntry = HostEntry;
-
 /** Entries that are not valid. The message is one line. */
 export class DenyListError extends PolicyError {
   override readonly name = 'DenyListError';
@@ -24,10 +22,10 @@ export class DenyListError extends PolicyError {
  * an allowlist can be: names of one label, public suffixes and any address are valid.
  */
 export class DenyList {
-  readonly entries: readonly DenyEntry[];
+  readonly entries: readonly HostEntry[];
   readonly #table = new HostTable();
 
-  private constructor(entries: readonly DenyEntry[]) {
+  private constructor(entries: readonly HostEntry[]) {
     this.entries = entries;
     for (const entry of entries) this.#table.add({ ...entry, host: withoutMapping(entry.host) });
   }

@@ -17,13 +17,11 @@ interface CheckFlags extends JobFlags, CommonFlags {
 }
 
 export function checkCommand(): Command {
-  const command = new Command('check')
-    .summary('say whether this node would run a job, and why')
-    .description(
-      'Asks the admission rules of this node about a job and prints {"shouldBid": …, "reason": …}. Nothing is created.\n' +
-        'Exit code 0 if the job may run here, 77 if not. As the ProbeExec of a Bacalhau node it needs no option but --config:\n' +
-        'it takes the job from the node, and says the reason on stderr too, where the node looks.',
-    );
+  const command = new Command('check').description(
+    'Asks the admission rules of this node about a job and prints {"shouldBid": …, "reason": …}. Nothing is created.\n' +
+      'Exit code 0 if the job may run here, 77 if not. As the ProbeExec of a Bacalhau node it needs no option but --config:\n' +
+      'it takes the job from the node, and says the reason on stderr too, where the node looks.',
+  );
   addOptions(
     command,
     ...jobOptions(),

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { isIP } from 'node:net';
 import { Command, Option } from 'commander';
 import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
 import { Allowlist, AllowlistError } from '../../proxy/policy/allowlist.js';
@@ -8,7 +7,8 @@ import { loadConfig } from '../config/load.js';
 import { UsageError } from '../errors.js';
 import { signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
-import { trapSignals } from '../signals.js';
+import { trapSignals, whenAborted } from '../signals.js';
+import { formatSocketAddress, isLoopback, parseSocketAddress } from '../socket-address.js';
 import { addOptions, type CommonFlags, configOptions, egressOptions } from './common-options.js';
 import { checkJobId } from './job-options.js';
 import { repeatable } from './setting-options.js';
@@ -68,27 +68,16 @@ async function proxy(flags: ProxyFlags): Promise<number> {
     { logger },
   );
   const bound = await listen(egress, { host, port, clients });
-  process.stdout.write(
-    `listening http://${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}\n`,
-  );
-  await new Promise<void>((resolve) =>
-    signals.stop.addEventListener('abort', () => resolve(), { once: true }),
-  );
-  await Promise.race([
-    egress.drain(DRAIN_MS),
-    new Promise<void>((resolve) => signals.kill.addEventListener('abort', () => resolve(), { once: true })),
-  ]);
+  process.stdout.write(`listening http://${formatSocketAddress(bound)}\n`);
+  await whenAborted(signals.stop);
+  await Promise.race([egress.drain(DRAIN_MS), whenAborted(signals.kill)]);
   return signals.received === 'SIGTERM' ? 0 : signalExit(signals.received ?? 'SIGTERM');
 }
 
 function listenAddress(text: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2] ?? '';
-  const port = Number(match?.[3]);
-  if (!match || isIP(host) === 0 || port > 65_535) {
-    throw new UsageError(`--listen ${text}: write an IP address and a port: 127.0.0.1:3128, [::1]:3128`);
-  }
-  return { host, port };
+  const address = parseSocketAddress(text);
+  if (address) return address;
+  throw new UsageError(`--listen ${text}: write an IP address and a port: 127.0.0.1:3128, [::1]:3128`);
 }
 
 // Whoever reaches an open proxy uses it: beyond loopback somebody must say who may.
@@ -97,8 +86,7 @@ function allowedClients(host: string, flags: ProxyFlags): string[] {
     const parsed = parseCidr(cidr);
     if (!parsed.ok) throw new UsageError(`--allow-client ${cidr}: ${parsed.problem}`);
   }
-  const loopback = host === '::1' || host.startsWith('127.');
-  if (!loopback && flags.allowClient.length === 0) {
+  if (!isLoopback(host) && flags.allowClient.length === 0) {
     throw new UsageError(
       `--listen ${flags.listen} is not loopback: say who may use the proxy with --allow-client CIDR`,
     );

@@ -12,7 +12,7 @@ import { denyEntries, formatListen, listen, parseListen } from '../service/liste
 import { serviceRoutes } from '../service/routes/all.js';
 import { createServer } from '../service/server.js';
 import { Service } from '../service/service.js';
-import { trapSignals } from '../signals.js';
+import { trapSignals, whenAborted } from '../signals.js';
 import {
   addOptions,
   admissionOptions,
@@ -87,10 +87,7 @@ async function serve(flags: CommonFlags): Promise<number> {
     await service.start();
     process.stdout.write(`listening ${formatListen(bound)}\n`);
     notifySystemd(logger);
-    await new Promise<void>((resolve) => {
-      if (signals.stop.aborted) return resolve();
-      signals.stop.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await whenAborted(signals.stop);
     logger.info({ signal: signals.received }, 'ending');
     // What the end at once leaves is what a crash leaves: the next start mends it.
     signals.kill.addEventListener('abort', () => process.exit(signalExit(signals.received ?? 'SIGTERM')));

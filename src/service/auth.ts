@@ -1,9 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
-import { BlockList, isIPv6 } from 'node:net';
 import { quote } from '../../admission/problem.js';
 import { UsageError } from '../errors.js';
+import { isLoopback } from '../socket-address.js';
 import { ApiError } from './api-error.js';
 import type { Access } from './route.js';
 
@@ -25,12 +25,6 @@ const SESSION_COOKIE = 'jobgate_session';
 const SESSION_MS = 12 * 3_600_000;
 const MAX_SESSIONS = 1_000;
 const MIN_TOKEN = 16;
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-export const isLoopback = (address: string): boolean =>
-  loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 
 /** Reads the token of a file: its first line. @throws UsageError for one that cannot be used. */
 export function readToken(file: string): string {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, rmSync } from 'node:fs';
-import { connect, isIP, type Server } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
 import { withHostLock } from '../../docker/host/host-lock.js';
 import { registerListener } from '../../proxy/decide/listeners.js';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import { UsageError } from '../errors.js';
-import { isLoopback } from './auth.js';
+import { formatSocketAddress, isLoopback, parseSocketAddress } from '../socket-address.js';
 
 type ListenAddress =
   | { readonly kind: 'unix'; readonly path: string }
@@ -21,23 +21,21 @@ export function parseListen(text: string, { hasToken }: { hasToken: boolean }): 
       `--listen ${text}: write an absolute path of less than 108 bytes: unix:/run/jobgate/jobgate.sock`,
     );
   }
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2] ?? '';
-  const port = Number(match?.[3]);
-  if (!match || isIP(host) === 0 || port > 65_535) {
+  const address = parseSocketAddress(text);
+  if (!address) {
     throw new UsageError(`--listen ${text}: write unix:/PATH, or an IP address and a port: 127.0.0.1:13129`);
   }
-  if (!hasToken && !isLoopback(host)) {
+  if (!hasToken && !isLoopback(address.host)) {
     throw new UsageError(
       `--listen ${text} is not loopback: name a file with a token that callers must show: --token-file`,
     );
   }
-  return { kind: 'tcp', host, port };
+  return { kind: 'tcp', ...address };
 }
 
 export function formatListen(address: ListenAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
-  return `http://${hostPort(address.host, address.port)}`;
+  return `http://${formatSocketAddress(address)}`;
 }
 
 /** What the operator would deny to keep jobs from what listens there, on every address of this machine if it does. */
@@ -45,10 +43,8 @@ export function denyEntries(address: ListenAddress): string[] {
   if (address.kind === 'unix') return [];
   const { host, port } = address;
   const hosts = /^(0\.0\.0\.0|[0:]+)$/.test(host) ? machineAddresses() : [host];
-  return hosts.map((one) => hostPort(one, port));
+  return hosts.map((one) => formatSocketAddress({ host: one, port }));
 }
-
-const hostPort = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /**
  * Begins to listen, and gives where. A unix socket is its owner's only (0600) from the first moment; that of a serve
