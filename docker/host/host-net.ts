@@ -53,9 +53,11 @@ export function routes(table = read('/proc/net/route')): Route[] {
     }));
 }
 
+const LOOPBACK = '127.0.0.0/8';
+
 /** IPv4 addresses and routes of this machine: what no subnet may overlap. */
 export function rangesInUse(): string[] {
-  return [...machineIpv4Addresses(), ...routes().map(({ cidr }) => cidr)];
+  return [LOOPBACK, ...machineIpv4Addresses(), ...routes().map(({ cidr }) => cidr)];
 }
 
 /** Whether the kernel has IPv6 at all (`ipv6.disable=1` takes it away). */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { clientRanges, contains, SubnetPool } from '../../../docker/gateway/subnet-pool.js';
-import { interfaceNames, routes } from '../../../docker/host/host-net.js';
+import { interfaceNames, rangesInUse, routes } from '../../../docker/host/host-net.js';
 
 const all = (pool: SubnetPool, taken: string[] = []) => [...pool.free(taken)].map(({ cidr }) => cidr);
 
@@ -92,5 +92,9 @@ jg-0123\tF8FFD50A\t00000000\t0001\t0\t0\t0\tF8FFFFFF\t0\t0\t0
 
   it('reads the names of interfaces', () => {
     expect(interfaceNames()).toContain('lo');
+  });
+
+  it('leaves nothing of loopback free', () => {
+    expect([...new SubnetPool({ pool: '127.0.0.0/29' }).free(rangesInUse())]).toEqual([]);
   });
 });
