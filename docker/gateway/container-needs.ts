@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import { EngineError, engineMessage, engineStatus, GatewayError, PlacementError } from '../engine/errors.js';
+import { isOlder } from '../engine/versions.js';
 import { knownHoles } from './known-holes.js';
 import type { Wall } from './network.js';
 import { imageMissing, outsideMissing } from './proxy-container.js';
@@ -12,22 +13,16 @@ const ISOLATED_API = '1.48';
 
 /** How this engine makes a bridge without an address of the host. */
 export function wallOf(apiVersion: string): Wall {
-  return olderThan(apiVersion, ISOLATED_API) ? 'inhibit_ipv4' : 'isolated';
+  return isOlder(apiVersion, ISOLATED_API) ? 'inhibit_ipv4' : 'isolated';
 }
 
 /** @throws PlacementError for an engine that is too old, naming its hole. */
 export function assertRecent({ version, apiVersion }: { version: string; apiVersion: string }): void {
-  if (!olderThan(apiVersion, OLDEST_API)) return;
+  if (!isOlder(apiVersion, OLDEST_API)) return;
   const hole = knownHoles(version).at(-1);
   throw new PlacementError(
     `Docker ${version} (API ${apiVersion}) is too old for gateways in containers${hole ? ` (${hole.id}: ${hole.what})` : ''}: they need Docker 20.10 or later`,
   );
-}
-
-function olderThan(version: string, other: string): boolean {
-  const [a = 0, b = 0] = version.split('.').map(Number);
-  const [c = 0, d = 0] = other.split('.').map(Number);
-  return a < c || (a === c && b < d);
 }
 
 /** @throws GatewayError where the image is not on the engine. */

@@ -1,3 +1,5 @@
+import { isOlder, majorOf } from '../engine/versions.js';
+
 /** A published weakness of the engine that concerns what a job can reach. */
 interface KnownHole {
   readonly id: string;
@@ -40,21 +42,8 @@ const HOLES: readonly KnownHole[] = [
  * this is a hint to look, not proof.
  */
 export function knownHoles(version: string): KnownHole[] {
-  const engine = parts(version);
   return HOLES.filter(({ fixed }) => {
-    const sameLine = fixed.find((text) => parts(text)[0] === engine[0]);
-    return compare(engine, parts(sameLine ?? (fixed[0] as string))) < 0;
+    const sameLine = fixed.find((text) => majorOf(text) === majorOf(version));
+    return isOlder(version, sameLine ?? (fixed[0] as string));
   });
-}
-
-function parts(version: string): number[] {
-  return (/^\d+(\.\d+)*/.exec(version)?.[0] ?? '0').split('.').map(Number);
-}
-
-function compare(a: readonly number[], b: readonly number[]): number {
-  for (let i = 0; i < 3; i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
