@@ -2,6 +2,7 @@ import type { CidrPort } from '../policy/cidr-port.js';
 import { formatIp, type Ip, IpRange, isIpv4, parseIp, unmapped } from '../policy/ip.js';
 import type { JudgedAddress } from '../policy/judged.js';
 import { embeddedIpv4, isPublic } from '../policy/public-address.js';
+import type { Listener } from './listeners.js';
 import type { NodeAddresses } from './node-addresses.js';
 
 type AddressDenial = 'address-not-public' | 'address-of-node' | 'proxy-loop' | 'operator-denied';
@@ -9,13 +10,6 @@ type AddressDenial = 'address-not-public' | 'address-of-node' | 'proxy-loop' | '
 type Judgement =
   | { readonly ok: true; readonly address: JudgedAddress }
   | { readonly ok: false; readonly reason: AddressDenial };
-
-/** Where jobgate itself accepts connections. */
-interface Listener {
-  /** The address that it is bound to, a wildcard (`0.0.0.0`, `::`) included. */
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface AddressRuleOptions {
   /** What the operator lets jobs reach although it is not public, or is the node. */

@@ -2,17 +2,17 @@
  * Where this process listens for jobs or for its own API: never a target, whatever the operator excepts. The one
  * thing that proxies of a process share, because a job of one must not reach the listener of another.
  */
-interface ListenerAddress {
-  /** As bound; `0.0.0.0` and `::` stand for every address of the host. */
+export interface Listener {
+  /** The address that it is bound to, a wildcard (`0.0.0.0`, `::`) included. */
   readonly host: string;
   readonly port: number;
 }
 
-const open = new Set<ListenerAddress>();
+const open = new Set<Listener>();
 
 /** Adds a listener, and gives the function that removes it. */
 export function registerListener(host: string, port: number): () => void {
-  const listener: ListenerAddress = { host, port };
+  const listener: Listener = { host, port };
   open.add(listener);
   return () => {
     open.delete(listener);
@@ -20,6 +20,6 @@ export function registerListener(host: string, port: number): () => void {
 }
 
 /** All listeners that are open now. */
-export function openListeners(): Iterable<ListenerAddress> {
+export function openListeners(): Iterable<Listener> {
   return open;
 }

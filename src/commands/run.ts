@@ -35,7 +35,6 @@ interface RunFlags extends CommonFlags, JobFlags, EngineFlags {
   readonly pull?: PullPolicy;
   readonly platform?: string;
   readonly timeout?: string;
-  readonly gateway?: string;
   readonly learn?: true;
 }
 
