@@ -2,12 +2,7 @@ import { isBuiltin } from 'node:module';
 import { type Plugin, rolldown } from 'rolldown';
 
 /** What is started or imported by its path; all else is in chunks. */
-const ENTRIES = [
-  'src/cli',
-  'src/index',
-  'docker/gateway/inside/gateway-main',
-  'docker/gateway/inside/healthcheck',
-];
+const ENTRIES = ['src/cli', 'src/index', 'proxy/worker/worker-main', 'docker/image/healthcheck'];
 
 /**
  * Of dockerode, what jobgate never uses and what is most of its weight: engines over ssh (refused before anything is

@@ -31,6 +31,8 @@ export interface EgressProxyOptions {
   readonly logger?: Logger;
   /** Every decision, and the end of everything that was allowed. */
   readonly onEvent?: (event: ProxyEvent) => void;
+  /** It cannot go on, and is closed. Only what runs in a worker says so. */
+  readonly onFailed?: (error: Error) => void;
 }
 
 export interface ListenOptions {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { packageVersion } from '../docker/image/package-files.js';
+import { packageVersion } from '../proxy/util/package-files.js';
 import { EXIT } from './exit-codes.js';
 import { tell } from './terminal.js';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type Dockerode from 'dockerode';
 import { abortable } from '../../proxy/util/abort.js';
-import { packageFile } from '../image/package-files.js';
+import { packageFile } from '../../proxy/util/package-files.js';
 import { demux } from './demux.js';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
 import { removeContainer } from './remove-container.js';

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import type Dockerode from 'dockerode';
-import { lineSplitter } from '../gateway/gateway-link.js';
+import { lineSplitter } from '../../proxy/util/line-splitter.js';
 import { EngineError, engineMessage, engineStatus } from './errors.js';
 import { registryAuth } from './registry-auth.js';
 

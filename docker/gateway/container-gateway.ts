@@ -1,8 +1,9 @@
 import type Dockerode from 'dockerode';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import { parsePolicy } from '../../proxy/policy/parse-policy.js';
-import type { Figures } from '../../proxy/report/figures.js';
-import { logEvent } from '../../proxy/report/log.js';
+import type { EgressPolicy } from '../../proxy/policy/policy.js';
+import { type Figures, NO_FIGURES } from '../../proxy/report/figures.js';
+import { type Place, RemoteProxy } from '../../proxy/worker/remote-proxy.js';
 import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
 import { closeHostEnd } from '../host/bridge.js';
@@ -18,7 +19,6 @@ import {
 } from './container-needs.js';
 import { engineHostAddresses } from './engine-host-addresses.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
-import { LINK_VERSION, type LinkReport, type LinkStart } from './gateway-link.js';
 import { createIsolatedNetwork, disconnectAll, type IsolatedNetwork, removeNetwork } from './network.js';
 import { OpeningTurns } from './opening-turns.js';
 import { containerName, ownerOfContainerName } from './owner.js';
@@ -113,7 +113,7 @@ async function makeContainerGateway(
   const port = existing?.record.port ?? shared.port;
 
   let network: IsolatedNetwork | undefined;
-  let container: ProxyContainer | undefined;
+  let gateway: ContainerGateway | undefined;
   try {
     network = existing
       ? { ...existing, cidr: existing.subnet }
@@ -123,39 +123,22 @@ async function makeContainerGateway(
           { owner: owner.ref, kind: owner.kind, ...policy.job, port, created: new Date() },
           wallOf(engine.apiVersion),
         );
-    const { bridge, cidr, gateway: hostEnd } = network;
-    const address = addressAfter(hostEnd);
-    if (existing) await removePredecessor(docker, existing.id, address);
+    const { bridge, gateway: hostEnd } = network;
+    if (existing) await removePredecessor(docker, existing.id, addressAfter(hostEnd));
     closeWhereHere(bridge, logger);
-    const start = shared.nodeAddresses(options, bridge).then(
-      (addresses): LinkStart => ({
-        v: LINK_VERSION,
-        policy: withNodeAddresses(policy, addresses),
-        listen: { host: address, port },
-        clients: clientRanges({ cidr, gateway: address }),
-        hostEnd,
-      }),
-    );
-    start.catch(() => {}); // awaited once the container is there
-    const link = new Link(options);
-    container = await createProxyContainer(docker, {
-      name: containerName(owner),
-      image: shared.image,
-      network: network.name,
-      address,
-      outside: shared.outside,
-      onReport: (report) => link.take(report),
-    });
-    await container.start(start, waitedMs);
-    return new ContainerGateway(options, network, container, link, { host: address, port });
+    const addresses = shared.nodeAddresses(options, bridge);
+    addresses.catch(() => {}); // awaited once the container is there
+    gateway = new ContainerGateway(options, network, { image: shared.image, outside: shared.outside, port });
+    await gateway.open(addresses, waitedMs);
+    return gateway;
   } catch (error) {
-    await container?.remove().catch(() => {});
+    await gateway?.abandon().catch(() => {});
     if (network && !existing) await removeNetwork(docker, network).catch(() => {});
     throw error;
   }
 }
 
-const withNodeAddresses = (policy: LinkStart['policy'], addresses: readonly string[]) => ({
+const withNodeAddresses = (policy: EgressPolicy, addresses: readonly string[]): EgressPolicy => ({
   ...policy,
   operator: {
     ...policy.operator,
@@ -189,44 +172,16 @@ async function removePredecessor(docker: Dockerode, network: string, address: st
   }
 }
 
-/** What comes up from the gateway. */
-class Link {
-  readonly #options: OpenGatewayOptions;
-  figures: Figures = {
-    ...{ up: 0, down: 0, connections: 0, tunnels: 0, requests: 0, allowed: 0, denied: 0 },
-    throttledMs: { up: 0, down: 0 },
-    hosts: [],
-  };
+/** What a proxy says of itself does not tell where it runs. */
+const inContainer = (error: Error) =>
+  error instanceof GatewayError
+    ? error
+    : new GatewayError(`the gateway in its container: ${error.message}`, { cause: error });
 
-  constructor(options: OpenGatewayOptions) {
-    this.#options = options;
-  }
-
-  take(report: LinkReport): void {
-    const { logger, onEvent } = this.#options;
-    switch (report.is) {
-      case 'event':
-        if (logger) logEvent(logger, report.event);
-        try {
-          onEvent?.(report.event);
-        } catch (error) {
-          logger?.error({ error: String(error) }, 'a listener of proxy events failed');
-        }
-        break;
-      case 'figures':
-        this.figures = { hosts: this.figures.hosts, ...report.figures };
-        break;
-      case 'log':
-        logger?.[report.level]?.(report.fields, report.message);
-        break;
-      case 'dropped':
-        logger?.warn(
-          { count: report.count },
-          'events of a gateway were not told: this process read too slowly',
-        );
-        break;
-    }
-  }
+interface ContainerShape {
+  readonly image: string;
+  readonly outside: string;
+  readonly port: number;
 }
 
 class ContainerGateway implements Gateway {
@@ -234,64 +189,82 @@ class ContainerGateway implements Gateway {
   readonly network: Gateway['network'];
   readonly proxy: Gateway['proxy'];
   readonly failed: Promise<Error>;
+  readonly #options: OpenGatewayOptions;
   readonly #network: IsolatedNetwork;
-  readonly #container: ProxyContainer;
-  readonly #link: Link;
+  readonly #shape: ContainerShape;
   readonly #docker: Dockerode;
+  #fail: (error: Error) => void = () => {};
+  #egress: RemoteProxy | undefined;
+  #container: ProxyContainer | undefined;
+  /** Whether the proxy in the container listens. */
+  #up = false;
+  /** While a container takes the place of one that ended. */
+  #replacing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(
-    { engine }: OpenGatewayOptions,
-    network: IsolatedNetwork,
-    container: ProxyContainer,
-    link: Link,
-    { host, port }: { host: string; port: number },
-  ) {
+  constructor(options: OpenGatewayOptions, network: IsolatedNetwork, shape: ContainerShape) {
     this.id = network.name.replace(/^jobgate-/, '');
     const { id, name, cidr: subnet, gateway } = network;
     this.network = { id, name, subnet, gateway };
-    this.proxy = { host, port, url: `http://${host}:${port}` };
+    const host = addressAfter(gateway);
+    this.proxy = { host, port: shape.port, url: `http://${host}:${shape.port}` };
+    this.#options = options;
     this.#network = network;
-    this.#container = container;
-    this.#link = link;
-    this.#docker = engine.docker;
+    this.#shape = shape;
+    this.#docker = options.engine.docker;
     this.failed = new Promise((resolve) => {
-      void container.ended.then(async (error) => {
-        if (this.#closing) return;
-        await disconnectAll(this.#docker, network);
-        resolve(error);
-      });
+      this.#fail = resolve;
     });
+  }
+
+  /** Makes the container and the proxy in it. @throws GatewayError */
+  async open(nodeAddresses: Promise<readonly string[]>, waitedMs: number): Promise<void> {
+    const container = await this.#create();
+    await container.start(async () => {
+      this.#egress = new RemoteProxy(withNodeAddresses(this.#options.policy, await nodeAddresses), {
+        ...(this.#options.logger && { logger: this.#options.logger }),
+        ...(this.#options.onEvent && { onEvent: this.#options.onEvent }),
+        place: async () => this.#placeIn(container),
+        onFailed: (error) => void this.#cutOff(inContainer(error)),
+      });
+      const { host, port } = this.proxy;
+      await this.#egress.listen({ host, port, clients: this.#anyClient }).catch((error: Error) => {
+        throw inContainer(error);
+      });
+    }, waitedMs);
+    this.#up = true;
+  }
+
+  /** Takes away what `open` made before it failed. */
+  async abandon(): Promise<void> {
+    this.#closing = Promise.resolve();
+    await this.#container?.remove();
   }
 
   setContainer(address: string | undefined): void {
     const { cidr, gateway } = this.#network;
-    if (address === undefined) {
-      this.#container.send({ do: 'clients', cidrs: clientRanges({ cidr, gateway: this.proxy.host }) });
-      return;
-    }
-    if (!contains(cidr, address) || address === gateway || address === this.proxy.host) {
+    if (address !== undefined && (!contains(cidr, address) || [gateway, this.proxy.host].includes(address))) {
       throw new GatewayError(`${address} is not an address of a container on ${cidr}`);
     }
-    this.#container.send({ do: 'clients', cidrs: [`${address}/32`] });
+    this.#egress?.setClients(address === undefined ? this.#anyClient : [`${address}/32`]);
   }
 
   figures(): Figures {
-    return this.#link.figures;
+    return this.#egress?.figures() ?? NO_FIGURES;
   }
 
   async drain(ms: number): Promise<void> {
-    this.#closing ??= this.#container.end({ do: 'drain', ms }, ms).then(() => this.#remove());
+    this.#closing ??= this.#end(ms).finally(() => removeNetwork(this.#docker, this.#network));
     await this.#closing;
   }
 
   async leave(ms: number): Promise<void> {
-    this.#closing ??= this.#container.end({ do: 'drain', ms }, ms).then(() => this.#container.remove());
+    this.#closing ??= this.#end(ms);
     await this.#closing;
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#container.end({ do: 'close' }).then(() => this.#remove());
+    this.#closing ??= this.#end().finally(() => removeNetwork(this.#docker, this.#network));
     return this.#closing;
   }
 
@@ -299,11 +272,67 @@ class ContainerGateway implements Gateway {
     return this.close();
   }
 
-  async #remove(): Promise<void> {
-    try {
-      await this.#container.remove();
-    } finally {
-      await removeNetwork(this.#docker, this.#network);
+  get #anyClient(): string[] {
+    return clientRanges({ cidr: this.#network.cidr, gateway: this.proxy.host });
+  }
+
+  #placeIn({ link }: ProxyContainer): Place {
+    return { link, hostEnd: this.#network.gateway };
+  }
+
+  async #create(): Promise<ProxyContainer> {
+    const { owner, logger } = this.#options;
+    const container = await createProxyContainer(this.#docker, {
+      name: containerName(owner),
+      image: this.#shape.image,
+      network: this.#network.name,
+      address: this.proxy.host,
+      outside: this.#shape.outside,
+      ...(logger && { logger }),
+    });
+    this.#container = container;
+    void container.ended.then((why) => {
+      if (this.#up && this.#container === container) this.#replacing = this.#replace(container, why);
+    });
+    return container;
+  }
+
+  /** What it reached is cut; the job finds a gateway again at the same address. */
+  async #replace(old: ProxyContainer, why: Error): Promise<void> {
+    const egress = this.#egress;
+    this.#up = false;
+    if (!egress?.lostWorker() || this.#closing) return;
+    const { logger, policy } = this.#options;
+    if (egress.losses > 2) {
+      egress.fail(new GatewayError(`${why.message}, for the third time within ten minutes`));
+      return;
     }
+    logger?.error(
+      { job: policy.job.job, why: why.message },
+      "a gateway's container ended: another takes its place",
+    );
+    try {
+      await old.remove();
+      const container = await this.#create();
+      await container.start(() => egress.openAgain(this.#placeIn(container)));
+      this.#up = true;
+    } catch (error) {
+      const also = `${why.message}, and no other can take its place: ${(error as Error).message}`;
+      egress.fail(new GatewayError(also, { cause: error }));
+    }
+  }
+
+  async #cutOff(error: Error): Promise<void> {
+    if (this.#closing) return;
+    await disconnectAll(this.#docker, this.#network);
+    this.#fail(error);
+  }
+
+  /** Ends the proxy at once, or lets its connections have so many ms; and removes the container. */
+  async #end(drainMs?: number): Promise<void> {
+    const closed =
+      (drainMs === undefined ? this.#egress?.close() : this.#egress?.drain(drainMs)) ?? Promise.resolve();
+    await this.#replacing;
+    await this.#container?.end(closed, drainMs);
   }
 }

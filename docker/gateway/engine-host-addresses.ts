@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
+import { lineSplitter } from '../../proxy/util/line-splitter.js';
 import { demux } from '../engine/demux.js';
 import { EngineError, engineMessage } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
-import { lineSplitter } from './gateway-link.js';
 import { containerName, type Owner } from './owner.js';
 import { harmless, IMAGE_USER, MAIN } from './proxy-container.js';
 

@@ -1,4 +1,5 @@
-import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
+import type { createEgressProxy, EgressProxy } from '../../proxy/egress-proxy.js';
+import { Workers } from '../../proxy/worker/workers.js';
 import { GatewayError, PlacementError, PortTakenError } from '../engine/errors.js';
 import { hardenBridge, lowerBridge, raiseBridge } from '../host/bridge.js';
 import { hasInterface } from '../host/host-net.js';
@@ -21,6 +22,11 @@ export interface HostGatewayOptions {
   readonly subnetPool?: SubnetPoolOptions;
   /** The process's lock-down; its port is then the gateways'. Default: one of its own, for all that it opens. */
   readonly lockdown?: Lockdown;
+  /**
+   * Makes the proxies. `createEgressProxy` has them run in this process, with all that it may do. Default: that of
+   * `new Workers()`, one process without privileges for all that it opens.
+   */
+  readonly createProxy?: typeof createEgressProxy;
 }
 
 /**
@@ -31,13 +37,15 @@ export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
   const pool = new SubnetPool(options.subnetPool);
   let lockdown = options.lockdown;
   let guard: Guard | undefined;
+  let { createProxy } = options;
   return (open) => {
+    createProxy ??= new Workers(open.logger && { logger: open.logger }).createProxy;
     lockdown ??= new Lockdown({
       ...(options.port !== undefined && { port: options.port }),
       ...(open.logger && { logger: open.logger }),
     });
     guard ??= new Guard(open.logger);
-    return openHostGateway(open, { pool, lockdown, guard });
+    return openHostGateway(open, { pool, lockdown, guard, createProxy });
   };
 }
 
@@ -46,6 +54,7 @@ interface HostResources {
   readonly pool: SubnetPool;
   readonly lockdown: Lockdown;
   readonly guard: Guard;
+  readonly createProxy: typeof createEgressProxy;
 }
 
 /**
@@ -56,16 +65,18 @@ interface HostResources {
  */
 async function openHostGateway(
   options: OpenGatewayOptions,
-  { pool, lockdown, guard }: HostResources,
+  { pool, lockdown, guard, createProxy }: HostResources,
 ): Promise<Gateway> {
   if (process.platform !== 'linux') {
     throw new PlacementError('the gateway can be placed on a Linux host only: use --gateway container');
   }
   const { docker } = options.engine;
   // Policy errors are the caller's: found before anything is made.
-  const proxy = createEgressProxy(options.policy, {
+  let gateway: HostGateway | undefined;
+  const proxy = createProxy(options.policy, {
     ...(options.logger && { logger: options.logger }),
     ...(options.onEvent && { onEvent: options.onEvent }),
+    onFailed: (error) => void gateway?.cutOff(error),
   });
   const { existing } = options;
   let network: IsolatedNetwork | undefined;
@@ -93,7 +104,8 @@ async function openHostGateway(
     // Making a network makes the engine change the firewall, and somebody may have removed the rules before there was one.
     if (!existing) await lockdown.ensure({ exclusive: true });
     await listen(proxy, network, lockdown.port);
-    return new HostGateway(options, network, proxy, lockdown, guard);
+    gateway = new HostGateway(options, network, proxy, lockdown, guard);
+    return gateway;
   } catch (error) {
     await proxy.close().catch(() => {});
     if (existing) lowerBridge(existing.bridge);
@@ -127,6 +139,12 @@ async function listen(proxy: EgressProxy, network: IsolatedNetwork, port: number
         { cause: error },
       );
     }
+    if (code === 'EACCES') {
+      throw new GatewayError(
+        `port ${port} is for privileged programs, and a worker is none: choose one from 1024 on with --gateway-port`,
+        { cause: error },
+      );
+    }
     throw new GatewayError(
       `the proxy cannot listen on ${network.gateway}:${port}: ${(error as Error).message}`,
       {
@@ -146,6 +164,7 @@ class HostGateway implements Gateway {
   readonly #options: OpenGatewayOptions;
   readonly #watch: Disposable;
   readonly #guarded: Disposable;
+  #fail: (error: Error) => void = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -168,12 +187,11 @@ class HostGateway implements Gateway {
     this.#network = network;
     this.#egress = egress;
     this.#options = options;
-    let fail: (error: Error) => void;
     this.failed = new Promise((resolve) => {
-      fail = resolve;
+      this.#fail = resolve;
     });
     this.#watch = lockdown.watch(
-      (error) => this.#cutOff().then(() => fail(error)),
+      (error) => this.cutOff(error),
       () => {
         // An engine that starts again makes its bridges again; nothing passes one that is not there.
         if (hasInterface(network.bridge)) hardenBridge(network.bridge, lockdown.hasSecondLine);
@@ -238,13 +256,14 @@ class HostGateway implements Gateway {
     }
   }
 
-  // The network itself stays until close(), whose caller still has a container to remove.
-  async #cutOff(): Promise<void> {
+  /** The network itself stays until close(), whose caller still has a container to remove. */
+  async cutOff(error: Error): Promise<void> {
     // First, and whatever the engine says: nothing passes a bridge that is down.
     lowerBridge(this.#network.bridge);
     await Promise.all([
       disconnectAll(this.#options.engine.docker, this.#network),
       this.#egress.close().catch(() => {}),
     ]);
+    this.#fail(error);
   }
 }

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
+import type { Logger } from '../../proxy/policy/logger.js';
+import { heartbeats } from '../../proxy/worker/heartbeats.js';
+import { PING_MS } from '../../proxy/worker/link.js';
+import { WorkerLink } from '../../proxy/worker/worker-link.js';
 import { demux } from '../engine/demux.js';
 import { EngineError, engineMessage, engineStatus, GatewayError } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
-import { type LinkCommand, type LinkReport, type LinkStart, lineSplitter, PING_MS } from './gateway-link.js';
 
 /** Of one gateway, bytes. It idles at about 45 MB; the rest is for connections: 10,000 take about 300 MB. */
 const MEMORY = 512 << 20;
@@ -14,10 +17,11 @@ const PIDS = 64;
 const READY_MS = 60_000;
 /** For the last reports of a gateway that was told to close. */
 const LAST_WORDS_MS = 3_000;
-const STDERR_BYTES = 2_000;
+/** Its words come by way of the engine, which has its own pauses: a stuck one is found later than on the host, ms. */
+const SILENT_MS = 10_000;
 /** As in docker/deploy/Dockerfile; whatever another image says. */
 export const IMAGE_USER = '10213:10213';
-export const MAIN = '/opt/jobgate/dist/docker/gateway/inside/gateway-main.js';
+export const MAIN = '/opt/jobgate/dist/proxy/worker/worker-main.js';
 
 interface ProxyContainerOptions {
   readonly name: string;
@@ -27,7 +31,7 @@ interface ProxyContainerOptions {
   readonly address: string;
   /** Name of the network that leads out. */
   readonly outside: string;
-  readonly onReport: (report: LinkReport) => void;
+  readonly logger?: Logger;
 }
 
 /** The container's create options: on the isolated network only; the outside one comes before it starts. */
@@ -100,7 +104,7 @@ export async function createProxyContainer(
       stdout: true,
       stderr: true,
     });
-    return new ProxyContainer(container, stream, options.onReport);
+    return new ProxyContainer(container, stream, options.logger);
   } catch (error) {
     await removeContainer(container).catch(() => {});
     throw error;
@@ -140,55 +144,38 @@ function createError(error: unknown, { image, name }: ProxyContainerOptions): Ga
   return new EngineError(`the engine refused the gateway's container: ${message}`, { cause: error });
 }
 
-/** A gateway's container, and the link to what runs in it. */
+/** A gateway's container: a worker for one proxy. */
 export class ProxyContainer {
-  /** Settles with why when the container has ended, whoever ended it. */
-  readonly ended: Promise<GatewayError>;
+  readonly link: WorkerLink;
   readonly #container: Dockerode.Container;
   readonly #stream: NodeJS.ReadWriteStream;
-  readonly #onReport: (report: LinkReport) => void;
-  readonly #ready: Promise<void>;
   readonly #output: Promise<unknown>;
-  #becomeReady: () => void = () => {};
-  #refusal: string | undefined;
-  #stderr = '';
   #exit: Promise<number | undefined> | undefined;
   #pings: NodeJS.Timeout | undefined;
-  #setEnded: (error: GatewayError) => void = () => {};
+  #killedFor: string | undefined;
 
-  constructor(
-    container: Dockerode.Container,
-    stream: NodeJS.ReadWriteStream,
-    onReport: (report: LinkReport) => void,
-  ) {
+  constructor(container: Dockerode.Container, stream: NodeJS.ReadWriteStream, logger: Logger | undefined) {
     this.#container = container;
     this.#stream = stream;
-    this.#onReport = onReport;
-    this.#ready = new Promise((resolve) => {
-      this.#becomeReady = resolve;
-    });
-    this.ended = new Promise((resolve) => {
-      this.#setEnded = resolve;
-    });
-    const reports = lineSplitter((line) => this.#report(line));
-    const stderr = lineSplitter((line) => {
-      this.#stderr = `${this.#stderr}${line}\n`.slice(-STDERR_BYTES);
-    });
-    for (const end of [reports, stderr]) end.on('error', () => this.kill());
-    const split = demux(reports, stderr);
+    this.link = new WorkerLink(stream, () => this.#kill('it said what nobody understands'), logger);
+    const split = demux(this.link.stdout, this.link.stderr);
     split.on('error', () => {});
     this.#output = once(split, 'close').catch(() => {});
-    stream.on('error', () => {}); // the container's end tells
     stream.pipe(split);
   }
 
+  /** Settles with why when the container has ended, whoever ended it. */
+  get ended(): Promise<Error> {
+    return this.link.ended;
+  }
+
   /**
-   * Starts it and waits for its word that it listens.
+   * Starts it and waits until `open`, called once it is started, has had its proxy say that it listens.
    *
    * @param waitedMs for its turn, before; for the error
    * @throws GatewayError with what it said.
    */
-  async start(message: Promise<LinkStart>, waitedMs = 0): Promise<void> {
+  async start(open: () => Promise<unknown>, waitedMs = 0): Promise<void> {
     const begin = performance.now();
     // Asked before the start, so that an end of a moment is not missed.
     this.#exit = (this.#container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>).then(
@@ -198,22 +185,18 @@ export class ProxyContainer {
     void this.#exit.then(async (code) => {
       clearInterval(this.#pings);
       await Promise.race([this.#output, sleep(500)]);
-      this.#setEnded(await this.#whyEnded(code));
+      this.link.settle(await this.#whyEnded(code));
     });
-    const [start] = await Promise.all([
-      message,
-      this.#container.start().catch((error: unknown) => {
-        throw new EngineError(`the gateway's container cannot be started: ${engineMessage(error)}`, {
-          cause: error,
-        });
-      }),
-    ]);
-    this.#say(start);
+    await this.#container.start().catch((error: unknown) => {
+      throw new EngineError(`the gateway's container cannot be started: ${engineMessage(error)}`, {
+        cause: error,
+      });
+    });
     const startMs = performance.now() - begin;
     const late = new AbortController();
     try {
       await Promise.race([
-        this.#ready,
+        open(),
         this.ended.then((error) => Promise.reject(error)),
         sleep(READY_MS, undefined, { signal: late.signal }).then(() => {
           const s = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
@@ -225,23 +208,14 @@ export class ProxyContainer {
     } finally {
       late.abort();
     }
-    this.#pings = setInterval(() => this.send({ do: 'ping' }), PING_MS);
-    this.#pings.unref();
+    this.#pings = setInterval(() => this.link.send({ do: 'ping' }), PING_MS).unref();
+    heartbeats.watch(this.link, SILENT_MS, (why) => this.#kill(why));
   }
 
-  send(command: LinkCommand): void {
-    this.#say(command);
-  }
-
-  /** Tells it to end and waits for its last reports, at most so many ms more. */
-  async end(command: LinkCommand, ms = 0): Promise<void> {
-    this.send(command);
-    await Promise.race([this.#exit, sleep(ms + LAST_WORDS_MS, undefined, { ref: false })]);
-    await Promise.race([this.#output, sleep(500, undefined, { ref: false })]);
-  }
-
-  kill(): void {
-    this.#container.kill().catch(() => {});
+  /** Waits for the last reports of its proxy, which is told to close within so many ms, and removes the container. */
+  async end(closed: Promise<void>, ms = 0): Promise<void> {
+    await Promise.race([closed, this.#exit, sleep(ms + LAST_WORDS_MS, undefined, { ref: false })]);
+    await this.remove();
   }
 
   /** @throws EngineError where it stays. */
@@ -251,33 +225,18 @@ export class ProxyContainer {
     await removeContainer(this.#container, `the gateway's container ${this.#container.id.slice(0, 12)}`);
   }
 
-  #say(line: LinkStart | LinkCommand): void {
-    if (this.#stream.writable) this.#stream.write(`${JSON.stringify(line)}\n`);
-  }
-
-  #report(line: string): void {
-    let report: LinkReport;
-    try {
-      report = JSON.parse(line);
-    } catch {
-      return;
-    }
-    if (report.is === 'ready') this.#becomeReady();
-    if (report.is === 'refused') this.#refusal = report.message;
-    this.#onReport(report);
+  #kill(why: string): void {
+    this.#killedFor ??= why;
+    this.#container.kill().catch(() => {});
   }
 
   async #whyEnded(code: number | undefined): Promise<GatewayError> {
-    if (this.#refusal) return new GatewayError(`the gateway in its container: ${this.#refusal}`);
     const state = await this.#container.inspect().then(
       ({ State }) => State,
       () => undefined,
     );
-    const said = this.#stderr
-      .trim()
-      .split('\n')
-      .findLast((line) => /error/i.test(line));
-    const why = state?.OOMKilled ? 'it had used up its memory' : (said ?? state?.Error);
+    const why =
+      this.#killedFor ?? (state?.OOMKilled ? 'it had used up its memory' : (this.link.why ?? state?.Error));
     return new GatewayError(
       `the gateway's container ended (${code === undefined ? 'the engine lost it' : `exit code ${code}`})${why ? `: ${why}` : ''}`,
     );

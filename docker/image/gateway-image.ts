@@ -1,4 +1,4 @@
-import { packageVersion } from './package-files.js';
+import { packageVersion } from '../../proxy/util/package-files.js';
 
 /**
  * The image that docker/image/image.sh makes, of this version: `jobgate:VERSION`. Never pulled: whoever has the name in a

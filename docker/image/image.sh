@@ -33,12 +33,12 @@ done
 # Beside Node: a shell, and what the host placement needs where jobgate runs in a container with the host's network.
 find_program() { PATH=/usr/bin:/bin:/usr/sbin:/sbin type -P -- "$1"; }
 programs=("node=$node")
-for program in sh iptables iptables-save iptables-restore ip6tables-save ip6tables-restore ip; do
+for program in sh setpriv prlimit iptables iptables-save iptables-restore ip6tables-save ip6tables-restore ip; do
   if path=$(find_program "$program"); then
     programs+=("$program=$(readlink -f "$path")")
   else
     [ "$program" != sh ] || die 'sh is missing on this machine'
-    say "$program is not on this machine: an image without it opens gateways in containers only"
+    say "$program is not on this machine: it is of use to gateways on the host, which an image without it cannot open or not as well"
   fi
 done
 binaries=()
@@ -119,7 +119,7 @@ changes=(
   'WORKDIR /opt/jobgate'
   'ENTRYPOINT ["node", "/opt/jobgate/dist/src/cli.js"]'
   'CMD ["--help"]'
-  'HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["node", "/opt/jobgate/dist/docker/gateway/inside/healthcheck.js"]'
+  'HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["node", "/opt/jobgate/dist/docker/image/healthcheck.js"]'
   "LABEL $label=$inputs"
   'LABEL org.opencontainers.image.title=jobgate'
   "LABEL org.opencontainers.image.version=$version"

@@ -27,9 +27,44 @@ export interface HostFigures {
   readonly denied: Readonly<Partial<Record<DenialReason, number>>>;
 }
 
+export const NO_FIGURES: Figures = {
+  ...{ up: 0, down: 0, connections: 0, tunnels: 0, requests: 0, allowed: 0, denied: 0 },
+  throttledMs: { up: 0, down: 0 },
+  hosts: [],
+};
+
+/** What two proxies of one job did, the second after the first. */
+export function addFigures(a: Figures, b: Figures): Figures {
+  const hosts = new Map(a.hosts.map((line) => [`${line.host} ${line.port}`, line]));
+  for (const line of b.hosts) {
+    const key =
+      hosts.has(`${line.host} ${line.port}`) || hosts.size < MAX_HOSTS ? `${line.host} ${line.port}` : OTHER;
+    hosts.set(key, addLines(hosts.get(key), key === OTHER ? { ...line, host: OTHER_HOST, port: 0 } : line));
+  }
+  return {
+    up: a.up + b.up,
+    down: a.down + b.down,
+    connections: a.connections + b.connections,
+    tunnels: a.tunnels + b.tunnels,
+    requests: a.requests + b.requests,
+    allowed: a.allowed + b.allowed,
+    denied: a.denied + b.denied,
+    throttledMs: { up: a.throttledMs.up + b.throttledMs.up, down: a.throttledMs.down + b.throttledMs.down },
+    hosts: [...hosts.values()],
+  };
+}
+
+function addLines(a: HostFigures | undefined, b: HostFigures): HostFigures {
+  const denied = { ...a?.denied };
+  for (const [reason, count] of Object.entries(b.denied) as [DenialReason, number][])
+    denied[reason] = (denied[reason] ?? 0) + count;
+  return { host: b.host, port: b.port, allowed: (a?.allowed ?? 0) + b.allowed, denied };
+}
+
 /** A job can ask for a million names: so many have a line of their own. */
 export const MAX_HOSTS = 500;
 const OTHER_HOST = 'other';
+const OTHER = `${OTHER_HOST} 0`;
 
 interface HostLine {
   readonly host: string;

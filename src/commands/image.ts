@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { GatewayError } from '../../docker/engine/errors.js';
-import { packageFile } from '../../docker/image/package-files.js';
+import { packageFile } from '../../proxy/util/package-files.js';
 import { EXIT } from '../exit-codes.js';
 
 export function imageCommand(): Command {

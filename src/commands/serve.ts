@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { placedGateways } from '../../docker/gateway/placement.js';
 import { Lockdown } from '../../docker/host/lockdown.js';
-import { packageVersion } from '../../docker/image/package-files.js';
+import { packageVersion } from '../../proxy/util/package-files.js';
+import { Workers } from '../../proxy/worker/workers.js';
 import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { leaveSoon } from '../leave-soon.js';
@@ -60,13 +62,17 @@ async function serve(flags: CommonFlags): Promise<number> {
   const logger = createLogger(config.log);
   const auth = new Auth({ unix: address.kind === 'unix', ...(token !== undefined && { token }) });
 
+  const workers = new Workers({ count: config.service.workers ?? availableParallelism(), logger });
+
   using signals = trapSignals();
   const service = await Service.open({
     config,
+    workers: () => workers.figures(),
     openGateway: placedGateways({
       ...config.gateway,
       // One for all jobs: its lines are no job's.
       lockdown: new Lockdown({ port: config.gateway.port, logger }),
+      createProxy: workers.createProxy,
       onPlaced: (placement, why) => logger.info({ placement, why }, 'gateways are placed'),
     }),
     logger,

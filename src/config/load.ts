@@ -35,6 +35,8 @@ export interface Config {
     readonly brokenContract: 'disconnect' | 'report';
     readonly unusedAfterMs: number;
     readonly drainMs: number;
+    /** Absent: as many as cores. */
+    readonly workers?: number;
   };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
@@ -158,6 +160,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       brokenContract: set('brokenContract'),
       unusedAfterMs: set('unusedAfterMs'),
       drainMs: set('drainMs'),
+      ...(settings.get('workers') !== undefined && { workers: settings.get('workers') as number }),
     },
     log: { level: set('logLevel'), format: set('logFormat') },
   };

@@ -1,4 +1,4 @@
-import { choice, duration, text } from './kinds.js';
+import { choice, duration, integer, text } from './kinds.js';
 import { setting } from './setting.js';
 
 const DEFAULT_LISTEN = 'unix:/run/jobgate/jobgate.sock';
@@ -44,5 +44,12 @@ export const SERVICE_SETTINGS = {
     flag: 'drainTime',
     default: 10_000,
     help: 'time that connections and jobs have to finish after SIGTERM',
+  }),
+  workers: setting({
+    kind: integer(1, 256),
+    key: 'Serve.Workers',
+    env: 'JOBGATE_WORKERS',
+    flag: 'workers',
+    help: 'processes that the proxies of gateways on the host are spread over; as many as cores where absent',
   }),
 } as const;

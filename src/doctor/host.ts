@@ -6,6 +6,8 @@ import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { type Finding, fail, ok, warn } from './finding.js';
 
 const CAP_NET_ADMIN = 12n;
+/** What root needs to have workers that are not root, and to end them. */
+const FOR_WORKERS = { CAP_KILL: 5n, CAP_SETGID: 6n, CAP_SETUID: 7n };
 
 function read(path: string): string {
   try {
@@ -23,15 +25,28 @@ export function platform(): Finding {
     : fail('platform', `${text}: gateways on the host need Linux`);
 }
 
-/** The capability that firewall rules need. */
-export function privileges(status = read('/proc/self/status')): Finding {
+/** The capabilities that firewall rules and workers need. */
+export function privileges(status = read('/proc/self/status'), uid = process.getuid?.()): Finding {
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
-  if ((effective >> CAP_NET_ADMIN) & 1n) return ok('privileges', 'CAP_NET_ADMIN');
-  return fail(
-    'privileges',
-    'no CAP_NET_ADMIN, which firewall rules need',
-    'run as root, or in systemd with AmbientCapabilities=CAP_NET_ADMIN',
+  const has = (capability: bigint) => ((effective >> capability) & 1n) === 1n;
+  if (!has(CAP_NET_ADMIN)) {
+    return fail(
+      'privileges',
+      'no CAP_NET_ADMIN, which firewall rules need',
+      'run as root, or in systemd with AmbientCapabilities=CAP_NET_ADMIN',
+    );
+  }
+  const missing = Object.entries(FOR_WORKERS).flatMap(([name, capability]) =>
+    has(capability) ? [] : [name],
   );
+  if (uid === 0 && missing.length > 0) {
+    return fail(
+      'privileges',
+      `root without ${missing.join(', ')}: workers cannot be another user`,
+      'add them to CapabilityBoundingSet, or to cap_add, as docker/deploy has it',
+    );
+  }
+  return ok('privileges', 'CAP_NET_ADMIN');
 }
 
 /** Every connection of a job takes two descriptors. */

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { WorkersFigures } from '../../proxy/worker/workers.js';
 import type { EventHub } from './event-hub.js';
 import type { Gateways } from './gateways.js';
 import type { ServedGateway } from './served-gateway.js';
@@ -11,6 +12,12 @@ interface Totals {
   throttledDown: number;
 }
 
+export interface MetricsOptions {
+  readonly gateways: Gateways;
+  readonly hub: EventHub;
+  readonly workers?: () => WorkersFigures;
+}
+
 /** What Prometheus scrapes. No label has a host, a job or an address in it: their number is bounded by the code. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -20,7 +27,7 @@ export class Metrics {
   /** Of gateways that are closed. */
   readonly #past: Totals = { up: 0, down: 0, throttledUp: 0, throttledDown: 0 };
 
-  constructor({ gateways, hub }: { gateways: Gateways; hub: EventHub }) {
+  constructor({ gateways, hub, workers }: MetricsOptions) {
     const registers = [this.#registry];
     const sum = (of: (one: ServedGateway) => number) =>
       gateways.list().reduce((all, one) => all + of(one), 0);
@@ -100,6 +107,25 @@ export class Metrics {
         }
       },
     });
+    if (workers) {
+      new Gauge({
+        name: 'jobgate_workers',
+        help: 'Processes in which the proxies of gateways on the host are.',
+        registers,
+        collect() {
+          this.set(workers().running);
+        },
+      });
+      new Counter({
+        name: 'jobgate_worker_deaths_total',
+        help: 'Such processes that ended, or were stuck and killed, while they had gateways.',
+        registers,
+        collect() {
+          this.reset();
+          this.inc(workers().deaths);
+        },
+      });
+    }
     this.#probes = new Histogram({
       name: 'jobgate_probe_seconds',
       help: 'Time that admission probes took to answer.',

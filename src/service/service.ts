@@ -7,6 +7,7 @@ import { GatewayError } from '../../docker/engine/errors.js';
 import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import { Owner } from '../../docker/gateway/owner.js';
 import type { Logger } from '../../proxy/policy/logger.js';
+import type { WorkersFigures } from '../../proxy/worker/workers.js';
 import type { Config } from '../config/load.js';
 import { AdmissionRefused } from '../errors.js';
 import { type AdmittedJob, admit } from '../job/admit.js';
@@ -25,6 +26,8 @@ interface ServiceOptions {
   readonly logger: Logger;
   /** Where the API listens, if that is a unix socket: no job may have it. */
   readonly socket?: string;
+  /** Of the processes that the proxies are in. Default: none. */
+  readonly workers?: () => WorkersFigures;
   /** Default: the engine that the docker CLI would use. */
   readonly connect?: () => Promise<Engine>;
 }
@@ -51,7 +54,7 @@ export class Service {
   }
 
   private constructor(
-    { config, openGateway, logger, socket, connect }: ServiceOptions,
+    { config, openGateway, logger, socket, workers, connect }: ServiceOptions,
     owner: Owner,
     jobsOwner: Owner,
   ) {
@@ -107,7 +110,7 @@ export class Service {
       broken: brokenContract,
       sockets: [...engineSockets(), ...(socket === undefined ? [] : [socket])],
     });
-    this.metrics = new Metrics({ gateways: this.gateways, hub: this.hub });
+    this.metrics = new Metrics({ gateways: this.gateways, hub: this.hub, ...(workers && { workers }) });
   }
 
   /** Settles once the engine was asked, and what a dead serve left is taken over; the engine may be away. */

@@ -4,7 +4,6 @@ import { GatewayError } from '../../docker/engine/errors.js';
 import { type ContainerGatewayOptions, containerGateways } from '../../docker/gateway/container-gateway.js';
 import { engineHostAddresses } from '../../docker/gateway/engine-host-addresses.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
-import { LINK_VERSION } from '../../docker/gateway/gateway-link.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import { containerName, type Owner, openOwner } from '../../docker/gateway/owner.js';
 import { createProxyContainer } from '../../docker/gateway/proxy-container.js';
@@ -13,6 +12,7 @@ import { readNetwork } from '../../docker/gateway/sweep.js';
 import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
 import { DEFAULT_OPERATOR_POLICY, type EgressPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
+import { RemoteProxy } from '../../proxy/worker/remote-proxy.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, run } from '../support/e2e.js';
 import { type Internet, startInternet } from '../support/internet.js';
@@ -155,11 +155,22 @@ describeE2e('a gateway in a container', () => {
     expect(await curl(job, gateway, 'http://allowed.test/')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('is cut off, with its job, when its container ends', async () => {
+  it('comes back at its address when its container ends, and is cut off, with its job, the third time', async () => {
     const gateway = await open();
     const job = await startIsolated(engine, gateway.network.name, owner, cleanup);
+    const answer = () => curl(job, gateway, 'http://allowed.test/');
+    for (let i = 1; i <= 2; i++) {
+      expect(await answer()).toMatch(/^HTTP\/1\.1 200 /);
+      const old = await gatewayContainer(gateway);
+      await docker('kill', old);
+      await expect.poll(() => gatewayContainer(gateway).catch(() => old), { interval: 100 }).not.toBe(old);
+      await expect.poll(answer, { interval: 100 }).toMatch(/^HTTP\/1\.1 200 /);
+      await expect.poll(() => gateway.figures().allowed).toBeGreaterThanOrEqual(2 * i);
+    }
     await docker('kill', await gatewayContainer(gateway));
-    expect((await gateway.failed).message).toMatch(/^the gateway's container ended \(exit code 137\)/);
+    expect((await gateway.failed).message).toMatch(
+      /^the gateway's container ended \(exit code 137\), for the third time within ten minutes$/,
+    );
     expect(await docker('inspect', '-f', '{{len .NetworkSettings.Networks}}', job)).toBe('0');
     await gateway.close();
     expect(await networks()).not.toContain(gateway.network.name);
@@ -210,13 +221,11 @@ describeE2e('a gateway in a container', () => {
       const container = await createProxyContainer(engine.docker, {
         ...{ name: containerName(owner), image: defaultGatewayImage(), network: network.name, address },
         outside: 'bridge',
-        onReport: () => {},
       });
       own.add(() => container.remove());
-      const listen = { host: address, port: 13128 };
-      await container.start(
-        Promise.resolve({ v: LINK_VERSION, policy: policy(), listen, clients: [], hostEnd }),
-      );
+      const place = async () => ({ link: container.link, hostEnd });
+      const proxy = new RemoteProxy(policy(), { place });
+      await container.start(() => proxy.listen({ host: address, port: 13128, clients: [] }));
     };
     await start(addressAfter(addressAfter(address)));
     await expect(start(network.gateway)).rejects.toThrow(

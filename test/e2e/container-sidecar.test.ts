@@ -87,7 +87,7 @@ describeE2e.each(['host', 'container'] as const)(
       cleanup.add(() => docker('rm', '-f', name).catch(() => {}));
       await docker('run', '-d', '--name', name, ...options(service, folder), defaultGatewayImage(), 'serve');
       const health = () =>
-        run('docker', ['exec', name, 'node', '/opt/jobgate/dist/docker/gateway/inside/healthcheck.js']);
+        run('docker', ['exec', name, 'node', '/opt/jobgate/dist/docker/image/healthcheck.js']);
       await expect.poll(async () => (await health()).code, { interval: 300 }).toBe(0);
       const doctor = JSON.parse((await run('docker', ['exec', name, 'jobgate', 'doctor', '--json'])).stdout);
       const failing = doctor.filter((finding: { status: string }) => finding.status === 'fail');

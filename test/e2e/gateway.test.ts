@@ -67,7 +67,7 @@ describeE2e('a gateway on the host', () => {
     expect(allowed.stdout).toContain('from the origin');
     const refused = await curl(job, gateway, 'http://refused.test/');
     expect(refused.stdout).toMatch(/^HTTP\/1\.1 403 [\s\S]*X-Jobgate-Deny: domain-not-allowed/i);
-    expect(gateway.figures()).toMatchObject({ allowed: 1, denied: 1 });
+    await expect.poll(() => gateway.figures()).toMatchObject({ allowed: 1, denied: 1 });
     expect(events.filter((event) => event.type === 'decision').map(({ host }) => host)).toEqual([
       'allowed.test',
       'refused.test',

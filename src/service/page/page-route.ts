@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { packageFile } from '../../../docker/image/package-files.js';
+import { packageFile } from '../../../proxy/util/package-files.js';
 import { ApiError } from '../api-error.js';
 import type { Auth } from '../auth.js';
 import { type Route, route } from '../route.js';

@@ -3,13 +3,13 @@ import { startContainer } from '../../../docker/engine/container.js';
 import { demux } from '../../../docker/engine/demux.js';
 import { engineMessage } from '../../../docker/engine/errors.js';
 import { registryOf } from '../../../docker/engine/registry-auth.js';
-import { lineSplitter } from '../../../docker/gateway/gateway-link.js';
 import { knownHoles } from '../../../docker/gateway/known-holes.js';
 import { fromLabels, toLabels } from '../../../docker/gateway/labels.js';
 import { ownerOfContainerName } from '../../../docker/gateway/owner.js';
 import { readNetwork } from '../../../docker/gateway/sweep.js';
 import { interfaceNames, routes } from '../../../docker/host/host-net.js';
 import { installedPort, parseSave, removal } from '../../../docker/host/lockdown-rules.js';
+import { lineSplitter } from '../../../proxy/util/line-splitter.js';
 import { JobLog } from '../../../src/service/job-log.js';
 import type { Reader } from '../growth.js';
 

@@ -1,11 +1,11 @@
 import type { Writable } from 'node:stream';
-import type { LinkReport } from '../gateway-link.js';
+import type { Report } from './link.js';
 
-/** Bytes that may wait for a parent that reads slowly. */
+/** Bytes that may wait for a control plane that reads slowly. */
 const MAX_WAITING = 1 << 20;
 
 /**
- * The reports of a gateway in a container. A parent that does not read must neither stall the proxy nor make it grow:
+ * The reports of a worker. A control plane that does not read must neither stall the proxy nor make it grow:
  * what would wait behind too much is dropped and counted, and the count is told once there is room again.
  */
 export class Outbox {
@@ -16,11 +16,11 @@ export class Outbox {
   constructor(out: Writable, max = MAX_WAITING) {
     this.#out = out;
     this.#max = max;
-    out.on('error', () => {}); // the end of the input tells that the parent is gone
+    out.on('error', () => {}); // the end of the input tells that the control plane is gone
   }
 
   /** @returns false where it was dropped. */
-  send(report: LinkReport): boolean {
+  send(report: Report): boolean {
     if (this.#out.writableLength > this.#max) {
       this.#dropped++;
       return false;
@@ -30,8 +30,8 @@ export class Outbox {
     return true;
   }
 
-  /** Sends it whatever waits: one of the few that the parent waits for. Settles when it is written, or cannot be. */
-  insist(report: LinkReport): Promise<void> {
+  /** Sends it whatever waits: one of the few that the control plane waits for. Settles when it is written, or cannot be. */
+  insist(report: Report): Promise<void> {
     this.#tellDropped();
     return new Promise((resolve) => this.#write(report, () => resolve()));
   }
@@ -43,9 +43,14 @@ export class Outbox {
     this.#write({ is: 'dropped', count });
   }
 
-  #write(report: LinkReport, done?: () => void): void {
+  #write(report: Report, done?: () => void): void {
     if (this.#out.destroyed) done?.();
     else {
+      // One system call for all that one turn of the event loop has to say.
+      if (this.#out.writableCorked === 0) {
+        this.#out.cork();
+        setImmediate(() => this.#out.uncork());
+      }
       this.#out.write(`${JSON.stringify(report)}\n`, () => {
         done?.();
         // Not `drain`, which comes only after a write that exceeded the stream's own mark: 16 KiB, or 64 since Node 22.

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { FigureReports, type PartialFigures } from '../../../../docker/gateway/inside/figure-reports.js';
-import type { Figures } from '../../../../proxy/report/figures.js';
+import type { Figures } from '../../../proxy/report/figures.js';
+import { FigureReports } from '../../../proxy/worker/figure-reports.js';
+import type { PartialFigures } from '../../../proxy/worker/link.js';
 
 beforeEach(() => {
   vi.useFakeTimers();

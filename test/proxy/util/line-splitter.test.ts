@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { lineSplitter } from '../../../docker/gateway/gateway-link.js';
+import { lineSplitter } from '../../../proxy/util/line-splitter.js';
 
 async function split(chunks: (string | Buffer)[], max?: number): Promise<string[]> {
   const lines: string[] = [];

@@ -1,10 +1,9 @@
-import type { Figures } from '../../../proxy/report/figures.js';
+import type { Figures } from '../report/figures.js';
+import type { PartialFigures } from './link.js';
 
 /** Ms after something happened, and between two looks at the byte counts. */
 const SOON_MS = 50;
 const LOOK_MS = 1_000;
-
-export type PartialFigures = Omit<Figures, 'hosts'> & Partial<Pick<Figures, 'hosts'>>;
 
 /**
  * Tells the figures of a proxy: soon after each decision, and every second while bytes flow; nothing while nothing

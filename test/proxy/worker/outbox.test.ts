@@ -1,13 +1,13 @@
 import { PassThrough, Writable } from 'node:stream';
 import { expect, it } from 'vitest';
-import type { LinkReport } from '../../../../docker/gateway/gateway-link.js';
-import { Outbox } from '../../../../docker/gateway/inside/outbox.js';
+import type { Report } from '../../../proxy/worker/link.js';
+import { Outbox } from '../../../proxy/worker/outbox.js';
 
-const log = (message: string): LinkReport => ({ is: 'log', level: 'info', fields: {}, message });
+const log = (message: string): Report => ({ id: 1, is: 'log', level: 'info', fields: {}, message });
 
 /** Takes nothing until it is told to. */
 class Stalled extends Writable {
-  readonly lines: LinkReport[] = [];
+  readonly lines: Report[] = [];
   #waiting: (() => void)[] = [];
   #open = false;
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -46,10 +46,10 @@ it('sends what it insists on whatever waits, after the count of what was dropped
   const outbox = new Outbox(parent, 0);
   outbox.send(log('a'));
   outbox.send(log('dropped'));
-  const written = outbox.insist({ is: 'closed' });
+  const written = outbox.insist({ id: 1, is: 'closed' });
   parent.open();
   await written;
-  expect(parent.lines).toEqual([log('a'), { is: 'dropped', count: 1 }, { is: 'closed' }]);
+  expect(parent.lines).toEqual([log('a'), { is: 'dropped', count: 1 }, { id: 1, is: 'closed' }]);
 });
 
 it('survives a parent that is gone', async () => {
@@ -57,5 +57,5 @@ it('survives a parent that is gone', async () => {
   const outbox = new Outbox(parent);
   parent.destroy(new Error('EPIPE'));
   outbox.send(log('a'));
-  await outbox.insist({ is: 'closed' });
+  await outbox.insist({ id: 1, is: 'closed' });
 });

@@ -1,0 +1,63 @@
+import type { ListenOptions } from '../egress-proxy.js';
+import type { EgressPolicy } from '../policy/policy.js';
+import type { ProxyEvent } from '../report/events.js';
+import type { Figures } from '../report/figures.js';
+
+/**
+ * What a worker and the control plane say to each other: lines of JSON, down its stdin and up its stdout. The
+ * end of its input is the end of the control plane, whatever that died of. Ids of proxies are the control plane's.
+ */
+export const LINK_VERSION = 2;
+
+/** What a worker is told. */
+export type Command =
+  | {
+      readonly do: 'open';
+      readonly v: typeof LINK_VERSION;
+      readonly id: number;
+      readonly policy: EgressPolicy;
+      readonly listen: ListenOptions;
+      /** In a container: the address that the engine's host would have on the job's network. Nothing may answer there. */
+      readonly hostEnd?: string;
+    }
+  | { readonly do: 'clients'; readonly id: number; readonly cidrs: readonly string[] }
+  | { readonly do: 'deny'; readonly id: number; readonly entries: readonly string[] }
+  | { readonly do: 'drain'; readonly id: number; readonly ms: number }
+  | { readonly do: 'close'; readonly id: number }
+  /** Where a proxy of another worker listens, or does no longer: no job's target. */
+  | { readonly do: 'listener'; readonly host: string; readonly port: number; readonly open: boolean }
+  /** The control plane is there: on a connection to a remote engine, silence is all that shows that it is not. */
+  | { readonly do: 'ping' };
+
+/** What a worker says of one of its proxies. */
+export type ProxyReport = { readonly id: number } & (
+  | { readonly is: 'ready'; readonly host: string; readonly port: number }
+  /** It cannot begin, or must not go on; it is closed. `code` is the system's (EADDRINUSE, …). */
+  | { readonly is: 'refused'; readonly message: string; readonly code?: string }
+  | { readonly is: 'event'; readonly event: ProxyEvent }
+  | { readonly is: 'figures'; readonly figures: PartialFigures }
+  | { readonly is: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
+  /** The last of it: all its connections are closed. */
+  | { readonly is: 'closed' }
+);
+
+/** `hosts` is left out where it is as before. */
+export type PartialFigures = Omit<Figures, 'hosts'> & Partial<Pick<Figures, 'hosts'>>;
+
+export type Report =
+  | ProxyReport
+  /** It lives, and its event loop turns. */
+  | { readonly is: 'beat' }
+  /** It ends at once: a fault of the program, or a command that it does not understand. */
+  | { readonly is: 'broken'; readonly message: string }
+  /** So many events and log lines were not told, because the control plane did not read. */
+  | { readonly is: 'dropped'; readonly count: number };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Ms between pings, and how long a worker goes on without a line from the control plane. */
+export const PING_MS = 10_000;
+export const SILENCE_MS = 60_000;
+
+/** Ms between beats of a worker. */
+export const BEAT_MS = 500;

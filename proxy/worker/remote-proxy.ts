@@ -1,0 +1,225 @@
+import { Clients } from '../accept/clients.js';
+import type { EgressProxy, EgressProxyOptions, ListenOptions } from '../egress-proxy.js';
+import { DenyList } from '../policy/deny-list.js';
+import { parsePolicy } from '../policy/parse-policy.js';
+import type { EgressPolicy } from '../policy/policy.js';
+import { addFigures, type Figures, NO_FIGURES } from '../report/figures.js';
+import { logEvent } from '../report/log.js';
+import { LINK_VERSION, type ProxyReport } from './link.js';
+import type { WorkerLink } from './worker-link.js';
+
+/** Where a proxy runs. */
+export interface Place {
+  readonly link: WorkerLink;
+  /** In a container: the address that the engine's host would have on the job's network. */
+  readonly hostEnd?: string;
+}
+
+export interface RemoteProxyOptions extends EgressProxyOptions {
+  /** Finds a worker for it. Called once, when it listens. */
+  readonly place: (proxy: RemoteProxy) => Promise<Place>;
+  /** It is closed, or has failed. */
+  readonly onOver?: (proxy: RemoteProxy) => void;
+  /** It listens, for the first time. */
+  readonly onListening?: (proxy: RemoteProxy) => void;
+}
+
+interface Bound {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A worker that ended longer ago, ms, is not held against a proxy. */
+const PROBATION_MS = 600_000;
+
+let ids = 0;
+
+/**
+ * The egress proxy of a job that runs in a worker, as if it ran here. What a worker takes with it when it dies are the
+ * connections: with `openAgain` in another, address, clients, policy and counts are as they were.
+ */
+export class RemoteProxy implements EgressProxy {
+  readonly #id = ++ids;
+  readonly #options: RemoteProxyOptions;
+  #policy: EgressPolicy;
+  #listen: ListenOptions | undefined;
+  #link: WorkerLink | undefined;
+  /** Of workers that are gone. */
+  #before: Figures = NO_FIGURES;
+  #figures: Figures = NO_FIGURES;
+  #opening: Opening | undefined;
+  #wasOpen = false;
+  /** When it lost its worker, ms of the monotonic clock. */
+  #lostAt: readonly number[] = [];
+  #over = false;
+  #setClosed: () => void = () => {};
+  readonly #closed = new Promise<void>((resolve) => {
+    this.#setClosed = resolve;
+  });
+
+  /** @throws what `createEgressProxy` throws. */
+  constructor(policy: EgressPolicy, options: RemoteProxyOptions) {
+    parsePolicy(policy);
+    this.#policy = policy;
+    this.#options = options;
+  }
+
+  /** Where it listens; undefined before. */
+  get address(): Bound | undefined {
+    return this.#listen;
+  }
+
+  /**
+   * How often its worker ended within the last ten minutes: it may be the cause. After the second time it is alone in
+   * the next one; a third time is its end.
+   */
+  get losses(): number {
+    return this.#lostAt.length;
+  }
+
+  async listen(options: ListenOptions): Promise<Bound> {
+    if (this.#over) throw new Error('the proxy is closed');
+    new Clients(options.clients);
+    this.#listen = options;
+    const bound = await this.#open(await this.#options.place(this));
+    this.#listen = { ...this.#listen, ...bound };
+    this.#wasOpen = true;
+    this.#options.onListening?.(this);
+    return bound;
+  }
+
+  /** Its worker has ended: for whoever finds it another one. @returns whether it needs one. */
+  lostWorker(): boolean {
+    this.#link = undefined;
+    const { connections, tunnels, requests } = NO_FIGURES;
+    this.#before = { ...this.figures(), connections, tunnels, requests };
+    this.#figures = NO_FIGURES;
+    const now = performance.now();
+    this.#lostAt = [...this.#lostAt.filter((at) => now - at < PROBATION_MS), now];
+    if (this.#over) this.#finish();
+    return !this.#over;
+  }
+
+  /** In another worker. @throws what `listen` throws. */
+  async openAgain(place: Place): Promise<void> {
+    await this.#open(place);
+  }
+
+  setClients(cidrs: readonly string[]): void {
+    new Clients(cidrs);
+    if (this.#listen) this.#listen = { ...this.#listen, clients: cidrs };
+    this.#link?.send({ do: 'clients', id: this.#id, cidrs });
+  }
+
+  setDenied(entries: readonly string[]): void {
+    DenyList.parse(entries);
+    this.#policy = { ...this.#policy, operator: { ...this.#policy.operator, deny: entries } };
+    this.#link?.send({ do: 'deny', id: this.#id, entries });
+  }
+
+  figures(): Figures {
+    return this.#before === NO_FIGURES ? this.#figures : addFigures(this.#before, this.#figures);
+  }
+
+  async drain(ms: number): Promise<void> {
+    await this.#end((link) => link.send({ do: 'drain', id: this.#id, ms }));
+  }
+
+  async close(): Promise<void> {
+    await this.#end((link) => link.send({ do: 'close', id: this.#id }));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** It cannot be had again: closed, and whoever waits for it or made it is told. */
+  fail(error: Error): void {
+    if (this.#over) return;
+    this.#opening?.reject(error);
+    this.#finish();
+    if (this.#wasOpen) this.#options.onFailed?.(error);
+  }
+
+  async #end(tell: (link: WorkerLink) => void): Promise<void> {
+    this.#over = true;
+    this.#opening?.reject(new Error('the proxy is closed'));
+    if (this.#link) tell(this.#link);
+    else this.#finish();
+    await this.#closed;
+  }
+
+  async #open({ link, hostEnd }: Place): Promise<Bound> {
+    if (!this.#listen || this.#over) throw new Error('the proxy is closed');
+    this.#link = link;
+    link.add(this.#id, (report) => this.#take(report));
+    link.send({
+      do: 'open',
+      v: LINK_VERSION,
+      id: this.#id,
+      policy: this.#policy,
+      listen: this.#listen,
+      ...(hostEnd !== undefined && { hostEnd }),
+    });
+    // Where a worker dies before it has opened it, the next one does what its caller waits for.
+    this.#opening ??= new Opening();
+    try {
+      return await this.#opening.done;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  #take(report: ProxyReport): void {
+    const { logger } = this.#options;
+    switch (report.is) {
+      case 'ready':
+        this.#opening?.resolve({ host: report.host, port: report.port });
+        return;
+      case 'refused': {
+        const { message, code } = report;
+        const error = Object.assign(new Error(message), code !== undefined && { code });
+        this.#link?.remove(this.#id);
+        this.#link = undefined;
+        if (this.#opening) this.#opening.reject(error);
+        else this.fail(error);
+        if (this.#over) this.#finish();
+        return;
+      }
+      case 'event':
+        if (logger) logEvent(logger, report.event);
+        try {
+          this.#options.onEvent?.(report.event);
+        } catch (error) {
+          logger?.error({ error: String(error) }, 'a listener of proxy events failed');
+        }
+        return;
+      case 'figures':
+        this.#figures = { hosts: this.#figures.hosts, ...report.figures };
+        return;
+      case 'log':
+        logger?.[report.level]?.(report.fields, report.message);
+        return;
+      case 'closed':
+        this.#finish();
+    }
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#link?.remove(this.#id);
+    this.#link = undefined;
+    this.#setClosed();
+    this.#options.onOver?.(this);
+  }
+}
+
+/** Until a worker says that it listens. */
+class Opening {
+  resolve: (bound: Bound) => void = () => {};
+  reject: (error: Error) => void = () => {};
+  readonly done = new Promise<Bound>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}

@@ -1,0 +1,140 @@
+import { registerListener } from '../decide/listeners.js';
+import { createEgressProxy, type EgressProxy } from '../egress-proxy.js';
+import { FigureReports } from './figure-reports.js';
+import { assertNobodyAt, assertNoForwarding } from './isolation.js';
+import { type Command, LINK_VERSION, type LogLevel, type ProxyReport } from './link.js';
+import type { Outbox } from './outbox.js';
+
+type Open = Extract<Command, { do: 'open' }>;
+
+/** The egress proxies of a worker, opened and closed as the control plane says. */
+export class Worker {
+  readonly #outbox: Outbox;
+  readonly #proxies = new Map<number, HostedProxy>();
+  /** Where other workers listen, `HOST PORT`. */
+  readonly #elsewhere = new Map<string, () => void>();
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  /** @throws for a line that no control plane says: what it would have meant is not known, so nothing goes on. */
+  take(line: string): void {
+    const command = JSON.parse(line) as Command;
+    switch (command.do) {
+      case 'open':
+        this.#open(command);
+        return;
+      case 'listener':
+        this.#listener(command);
+        return;
+      case 'ping':
+        return;
+      case 'clients':
+        this.#proxies.get(command.id)?.proxy.setClients(command.cidrs);
+        return;
+      case 'deny':
+        this.#proxies.get(command.id)?.proxy.setDenied(command.entries);
+        return;
+      case 'drain':
+        void this.#proxies.get(command.id)?.end(command.ms);
+        return;
+      case 'close':
+        void this.#proxies.get(command.id)?.end();
+        return;
+      default:
+        throw new Error(`a command of another version of jobgate: ${line.slice(0, 100)}`);
+    }
+  }
+
+  /** Closes all. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.end()));
+  }
+
+  #open(command: Open): void {
+    const { id, v } = command;
+    const tell = (report: ProxyReport) => this.#outbox.send(report);
+    const insist = (report: ProxyReport) => this.#outbox.insist(report);
+    const refuse = ({ message, code }: NodeJS.ErrnoException) => {
+      this.#proxies.delete(id);
+      void insist({ id, is: 'refused', message, ...(code !== undefined && { code }) });
+    };
+    if (v !== LINK_VERSION) {
+      refuse(new Error(`the image is of another version of jobgate (link ${LINK_VERSION}, not ${v})`));
+      return;
+    }
+    try {
+      const hosted = new HostedProxy(command, tell, async () => {
+        this.#proxies.delete(id);
+        await insist({ id, is: 'closed' });
+      });
+      this.#proxies.set(id, hosted);
+      hosted.open(command).catch(async (error) => {
+        await hosted.proxy.close();
+        refuse(error);
+      });
+    } catch (error) {
+      refuse(error as Error);
+    }
+  }
+
+  #listener({ host, port, open }: Extract<Command, { do: 'listener' }>): void {
+    const key = `${host} ${port}`;
+    this.#elsewhere.get(key)?.();
+    this.#elsewhere.delete(key);
+    if (open) this.#elsewhere.set(key, registerListener(host, port));
+  }
+}
+
+class HostedProxy {
+  readonly proxy: EgressProxy;
+  readonly #id: number;
+  readonly #tell: (report: ProxyReport) => boolean;
+  readonly #figures: FigureReports;
+  readonly #onClosed: () => Promise<void>;
+  #ending: Promise<void> | undefined;
+
+  constructor({ id, policy }: Open, tell: (report: ProxyReport) => boolean, onClosed: () => Promise<void>) {
+    this.#id = id;
+    this.#tell = tell;
+    this.#onClosed = onClosed;
+    const log = (level: LogLevel) => (fields: object, message: string) => {
+      // Its events are told as events: the control plane logs them.
+      if (!('event' in fields)) tell({ id, is: 'log', level, fields, message });
+    };
+    this.proxy = createEgressProxy(policy, {
+      logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      onEvent: (event) => {
+        tell({ id, is: 'event', event });
+        this.#figures.changed();
+      },
+    });
+    this.#figures = new FigureReports(
+      () => this.proxy.figures(),
+      (figures) => tell({ id, is: 'figures', figures }),
+    );
+  }
+
+  async open({ listen, hostEnd }: Open): Promise<void> {
+    const alone = hostEnd === undefined ? undefined : assertNobodyAt(hostEnd);
+    if (alone) assertNoForwarding();
+    const bound = await this.proxy.listen(listen);
+    await alone?.soon;
+    this.#tell({ id: this.#id, is: 'ready', ...bound });
+    await alone?.sure;
+  }
+
+  /** Ends at once, or after the connections that are open, but at most so many ms. */
+  async end(drainMs?: number): Promise<void> {
+    if (drainMs !== undefined && !this.#ending) await this.proxy.drain(drainMs);
+    this.#ending ??= this.#end();
+    await this.#ending;
+  }
+
+  async #end(): Promise<void> {
+    await this.proxy.close();
+    this.#figures.last();
+    await this.#onClosed();
+  }
+}
