@@ -200,11 +200,11 @@ describe('a domain file that changes', () => {
       }
     })();
     const refused: string[] = [];
-    for (let count = 0; count < 3000; count++) {
+    for (let count = 0; count < 1000; count++) {
       const always = await gate.decide(wants('always.example.com'));
       if (!always.shouldBid) refused.push(always.reason);
       if ((await gate.decide(wants('never.example.com'))).shouldBid) refused.push('never');
-      if (count % 50 === 0) await sleep(1);
+      if (count % 15 === 0) await sleep(1);
     }
     writing = false;
     await writer;

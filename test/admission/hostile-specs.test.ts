@@ -34,10 +34,14 @@ describe('a spec with very many problems', () => {
     const told = problems(spec(task), 'run');
     expect(told).toHaveLength(21);
     expect(told.at(-1)).toMatch(/^: and \d{5,6} more problems$/);
-    const inFile = file(JSON.stringify(spec(task)), 'run');
-    expect(inFile).toHaveLength(21);
-    expect(inFile.at(-1)).toMatch(/^job: and \d{5,6} more problems$/);
-    for (const line of [...told, ...inFile]) expect(line.length).toBeLessThan(400);
+    for (const line of told) expect(line.length).toBeLessThan(400);
+  });
+
+  it('names the first and counts the rest: in a file', () => {
+    const told = file(JSON.stringify(spec({ InputSources: Array(99_000).fill({}) })), 'run');
+    expect(told).toHaveLength(21);
+    expect(told.at(-1)).toMatch(/^job: and \d{5,6} more problems$/);
+    for (const line of told) expect(line.length).toBeLessThan(400);
   });
 
   it('tells all where they are few', () => {
@@ -94,12 +98,12 @@ describe('a text that is no job', () => {
   it.each([
     'x'.repeat(1 << 20),
     '\u0000'.repeat(1 << 20),
-    '}'.repeat(1 << 15),
-    '{]'.repeat(1 << 15),
-    ': \n'.repeat(1 << 15),
-    '"'.repeat(1 << 17),
+    '}'.repeat(1 << 13),
+    '{]'.repeat(1 << 13),
+    ': \n'.repeat(1 << 13),
+    '"'.repeat(1 << 15),
     '%'.repeat(1 << 20),
-    '\n{\n'.repeat(1 << 15),
+    '\n{\n'.repeat(1 << 13),
     '---\n'.repeat(1 << 15),
   ])('is told in a few lines: %#', (text) => {
     const told = file(text);
@@ -170,7 +174,7 @@ describe('time grows with length', () => {
       const text = make(count);
       return () => file(text, 'run');
     };
-    expect(await growth(reads, 4_000, 16_000)).toBeLessThan(10);
+    expect(await growth(reads, 1_000, 16_000)).toBeLessThan(40);
   });
 });
 

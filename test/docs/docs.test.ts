@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { EXIT } from '../../src/exit-codes.js';
-import { cli } from '../support/cli.js';
+import { cliHere } from '../support/cli-here.js';
 import { reference, refreshed } from '../support/docs.js';
 import { projectRoot } from '../support/engine.js';
 import { ask } from '../support/serve.js';
@@ -111,8 +111,8 @@ it('every path that ARCHITECTURE.md names exists, and every folder of the produc
 });
 
 it('no example asks for more than the wget of the image that it names can do', async () => {
-  const { stdout: help } = await cli(['--help']);
-  const { stdout: runHelp } = await cli(['run', '--help']);
+  const { stdout: help } = await cliHere(['--help']);
+  const { stdout: runHelp } = await cliHere(['run', '--help']);
   const pages = ['README.md', 'docs/operators.md', 'docs/reference.md'].map(read);
   const lines = [...pages, help, runHelp].join('\n').match(/.*alpine.* wget .*/g);
   expect(lines?.length).toBeGreaterThan(3);

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { EnvHttpProxyAgent, fetch } from 'undici';
 import { describe, expect, test } from 'vitest';
 import { createCa } from '../support/ca.js';
+import { startDnsServer } from '../support/dns-server.js';
 import {
   type Echo,
   headerValues,
@@ -15,6 +16,7 @@ import {
 } from '../support/origin.js';
 import { startProxy } from '../support/proxy.js';
 import { denialOf, RawClient, statusOf } from '../support/raw-client.js';
+import { startSilentListener } from '../support/silent-listener.js';
 
 const run = promisify(execFile);
 
@@ -140,5 +142,30 @@ describe('an HTTP proxy upstream', () => {
     expect(asked).toBe(0);
     expect(await reason('www.allowed.test')).toBeUndefined();
     expect(asked).toBe(1);
+  });
+});
+
+describe('many things at once', () => {
+  test('make no warning about listeners: dials, waiting requests, denied names', async () => {
+    const warnings: string[] = [];
+    const warn = (warning: Error) => warnings.push(warning.message);
+    process.on('warning', warn);
+    const silent = await startSilentListener('127.0.0.1');
+    if (silent === undefined) throw new Error('this kernel accepts connections without end');
+    await using dials = silent;
+    await using dns = await startDnsServer({
+      records: { '*': { addresses: ['127.0.0.1'], delayMs: 200 } },
+    });
+    await using proxy = await startProxy({
+      dns: dns.address,
+      deny: Array.from({ length: 20 }, (_, i) => `d${i}.denied.test`),
+      limits: { connectTimeoutMs: 300 },
+    });
+    await using client = await RawClient.connect(proxy.port);
+    client.send(`GET http://allowed.test:${dials.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(20));
+    await expect.poll(() => proxy.denials.length).toBeGreaterThan(4);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    process.off('warning', warn);
+    expect(warnings).toEqual([]);
   });
 });

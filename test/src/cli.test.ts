@@ -174,7 +174,7 @@ describe('jobgate check', () => {
   });
 
   it('answers an invalid spec as a refusal', async () => {
-    const result = await cli(['check', '--job', '-'], { stdin: 'Tasks: 7' });
+    const result = await cliHere(['check', '--job', '-'], { stdin: 'Tasks: 7' });
     expect(result.code).toBe(77);
     expect(JSON.parse(result.stdout)).toMatchObject({
       shouldBid: false,
@@ -184,15 +184,18 @@ describe('jobgate check', () => {
 
   describe('as the ProbeExec of a node', () => {
     const job = (Network: object) => JSON.stringify({ Job: { Tasks: [{ Network }] } });
-    const ask = (body: string, args: string[] = [], env: Record<string, string> = {}) =>
-      cli(['check', ...args], {
+    const ask = (body: string, args: string[] = [], run: typeof cliHere | typeof cli = cliHere) =>
+      run(['check', ...args], {
         stdin: body,
-        env: { BACALHAU_JOB_SELECTION_PROBE_DATA: body, JOBGATE_ALLOWED_DOMAINS: 'example.com', ...env },
+        env: { BACALHAU_JOB_SELECTION_PROBE_DATA: body, JOBGATE_ALLOWED_DOMAINS: 'example.com' },
       });
 
     it('takes the job from the node and says the reason where it looks', async () => {
-      for (const args of [[], ['--job', '-']]) {
-        const refused = await ask(job({ Type: 'Full' }), args);
+      for (const [args, run] of [
+        [[], cli],
+        [['--job', '-'], cliHere],
+      ] as const) {
+        const refused = await ask(job({ Type: 'Full' }), [...args], run);
         expect(refused.code).toBe(77);
         expect(refused.stderr).toBe(
           'this node does not accept jobs with Host networking, because it allows certain domains only: set Network.Type to HTTP\n',
@@ -218,7 +221,7 @@ describe('jobgate check', () => {
     });
 
     it('says nothing on stderr to anybody else', async () => {
-      const refused = await cli(['check', '--network', 'host'], {
+      const refused = await cliHere(['check', '--network', 'host'], {
         env: { JOBGATE_REJECT_HOST_NETWORK: '1' },
       });
       expect(refused).toMatchObject({ code: 77, stderr: '' });

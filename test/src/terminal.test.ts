@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { terminalJson, visible, visibleInJson } from '../../src/terminal.js';
-import { cli } from '../support/cli.js';
+import { cliHere } from '../support/cli-here.js';
 import { projectRoot } from '../support/engine.js';
 import { growth } from '../support/growth.js';
 
@@ -50,6 +50,7 @@ describe('the command line', () => {
 
   it("never passes a job's escapes on to the terminal", async () => {
     const stdin = job(`a${OBEYED}`, `n${OBEYED}`);
+    let said = '';
     for (const args of [
       ['run', '--job', '-'],
       ['check', '--job', '-'],
@@ -57,11 +58,11 @@ describe('the command line', () => {
       ['run', '--network', OBEYED, 'a'],
       ['run', `--x${OBEYED}`],
     ]) {
-      const { code, stdout, stderr } = await cli(args, { stdin });
+      const { code, stdout, stderr } = await cliHere(args, { stdin });
       expect([64, 77]).toContain(code);
       expect(stdout + stderr).not.toMatch(obeyed);
+      said += stderr;
     }
-    const { stderr } = await cli(['run', `--x${OBEYED}`]);
-    expect(stderr).toContain(SHOWN);
-  }, 60_000);
+    expect(said).toContain(SHOWN);
+  });
 });

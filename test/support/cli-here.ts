@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
 import type { CliResult } from './cli.js';
 import { projectRoot } from './engine.js';
 
@@ -6,11 +7,11 @@ let runs = 0;
 
 /**
  * Runs the built command line within this process: what it prints and its exit code, without the second that a process
- * takes to start. For what ends before it opens anything: one at a time, and it gets no stdin.
+ * takes to start. For what ends before it opens anything: one at a time.
  */
 export async function cliHere(
   args: readonly string[],
-  { env = {} }: { env?: Readonly<Record<string, string>> } = {},
+  { env = {}, stdin = '' }: { env?: Readonly<Record<string, string>>; stdin?: string } = {},
 ): Promise<CliResult> {
   const streams = [process.stdout, process.stderr];
   const listened: [EventEmitter, string][] = [
@@ -21,12 +22,15 @@ export async function cliHere(
   const printed = ['', ''];
   const before = {
     argv: process.argv,
+    stdin: Object.getOwnPropertyDescriptor(process, 'stdin') as PropertyDescriptor,
     env: { ...process.env },
     exitCode: process.exitCode,
     writes: streams.map((stream) => stream.write),
     listeners: listened.map(([emitter, event]) => emitter.listeners(event)),
   };
   process.argv = [process.execPath, 'jobgate', ...args];
+  const input = Readable.from(stdin === '' ? [] : [Buffer.from(stdin)]);
+  Object.defineProperty(process, 'stdin', { ...before.stdin, get: () => input });
   Object.assign(process.env, env);
   process.exitCode = undefined;
   for (const [i, stream] of streams.entries()) {
@@ -44,6 +48,7 @@ export async function cliHere(
     return { code: Number(process.exitCode ?? 0), signal: null, stdout, stderr };
   } finally {
     process.argv = before.argv;
+    Object.defineProperty(process, 'stdin', before.stdin);
     for (const name of Object.keys(env)) {
       if (name in before.env) process.env[name] = before.env[name];
       else delete process.env[name];

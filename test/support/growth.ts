@@ -7,31 +7,34 @@ export async function cpuOf(call: () => unknown): Promise<number> {
   return user + system;
 }
 
-/** The least of several measurements, each well above what can be measured; three of what takes long. */
-async function costOf(call: () => unknown): Promise<number> {
-  const times: number[] = [];
+/** The least of several measurements, each well above what can be measured. */
+async function costOf(call: () => unknown, rounds: number): Promise<number> {
   let calls = 1;
-  let spent = 0;
+  let least = Number.POSITIVE_INFINITY;
   const often = async () => {
     for (let i = 0; i < calls; i++) {
       const result = call();
       if (result instanceof Promise) await result;
     }
   };
-  while (times.length < 3 || (times.length < 7 && spent < 1_000_000)) {
+  for (let round = 0; round < rounds; ) {
     const took = await cpuOf(often);
     if (took < 2_000) calls *= 2;
     else {
-      times.push(took / calls);
-      spent += took;
+      least = Math.min(least, took / calls);
+      round++;
     }
   }
-  return Math.min(...times);
+  return least;
 }
+
+/** Near enough to linear: what is asked for allows more. */
+const LINEAR = 1.5;
 
 /**
  * How many times the processor time of the small work the large one takes. It is told by comparison: what a busy machine
- * makes slower it makes slower for both.
+ * makes slower it makes slower for both. The large one, which is dear, is measured again only while it costs more than in
+ * proportion.
  *
  * @param work makes what is measured; the making is not.
  * @param least what costs less, µs, counts as this much: caches and allocation are more than the work then.
@@ -42,6 +45,13 @@ export async function growth(
   large: number,
   least = 1,
 ): Promise<number> {
-  const cost = await costOf(work(small));
-  return (await costOf(work(large))) / Math.max(cost, least);
+  const one = work(small);
+  await one(); // compiled by now
+  const of = Math.max(await costOf(one, 3), least);
+  const other = work(large);
+  let ratio = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 7 && ratio > (large / small) * LINEAR; round++) {
+    ratio = Math.min(ratio, (await costOf(other, 1)) / of);
+  }
+  return ratio;
 }

@@ -17,6 +17,8 @@ const both = (host: string, port: number) => [
   `GET http://${host}:${port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
 ];
 
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 describe('jobs must not start jobs: what the operator denies', () => {
   test('is refused by name, for CONNECT and plain requests, although the job declared it', async () => {
     await using origin = await startEchoOrigin();
@@ -218,5 +220,18 @@ describe('denied names are looked up again', () => {
     await using proxy = await startProxy({ dns: dns.address, deny: ['requester.test'] });
     const [, plain = ''] = both('allowed.test', origin.port);
     expect(denialOf(await RawClient.exchange(proxy.port, plain))).toBe('operator-denied');
+  });
+
+  test('and a client that leaves before it leaves nothing behind', async () => {
+    await using origin = await startOrigin(() => {});
+    await using dns = await startDnsServer({ records: { '*': { addresses: ['192.0.2.1'], delayMs: 300 } } });
+    await using proxy = await startProxy({ dns: dns.address, deny: ['denied.test'], allow: ['127.0.0.1'] });
+    const client = await RawClient.connect(proxy.port);
+    client.send(`GET http://127.0.0.1:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await wait(50);
+    client.reset();
+    await wait(500);
+    expect(origin.accepted).toBe(0);
+    await expect.poll(() => proxy.proxy.figures()).toMatchObject({ requests: 0, connections: 0 });
   });
 });

@@ -1,76 +1,24 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from 'vitest';
-import { createDialler, type Dialler, type DiallerOptions } from '../../../proxy/dial/dialler.js';
-import { type Authority, parseConnectTarget } from '../../../proxy/policy/authority.js';
-import type { JudgedAddress } from '../../../proxy/policy/judged.js';
-import {
-  basicAuthorization,
-  formatUpstream,
-  parseUpstream,
-  redactUpstream,
-  type Upstream,
-} from '../../../proxy/policy/upstream.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createDialler } from '../../../proxy/dial/dialler.js';
 import { Cancellation } from '../../../proxy/util/cancellation.js';
-import { upstreamCredentials } from '../../../src/config/upstream-credentials.js';
-import { APT_MS } from '../../support/apt.js';
 import { startDnsServer } from '../../support/dns-server.js';
-import {
-  type RealProxyBinaries,
-  type RealProxyOptions,
-  realProxyBinaries,
-  startRealProxy,
-} from '../../support/real-proxy.js';
+import { startOrigin } from '../../support/origin.js';
+import { startProxy } from '../../support/proxy.js';
+import { denialOf, RawClient, statusOf } from '../../support/raw-client.js';
 import { closedPort, startSilentListener } from '../../support/silent-listener.js';
+import { authority, judged, read, Upstreams } from './upstreams.js';
 
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+let opened: Upstreams;
+beforeEach(() => {
+  opened = new Upstreams();
 });
-
-function authority(target: string): Authority {
-  const parsed = parseConnectTarget(target);
-  if (!parsed.ok) throw new Error(parsed.problem);
-  return parsed.value;
-}
-
-function judged(...addresses: string[]): JudgedAddress[] {
-  return addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }) as JudgedAddress);
-}
-
-function upstreamOf(text: string): Upstream {
-  const parsed = parseUpstream(text);
-  if (!parsed.ok) throw new Error(parsed.problem);
-  return parsed.value;
-}
-
-function dialler(upstream: string, options: Omit<DiallerOptions, 'upstream'> = {}): Dialler {
-  const created = createDialler({ upstream: upstreamOf(upstream), ...options });
-  cleanups.push(() => created.close());
-  return created;
-}
-
-/** A server on loopback, `host` or both families; ends with the test. */
-async function serve(onSocket: (socket: Socket) => void, host = '127.0.0.1', port = 0): Promise<number> {
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    cleanups.push(() => socket.destroy());
-    socket.on('error', () => {});
-    onSocket(socket);
-  });
-  server.listen(port, host);
-  await once(server, 'listening');
-  cleanups.push(() => new Promise((done) => server.close(done)));
-  return (server.address() as { port: number }).port;
-}
+afterEach(() => opened[Symbol.asyncDispose]());
 
 /** An upstream proxy that answers the head of a request with these pieces. */
 function scripted(...pieces: string[]): Promise<number> {
-  return serve((socket) => {
+  return opened.serve((socket) => {
     let head = '';
     socket.on('data', async (chunk) => {
       const before = head;
@@ -89,43 +37,13 @@ afterEach(() => {
   heads = [];
 });
 
-/** Greets, so that bytes follow the proxy's answer directly, then echoes. */
-function greeter(host?: string, port?: number): Promise<number> {
-  return serve(
-    (socket) => {
-      socket.write('hello from the origin\n');
-      socket.pipe(socket);
-    },
-    host,
-    port,
-  );
-}
-
-async function read(socket: Socket, enough: string): Promise<string> {
-  let all = '';
-  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
-    all += (chunk as Buffer).toString('latin1');
-    if (all.includes(enough)) break;
-  }
-  return all;
-}
-
-async function echoes(socket: Socket): Promise<void> {
-  cleanups.push(() => socket.destroy());
-  // Later than any timer of the handshake: nothing may be lost while nobody listens.
-  await new Promise((done) => setTimeout(done, 30));
-  expect(await read(socket, '\n')).toBe('hello from the origin\n');
-  socket.write('ping\n');
-  expect(await read(socket, '\n')).toBe('ping\n');
-}
-
 describe('an HTTP upstream', () => {
   it('gets CONNECT with the name, unresolved, and the credentials', async () => {
     const port = await scripted('HTTP/1.1 200 Connection established\r\n\r\n');
-    const upstream = dialler(`http://us%65r:p%40ss@127.0.0.1:${port}`);
+    const upstream = opened.dialler(`http://us%65r:p%40ss@127.0.0.1:${port}`);
     expect(upstream).toMatchObject({ resolvesNames: true, forwardsRequests: true });
     const socket = await upstream.dial({ authority: authority('origin.test:443'), addresses: [] });
-    cleanups.push(() => socket.destroy());
+    opened.add(() => socket.destroy());
     expect(heads.at(-1)).toBe(
       'CONNECT origin.test:443 HTTP/1.1\r\nHost: origin.test:443\r\n' +
         `Proxy-Authorization: Basic ${Buffer.from('user:p@ss').toString('base64')}\r\n\r\n`,
@@ -139,11 +57,11 @@ describe('an HTTP upstream', () => {
   ])('gets the literal %s as it was judged', async (address, head) => {
     const port = await scripted('HTTP/1.0 200 OK\r\n\r\n');
     const target = address.includes(':') ? `[${address}]:8443` : `${address}:8443`;
-    const socket = await dialler(`http://127.0.0.1:${port}`).dial({
+    const socket = await opened.dialler(`http://127.0.0.1:${port}`).dial({
       authority: authority(target),
       addresses: judged(address),
     });
-    cleanups.push(() => socket.destroy());
+    opened.add(() => socket.destroy());
     expect(heads.at(-1)).toBe(head);
   });
 
@@ -157,22 +75,22 @@ describe('an HTTP upstream', () => {
     ];
     for (const pieces of cuts) {
       const port = await scripted(...pieces);
-      const socket = await dialler(`http://127.0.0.1:${port}`).dial({
+      const socket = await opened.dialler(`http://127.0.0.1:${port}`).dial({
         authority: authority('o.test:443'),
         addresses: [],
       });
-      cleanups.push(() => socket.destroy());
+      opened.add(() => socket.destroy());
       expect(await read(socket, '\n')).toBe('hello from the origin\n');
     }
   });
 
   it('hands bytes over to a flowing reader as well', async () => {
     const port = await scripted('HTTP/1.1 200 OK\r\n\r\nhel', 'lo\n');
-    const socket = await dialler(`http://127.0.0.1:${port}`).dial({
+    const socket = await opened.dialler(`http://127.0.0.1:${port}`).dial({
       authority: authority('o.test:443'),
       addresses: [],
     });
-    cleanups.push(() => socket.destroy());
+    opened.add(() => socket.destroy());
     let all = '';
     await new Promise<void>((done) => {
       socket.on('data', (chunk) => {
@@ -194,7 +112,7 @@ describe('an HTTP upstream', () => {
     'that answers with %s fails: upstream-failed, nothing of the answer goes to the job',
     async (_, answer, code) => {
       const port = await scripted(answer);
-      const upstream = dialler(`http://127.0.0.1:${port}`);
+      const upstream = opened.dialler(`http://127.0.0.1:${port}`);
       const [result] = await Promise.allSettled([
         upstream.dial({ authority: authority('o.test:443'), addresses: [] }),
       ]);
@@ -204,14 +122,14 @@ describe('an HTTP upstream', () => {
   );
 
   it('that hangs up fails at once', async () => {
-    const port = await serve((socket) => socket.destroy());
+    const port = await opened.serve((socket) => socket.destroy());
     await expect(
-      dialler(`http://127.0.0.1:${port}`).dial({ authority: authority('o.test:443'), addresses: [] }),
+      opened.dialler(`http://127.0.0.1:${port}`).dial({ authority: authority('o.test:443'), addresses: [] }),
     ).rejects.toMatchObject({ reason: 'upstream-failed' });
   });
 
   it('that is not there fails: upstream-failed, without credentials in the message', async () => {
-    const upstream = dialler(`http://user:hunter2@127.0.0.1:${await closedPort()}`);
+    const upstream = opened.dialler(`http://user:hunter2@127.0.0.1:${await closedPort()}`);
     const [result] = await Promise.allSettled([
       upstream.dial({ authority: authority('o.test:443'), addresses: [] }),
     ]);
@@ -221,12 +139,12 @@ describe('an HTTP upstream', () => {
 
   it('that accepts and stays silent: connect-timeout in time, and the connection is closed', async () => {
     let closed: Promise<unknown> | undefined;
-    const port = await serve((socket) => {
+    const port = await opened.serve((socket) => {
       socket.resume();
       closed = once(socket, 'close');
       socket.on('end', () => socket.end());
     });
-    const upstream = dialler(`http://127.0.0.1:${port}`);
+    const upstream = opened.dialler(`http://127.0.0.1:${port}`);
     await expect(
       upstream.dial({ authority: authority('o.test:443'), addresses: [] }, { timeoutMs: 150 }),
     ).rejects.toMatchObject({ reason: 'connect-timeout' });
@@ -235,8 +153,8 @@ describe('an HTTP upstream', () => {
 
   it('that does not even accept: upstream-failed in time', async () => {
     const silent = await startSilentListener('127.0.0.2');
-    cleanups.push(() => silent?.close());
-    const upstream = dialler(`http://127.0.0.2:${silent?.port}`);
+    opened.add(() => silent?.close());
+    const upstream = opened.dialler(`http://127.0.0.2:${silent?.port}`);
     await expect(
       upstream.dial({ authority: authority('o.test:443'), addresses: [] }, { timeoutMs: 150 }),
     ).rejects.toMatchObject({ reason: 'upstream-failed', code: 'timeout' });
@@ -245,13 +163,13 @@ describe('an HTTP upstream', () => {
   it('is left at once when the client leaves', async () => {
     let closed: Promise<unknown> | undefined;
     const cancel = new Cancellation();
-    const port = await serve((socket) => {
+    const port = await opened.serve((socket) => {
       socket.resume();
       closed = once(socket, 'close');
       socket.on('end', () => socket.end());
       cancel.cancel(new Error('client left'));
     });
-    const upstream = dialler(`http://127.0.0.1:${port}`);
+    const upstream = opened.dialler(`http://127.0.0.1:${port}`);
     await expect(
       upstream.dial({ authority: authority('o.test:443'), addresses: [] }, { cancel }),
     ).rejects.toThrow('client left');
@@ -260,10 +178,10 @@ describe('an HTTP upstream', () => {
 
   it('takes plain requests in absolute form: a connection to itself', async () => {
     const port = await scripted('HTTP/1.1 200 OK\r\n\r\n');
-    const socket = await dialler(`http://127.0.0.1:${port}`).dialForward();
-    cleanups.push(() => socket.destroy());
+    const socket = await opened.dialler(`http://127.0.0.1:${port}`).dialForward();
+    opened.add(() => socket.destroy());
     expect(socket.remotePort).toBe(port);
-    await expect(dialler(`socks5://127.0.0.1:${port}`).dialForward()).rejects.toThrow(TypeError);
+    await expect(opened.dialler(`socks5://127.0.0.1:${port}`).dialForward()).rejects.toThrow(TypeError);
     await expect(createDialler().dialForward()).rejects.toThrow(TypeError);
   });
 });
@@ -271,7 +189,7 @@ describe('an HTTP upstream', () => {
 describe('a SOCKS5 upstream', () => {
   /** Grants everything, with the origin's first bytes in the same segment as its answer. */
   function granting(onRequest: (request: Buffer) => void): Promise<number> {
-    return serve((socket) => {
+    return opened.serve((socket) => {
       socket.once('data', () => {
         socket.write(Buffer.from([5, 0]));
         socket.once('data', (request) => {
@@ -293,9 +211,9 @@ describe('a SOCKS5 upstream', () => {
     const port = await granting((bytes) => {
       request = bytes;
     });
-    const upstream = dialler(`socks5://127.0.0.1:${port}`);
+    const upstream = opened.dialler(`socks5://127.0.0.1:${port}`);
     expect(upstream).toMatchObject({ resolvesNames: false, forwardsRequests: false });
-    await echoes(
+    await opened.echoes(
       await upstream.dial({ authority: authority('origin.test:443'), addresses: judged('198.51.100.1') }),
     );
     expect([...request]).toEqual([5, 1, 0, 1, 198, 51, 100, 1, 443 >> 8, 443 & 255]);
@@ -306,32 +224,39 @@ describe('a SOCKS5 upstream', () => {
     const port = await granting((bytes) => {
       request = bytes;
     });
-    const upstream = dialler(`socks5h://127.0.0.1:${port}`);
+    const upstream = opened.dialler(`socks5h://127.0.0.1:${port}`);
     expect(upstream).toMatchObject({ resolvesNames: true, forwardsRequests: false });
-    await echoes(await upstream.dial({ authority: authority('origin.test:443'), addresses: [] }));
+    await opened.echoes(await upstream.dial({ authority: authority('origin.test:443'), addresses: [] }));
     expect(request.subarray(0, 5 + 11)).toEqual(Buffer.from('\x05\x01\x00\x03\x0borigin.test', 'latin1'));
   });
 
   it('that stays silent in the middle: connect-timeout, and the connection is closed', async () => {
     let closed: Promise<unknown> | undefined;
-    const port = await serve((socket) => {
+    const port = await opened.serve((socket) => {
       socket.once('data', () => socket.write(Buffer.from([5, 0])));
       closed = once(socket, 'close');
       socket.on('end', () => socket.end());
     });
     const target = { authority: authority('o.test:443'), addresses: judged('198.51.100.1') };
     await expect(
-      dialler(`socks5://127.0.0.1:${port}`).dial(target, { timeoutMs: 150 }),
+      opened.dialler(`socks5://127.0.0.1:${port}`).dial(target, { timeoutMs: 150 }),
     ).rejects.toMatchObject({
       reason: 'connect-timeout',
     });
     await closed;
   });
 
+  it('is named without its credentials', () => {
+    const upstream = opened.dialler('socks5://us%20er:p%40s:s@[2001:db8::1]:1080');
+    expect(upstream.upstream).toBe('socks5://***@[2001:db8::1]:1080');
+  });
+
   it('that is no SOCKS proxy: upstream-failed', async () => {
-    const port = await serve((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    const port = await opened.serve((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
     await expect(
-      dialler(`socks5h://127.0.0.1:${port}`).dial({ authority: authority('o.test:443'), addresses: [] }),
+      opened
+        .dialler(`socks5h://127.0.0.1:${port}`)
+        .dial({ authority: authority('o.test:443'), addresses: [] }),
     ).rejects.toMatchObject({ reason: 'upstream-failed' });
   });
 });
@@ -339,7 +264,7 @@ describe('a SOCKS5 upstream', () => {
 describe("the upstream's own address", () => {
   it('is known by address, and is no target for jobs', async () => {
     const port = await closedPort();
-    const upstream = dialler(`socks5://127.0.0.1:${port}`);
+    const upstream = opened.dialler(`socks5://127.0.0.1:${port}`);
     expect(upstream.ownTargets()).toEqual([{ host: '127.0.0.1', port }]);
     expect(upstream.isUpstream(authority(`127.0.0.1:${port}`))).toBe(true);
     expect(upstream.isUpstream(authority('127.0.0.1:443'))).toBe(false);
@@ -359,189 +284,50 @@ describe("the upstream's own address", () => {
         ],
       },
     });
-    cleanups.push(() => dns.close());
-    const upstream = dialler(`http://proxy.test:${port}`, { dns: { kind: 'server', text: dns.address } });
+    opened.add(() => dns.close());
+    const upstream = opened.dialler(`http://proxy.test:${port}`, {
+      dns: { kind: 'server', text: dns.address },
+    });
     expect(upstream.isUpstream(authority(`proxy.test:${port}`))).toBe(true);
     await upstream.ready();
     expect(upstream.ownTargets()).toEqual([{ host: '127.0.0.9', port }]);
     for (let i = 0; i < 2; i++) {
       const socket = await upstream.dial({ authority: authority('o.test:443'), addresses: [] });
-      cleanups.push(() => socket.destroy());
+      opened.add(() => socket.destroy());
     }
     expect(upstream.ownTargets()).toEqual([{ host: '127.0.0.1', port }]);
     expect(dns.queries.filter((one) => one === 'proxy.test A')).toHaveLength(2);
   });
 
+  it('given by name is no target for plain requests', async () => {
+    let seen = 0;
+    await using upstream = await startOrigin((_, response) => {
+      seen++;
+      response.end('hello');
+    });
+    await using proxy = await startProxy({
+      allow: ['.allowed.test'],
+      upstream: `http://allowed.test:${upstream.port}`,
+    });
+    const good = await RawClient.exchange(
+      proxy.port,
+      'GET http://www.allowed.test/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    );
+    expect([statusOf(good), seen]).toEqual([200, 1]);
+    const answer = await RawClient.exchange(
+      proxy.port,
+      `GET http://allowed.test:${upstream.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
+    expect([denialOf(answer), seen]).toEqual(['proxy-loop', 1]);
+  });
+
   it('that does not resolve: upstream-failed', async () => {
     const dns = await startDnsServer();
-    cleanups.push(() => dns.close());
-    const upstream = dialler('http://proxy.test:3128', { dns: { kind: 'server', text: dns.address } });
+    opened.add(() => dns.close());
+    const upstream = opened.dialler('http://proxy.test:3128', { dns: { kind: 'server', text: dns.address } });
     await expect(upstream.ready()).rejects.toMatchObject({ reason: 'upstream-failed' });
     await expect(upstream.dial({ authority: authority('o.test:443'), addresses: [] })).rejects.toMatchObject({
       reason: 'upstream-failed',
     });
-  });
-});
-
-describe('--upstream', () => {
-  it.each([
-    ['http://proxy.test:3128', 'http', 'proxy.test', 3128],
-    ['http://proxy.test:3128/', 'http', 'proxy.test', 3128],
-    ['HTTP://Proxy.Test.:3128', 'http', 'proxy.test', 3128],
-    ['socks5://192.0.2.1:1080', 'socks5', '192.0.2.1', 1080],
-    ['socks5h://[2001:DB8::1]:1080', 'socks5h', '2001:db8::1', 1080],
-  ])('%s', (text, scheme, host, port) => {
-    expect(parseUpstream(text)).toMatchObject({ ok: true, value: { scheme, authority: { host, port } } });
-  });
-
-  it.each([
-    '',
-    'proxy.test:3128',
-    'http://proxy.test',
-    'https://proxy.test:443',
-    'socks4://proxy.test:1080',
-    'http://proxy.test:3128/path',
-    'http://proxy.test:3128?x',
-    'http://user@proxy.test:3128',
-    'http://:secret@proxy.test:3128',
-    'http://user:sec%ret@proxy.test:3128',
-    'http://user:sec%0d%0aret@proxy.test:3128',
-    'http://us%3Aer:secret@proxy.test:3128',
-    `socks5://user:${'secret'.repeat(50)}@proxy.test:1080`,
-    'http://127.1:3128',
-  ])('%j is refused in one line that says what to write and no secret', (text) => {
-    const parsed = parseUpstream(text);
-    expect(parsed).toMatchObject({ ok: false, problem: expect.stringContaining('write http://HOST:PORT') });
-    expect(parsed.ok ? '' : parsed.problem).not.toMatch(/sec|[\r\n]/);
-  });
-
-  it('prints without credentials, and for a policy with them', () => {
-    const parsed = parseUpstream('socks5://us%20er:p%40s:s@[2001:db8::1]:1080');
-    if (!parsed.ok) throw new Error(parsed.problem);
-    expect(parsed.value.credentials).toEqual({ username: 'us er', password: 'p@s:s' });
-    expect(redactUpstream(parsed.value)).toBe('socks5://***@[2001:db8::1]:1080');
-    expect(parseUpstream(formatUpstream(parsed.value))).toEqual(parsed);
-    expect(dialler(formatUpstream(parsed.value)).upstream).toBe('socks5://***@[2001:db8::1]:1080');
-  });
-
-  it('takes credentials from a file or the environment, the file first', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'jobgate-credentials-'));
-    cleanups.push(() => rm(directory, { recursive: true }));
-    const file = join(directory, 'credentials');
-    await writeFile(file, 'user:pa:ss %41\nrest\n');
-    const fromFile = { username: 'user', password: 'pa:ss %41' };
-    expect(upstreamCredentials({ file, env: 'other:pass' })).toEqual(fromFile);
-    expect(upstreamCredentials({ env: 'other:pass' })).toEqual({ username: 'other', password: 'pass' });
-    expect(upstreamCredentials({})).toBeUndefined();
-    await writeFile(file, 'hunter2');
-    expect(() => upstreamCredentials({ file })).toThrow(
-      `${file}: the credentials of the upstream proxy are not USER:PASSWORD`,
-    );
-    expect(() => upstreamCredentials({ file: join(directory, 'missing') })).toThrow(
-      'cannot be read (ENOENT)',
-    );
-    expect(() => upstreamCredentials({ env: 'hunter2' })).toThrow(/^the environment: (?!.*hunter2)/);
-  });
-});
-
-describe('against real proxies', () => {
-  let binaries: RealProxyBinaries | undefined;
-  beforeAll(async () => {
-    binaries = await realProxyBinaries();
-  }, APT_MS);
-  afterAll(() => binaries?.[Symbol.asyncDispose]());
-
-  const credentials = { username: 'user', password: 'hunter2' };
-
-  async function proxy(context: TestContext, options: RealProxyOptions): Promise<number> {
-    if (!binaries?.path[options.kind]) context.skip(`${options.kind} cannot be had here`);
-    const started = await startRealProxy(binaries, options);
-    cleanups.push(() => started.close());
-    return started.port;
-  }
-
-  /** Reached as `localhost`, which every resolver knows, in whichever family it prefers. */
-  async function localOrigin(): Promise<number> {
-    const port = await greeter('127.0.0.1');
-    await greeter('::1', port).catch(() => {});
-    return port;
-  }
-
-  it('tinyproxy: tunnels by name, with credentials', async (context) => {
-    const port = await proxy(context, { kind: 'tinyproxy', credentials });
-    const target = { authority: authority(`localhost:${await localOrigin()}`), addresses: [] };
-    await echoes(await dialler(`http://user:hunter2@127.0.0.1:${port}`).dial(target));
-    const wrong = dialler(`http://user:wrong@127.0.0.1:${port}`);
-    const [result] = await Promise.allSettled([wrong.dial(target)]);
-    expect(result).toMatchObject({
-      reason: { reason: 'upstream-failed', code: expect.stringMatching(/^HTTP_40[17]$/) },
-    });
-    expect(inspect(result, { depth: 9 })).not.toMatch(/wrong/);
-  });
-
-  it('tinyproxy: plain requests in absolute form, where it refuses CONNECT to their port', async (context) => {
-    const port = await proxy(context, { kind: 'tinyproxy', credentials, connectPorts: [443] });
-    const origin = await serve((socket) => {
-      socket.once('data', () =>
-        socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok'),
-      );
-    });
-    const upstream = dialler(`http://user:hunter2@127.0.0.1:${port}`);
-    await expect(
-      upstream.dial({ authority: authority(`127.0.0.1:${origin}`), addresses: judged('127.0.0.1') }),
-    ).rejects.toMatchObject({ reason: 'upstream-failed', code: 'HTTP_403' });
-    const socket = await upstream.dialForward();
-    const authorization = basicAuthorization({ username: 'user', password: 'hunter2' });
-    cleanups.push(() => socket.destroy());
-    socket.write(
-      `GET http://127.0.0.1:${origin}/ HTTP/1.1\r\nHost: 127.0.0.1:${origin}\r\nProxy-Authorization: ${authorization}\r\n\r\n`,
-    );
-    expect(await read(socket, '\r\n\r\nok')).toMatch(/^HTTP\/1\.[01] 200 /);
-  });
-
-  it('tinyproxy: an origin that refuses is upstream-failed', async (context) => {
-    const port = await proxy(context, { kind: 'tinyproxy' });
-    const target = {
-      authority: authority(`127.0.0.1:${await closedPort()}`),
-      addresses: judged('127.0.0.1'),
-    };
-    await expect(dialler(`http://127.0.0.1:${port}`).dial(target)).rejects.toMatchObject({
-      reason: 'upstream-failed',
-      code: expect.stringMatching(/^HTTP_5/),
-    });
-  });
-
-  it.for(['socks5', 'socks5h'])('microsocks: %s, with and without credentials', async (scheme, context) => {
-    const plain = await proxy(context, { kind: 'microsocks' });
-    const locked = await proxy(context, { kind: 'microsocks', credentials });
-    const origin = await localOrigin();
-    const target =
-      scheme === 'socks5'
-        ? { authority: authority(`origin.test:${origin}`), addresses: judged('127.0.0.1') }
-        : { authority: authority(`localhost:${origin}`), addresses: [] };
-    await echoes(await dialler(`${scheme}://127.0.0.1:${plain}`).dial(target));
-    await echoes(await dialler(`${scheme}://user:hunter2@127.0.0.1:${locked}`).dial(target));
-    for (const user of ['user:wrong@', '']) {
-      const [result] = await Promise.allSettled([
-        dialler(`${scheme}://${user}127.0.0.1:${locked}`).dial(target),
-      ]);
-      expect(result).toMatchObject({ reason: { reason: 'upstream-failed' } });
-      expect(inspect(result, { depth: 9 })).not.toMatch(/wrong/);
-    }
-  });
-
-  it('microsocks: an origin that refuses is connect-failed, and the next judged address is tried', async (context) => {
-    const port = await proxy(context, { kind: 'microsocks' });
-    const upstream = dialler(`socks5://127.0.0.1:${port}`);
-    const refused = { authority: authority(`o.test:${await closedPort()}`), addresses: judged('127.0.0.1') };
-    await expect(upstream.dial(refused)).rejects.toMatchObject({
-      reason: 'connect-failed',
-      code: 'ConnectionRefused',
-    });
-    const target = {
-      authority: authority(`o.test:${await greeter()}`),
-      addresses: judged('127.0.0.2', '127.0.0.1'),
-    };
-    await echoes(await upstream.dial(target));
   });
 });

@@ -1,13 +1,7 @@
-import { once } from 'node:events';
-import type http from 'node:http';
-import net from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { Relay } from '../../../proxy/tunnel/relay.js';
-import { startDnsServer } from '../../support/dns-server.js';
 import { headerValues, startEchoOrigin, startOrigin, startTcpOrigin } from '../../support/origin.js';
 import { startProxy } from '../../support/proxy.js';
 import { denialOf, RawClient, statusOf } from '../../support/raw-client.js';
-import { startSilentListener } from '../../support/silent-listener.js';
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -80,45 +74,6 @@ describe('an origin that answers before it has the whole body', () => {
   });
 });
 
-describe('a client that leaves while the first look-up of denied names is under way', () => {
-  test('leaves nothing behind', async () => {
-    await using origin = await startOrigin(() => {});
-    await using dns = await startDnsServer({ records: { '*': { addresses: ['192.0.2.1'], delayMs: 300 } } });
-    await using proxy = await startProxy({ dns: dns.address, deny: ['denied.test'], allow: ['127.0.0.1'] });
-    const client = await RawClient.connect(proxy.port);
-    client.send(`GET http://127.0.0.1:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await wait(50);
-    client.reset();
-    await wait(500);
-    expect(origin.accepted).toBe(0);
-    await expect.poll(() => proxy.proxy.figures()).toMatchObject({ requests: 0, connections: 0 });
-  });
-});
-
-describe('the upstream proxy by its name', () => {
-  test('is no target for plain requests', async () => {
-    let seen = 0;
-    await using upstream = await startOrigin((_: http.IncomingMessage, response) => {
-      seen++;
-      response.end('hello');
-    });
-    await using proxy = await startProxy({
-      allow: ['.allowed.test'],
-      upstream: `http://allowed.test:${upstream.port}`,
-    });
-    const good = await RawClient.exchange(
-      proxy.port,
-      'GET http://www.allowed.test/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
-    );
-    expect([statusOf(good), seen]).toEqual([200, 1]);
-    const answer = await RawClient.exchange(
-      proxy.port,
-      `GET http://allowed.test:${upstream.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
-    );
-    expect([denialOf(answer), seen]).toEqual(['proxy-loop', 1]);
-  });
-});
-
 describe('the job header', () => {
   // Every character that a name may have and that is neither a letter nor a digit (RFC 9110 section 5.6.2).
   const LOOSE = [..."!#$%&'*+-.^_`|~"].map((sign) => ['X', 'Bacalhau', 'Job', 'ID'].join(sign));
@@ -158,20 +113,6 @@ describe('the job header', () => {
   });
 });
 
-describe('events', () => {
-  test.each([
-    'GET http://user:secret@allowed.test/?token=secret HTTP/1.1',
-    'GET https://allowed.test/?token=secret HTTP/1.1',
-    'GET /?token=secret HTTP/1.1',
-    'CONNECT user:secret@allowed.test:443 HTTP/1.1',
-  ])('of a malformed target have neither query nor credentials: %s', async (line) => {
-    await using proxy = await startProxy();
-    await RawClient.exchange(proxy.port, `${line}\r\nHost: x\r\n\r\n`);
-    expect(JSON.stringify(proxy.events)).not.toContain('secret');
-    expect(proxy.denials).toHaveLength(1);
-  });
-});
-
 describe('Expect', () => {
   test('with anything but 100-continue is refused with a reason', async () => {
     await using origin = await startEchoOrigin();
@@ -179,31 +120,6 @@ describe('Expect', () => {
     await using client = await RawClient.connect(proxy.port);
     client.send(`GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nExpect: magic\r\n\r\n`);
     expect(denialOf(await client.until('\r\n\r\n'))).toBe('malformed-request');
-  });
-});
-
-describe('many things at once', () => {
-  test('make no warning about listeners: dials, waiting requests, denied names', async () => {
-    const warnings: string[] = [];
-    const warn = (warning: Error) => warnings.push(warning.message);
-    process.on('warning', warn);
-    const silent = await startSilentListener('127.0.0.1');
-    if (silent === undefined) throw new Error('this kernel accepts connections without end');
-    await using dials = silent;
-    await using dns = await startDnsServer({
-      records: { '*': { addresses: ['127.0.0.1'], delayMs: 200 } },
-    });
-    await using proxy = await startProxy({
-      dns: dns.address,
-      deny: Array.from({ length: 20 }, (_, i) => `d${i}.denied.test`),
-      limits: { connectTimeoutMs: 300 },
-    });
-    await using client = await RawClient.connect(proxy.port);
-    client.send(`GET http://allowed.test:${dials.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(20));
-    await expect.poll(() => proxy.denials.length).toBeGreaterThan(4);
-    await wait(50);
-    process.off('warning', warn);
-    expect(warnings).toEqual([]);
   });
 });
 
@@ -276,33 +192,6 @@ describe('a refusal in the middle of a short body', () => {
       client.send(`GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`);
       await client.until('answer');
     }
-  });
-});
-
-describe('a relay', () => {
-  // Node cannot reset a socket whose FIN is on its way (libuv: EINVAL): it then loses the descriptor, never says 'close',
-  // and close() of the proxy spins for ever. A reset must be an ordinary destroy() there:
-  // writableEnded && !writableFinished && writableLength === 0.
-  test('whose job ends and breaks off in the same moment is over', async () => {
-    const pair = async () => {
-      const server = net.createServer({ allowHalfOpen: true });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      const { port } = server.address() as net.AddressInfo;
-      const near = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});
-      const [[far]] = await Promise.all([once(server, 'connection'), once(near, 'connect')]);
-      server.close();
-      return { near, far: far.on('error', () => {}).resume() as net.Socket };
-    };
-    const client = await pair();
-    const origin = await pair();
-    const over = new Promise<string>((resolve) => {
-      new Relay(client.near, origin.near, resolve).start(Buffer.alloc(0));
-    });
-    client.near.once('end', () => client.near.destroy(new Error('EPIPE')));
-    client.far.end();
-    expect(await over).toBe('client-reset');
-    origin.far.destroy();
-    client.far.destroy();
   });
 });
 

@@ -1,8 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   Allowlist,
-  AllowlistError,
   type AllowlistOptions,
   isConnectPort,
   isPlainHttpPort,
@@ -11,7 +9,6 @@ import {
 import { type CanonicalHost, parseHost } from '../../../proxy/policy/authority.js';
 import { parseHostEntry } from '../../../proxy/policy/entry.js';
 import { HostTable, type Slot } from '../../../proxy/policy/host-table.js';
-import { growth } from '../../support/growth.js';
 
 function host(text: string): CanonicalHost {
   const parsed = parseHost(text);
@@ -27,16 +24,6 @@ function decide(entries: readonly string[], name: string, port = 443, options?: 
 function problem(text: string, options?: AllowlistOptions): string {
   const parsed = parseEntry(text, options);
   return parsed.ok ? 'valid' : parsed.problem;
-}
-
-function kept(entries: readonly string[]): string[] {
-  return Allowlist.parse(entries).entries.map(({ text }) => text);
-}
-
-function covers(node: readonly string[], entry: string): boolean {
-  const parsed = parseEntry(entry);
-  if (!parsed.ok) throw new Error(parsed.problem);
-  return Allowlist.parse(node).covers(parsed.value);
 }
 
 describe('threats: an empty allowlist denies everything', () => {
@@ -85,7 +72,8 @@ describe('IP entries', () => {
   it('takes a port, IPv6 in brackets', () => {
     expect(decide(['192.0.2.1:8443'], '192.0.2.1', 8443)).toBe('allowed');
     expect(decide(['[2001:db8::1]:8443'], '2001:db8::1', 8443)).toBe('allowed');
-    expect(kept(['[2001:DB8::1]:8443', '192.0.2.1:8443'])).toEqual(['[2001:db8::1]:8443', '192.0.2.1:8443']);
+    const { entries } = Allowlist.parse(['[2001:DB8::1]:8443', '192.0.2.1:8443']);
+    expect(entries.map(({ text }) => text)).toEqual(['[2001:db8::1]:8443', '192.0.2.1:8443']);
   });
 });
 
@@ -195,181 +183,6 @@ describe('threats: public suffixes as entries', () => {
   );
 });
 
-describe('what to write instead', () => {
-  it.each([
-    ['*.example.com', 'write .example.com'],
-    ['*.example.com:8443', 'write .example.com:8443'],
-    ['*', 'write .example.com'],
-    ['www.*.com', 'wildcard'],
-    ['https://example.com', 'write example.com'],
-    ['https://user:pass@example.com:8443/path?q#f', 'write example.com:8443'],
-    ['HTTP://[2001:db8::1]/', 'write 2001:db8::1'],
-    ['example.com/path', 'write example.com'],
-    ['example.com/24', 'write example.com'],
-    ['example.com?q', 'write example.com'],
-    ['user@example.com', 'write example.com'],
-    ['10.0.0.0/8', 'CIDR'],
-    ['2001:db8::/32', 'CIDR'],
-    ['[2001:db8::]/32', 'CIDR'],
-    ['..example.com', 'write .example.com'],
-    ['.192.0.2.1', 'write 192.0.2.1'],
-    ['2001:db8::1:x', 'write [2001:db8::1]:8443'],
-    ['', 'empty'],
-    ['   ', 'empty'],
-    ['.', 'empty'],
-    ['example.com:0', '1 to 65535'],
-    ['example.com:65536', '1 to 65535'],
-    ['example.com:', 'port'],
-    ['example.com:https', 'port'],
-    ['example.com:443:443', 'host:port'],
-    ['127.1', 'four decimal numbers'],
-    ['0x7f000001', 'four decimal numbers'],
-    ['fe80::1%eth0', 'IPv6'],
-    ['b\u00fccher.example', 'xn--'],
-    ['-example.com', 'hyphen'],
-    ['example..com', 'empty'],
-  ])('%j: %s', (entry, advice) => {
-    expect(problem(entry)).toContain(advice);
-  });
-
-  it.each([
-    'example.com\n.evil.com',
-    'example.com .evil.com',
-    'example.com\0',
-    'e\u200bxample.com',
-    '\u212a.com',
-    '\u00a0a.com',
-  ])('threats: log injection: one printable line for %j', (entry) => {
-    expect(problem(entry)).toMatch(/^[ -~\u2026]+$/);
-    expect(problem(entry)).not.toBe('valid');
-  });
-
-  it('cuts long entries', () => {
-    expect(problem('a.'.repeat(10_000)).length).toBeLessThan(250);
-  });
-
-  it('lists the problems of all entries', () => {
-    const parse = () => Allowlist.parse(['example.com', '*.example.com', 'b/c', ...Array(9).fill('x')]);
-    expect(parse).toThrow(AllowlistError);
-    try {
-      parse();
-    } catch (error) {
-      const { problems, message } = error as AllowlistError;
-      expect(problems).toHaveLength(11);
-      expect(message).toContain('write .example.com');
-      expect(message).toContain('and 6 more');
-      expect(message).not.toContain('\n');
-    }
-  });
-});
-
-describe('overlapping entries collapse to the widest', () => {
-  it.each([
-    ['the reference example', ['y.foo.com', '.foo.com', 'x.foo.com'], ['.foo.com']],
-    ['nothing is lost', ['foo.com', '.x.foo.com'], ['foo.com', '.x.foo.com']],
-    ['a dot entry contains its own name', ['foo.com', '.foo.com'], ['.foo.com']],
-    ['dot entries in dot entries', ['.a.b.foo.com', '.b.foo.com', '.foo.com'], ['.foo.com']],
-    ['duplicates', ['foo.com', 'FOO.com.', ' foo.com '], ['foo.com']],
-    ['a port is never lost', ['.foo.com', 'x.foo.com:8443'], ['.foo.com', 'x.foo.com:8443']],
-    ['a wider entry with the port', ['x.foo.com:8443', '.foo.com:8443'], ['.foo.com:8443']],
-    ['a wider entry with a port contains one without', ['x.foo.com', '.foo.com:8443'], ['.foo.com:8443']],
-    ['the same name with a port', ['foo.com', 'foo.com:8443'], ['foo.com:8443']],
-    ['the same dot entry with a port', ['.foo.com', '.foo.com:8443'], ['.foo.com:8443']],
-    ['two ports', ['foo.com', 'foo.com:8443', 'foo.com:9443'], ['foo.com:8443', 'foo.com:9443']],
-    ['other names are other names', ['.foo.com', 'xfoo.com', 'foo.org'], ['.foo.com', 'xfoo.com', 'foo.org']],
-    ['addresses', ['192.0.2.1', '192.0.2.1', '2001:db8::1', '2001:DB8::1'], ['192.0.2.1', '2001:db8::1']],
-  ])('%s', (_, entries, result) => {
-    expect(kept(entries)).toEqual(result);
-    expect(kept([...entries].reverse()).sort()).toEqual([...result].sort());
-  });
-
-  it('reports what was dropped, and for what', () => {
-    expect(
-      Allowlist.parse(['Y.foo.com', '.foo.com', 'x.foo.com:8443', 'foo.com', 'foo.COM']).collapsed,
-    ).toEqual([
-      { entry: 'Y.foo.com', into: '.foo.com' },
-      { entry: 'foo.com', into: '.foo.com' },
-      { entry: 'foo.COM', into: '.foo.com' },
-    ]);
-  });
-
-  const names = ['foo.com', 'x.foo.com', 'y.x.foo.com', 'bar.org', 'a.bar.org'];
-  const ports = [80, 443, 1024, 8443, 9443];
-  const anyEntry = fc
-    .tuple(fc.constantFrom(...names), fc.boolean(), fc.constantFrom('', ':8443', ':9443'))
-    .map(([name, dot, port]) => `${dot ? '.' : ''}${name}${port}`);
-  const anyList = fc.array(anyEntry, { maxLength: 8 });
-
-  it('never changes a decision: by property, against each entry on its own', () => {
-    fc.assert(
-      fc.property(anyList, (entries) => {
-        const list = Allowlist.parse(entries);
-        const again = Allowlist.parse(list.entries.map(({ text }) => text));
-        expect(again.collapsed).toEqual([]);
-        expect(list.entries.length + list.collapsed.length).toBe(entries.length);
-        const texts = new Set(list.entries.map(({ text }) => text));
-        for (const { into } of list.collapsed) expect(texts).toContain(into);
-        for (const name of [...names, 'z.foo.com', 'xfoo.com', 'com']) {
-          for (const port of ports) {
-            const alone = entries.map((entry) => decide([entry], name, port));
-            const best = alone.includes('allowed')
-              ? 'allowed'
-              : alone.includes('port-not-allowed')
-                ? 'port-not-allowed'
-                : 'domain-not-allowed';
-            expect(list.match(host(name), port, isConnectPort)).toBe(best);
-            expect(again.match(host(name), port, isConnectPort)).toBe(best);
-          }
-        }
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it('covers means that whatever the entry allows is allowed by the list: by property', () => {
-    fc.assert(
-      fc.property(anyList, anyEntry, (entries, entry) => {
-        if (!covers(entries, entry)) return;
-        for (const name of [...names, 'z.y.x.foo.com', 'b.a.bar.org']) {
-          for (const port of ports) {
-            if (decide([entry], name, port) === 'allowed')
-              expect(decide(entries, name, port)).toBe('allowed');
-          }
-        }
-      }),
-      { numRuns: 1000 },
-    );
-  });
-});
-
-describe("a node's list and a job's entry, with set semantics", () => {
-  it.each([
-    [['x.com'], 'x.com', true],
-    [['.x.com'], 'x.com', true],
-    [['.x.com'], 'a.x.com', true],
-    [['.x.com'], '.x.com', true],
-    [['.x.com'], '.a.x.com', true],
-    [['x.com'], '.x.com', false],
-    [['x.com'], 'a.x.com', false],
-    [['.a.x.com'], '.x.com', false],
-    [['x.com', 'a.x.com', 'b.x.com'], '.x.com', false],
-    [['.x.com'], 'evilx.com', false],
-    [[], 'x.com', false],
-    [['192.0.2.1'], '192.0.2.1', true],
-    [['192.0.2.1'], '192.0.2.2', false],
-    [['.x.com'], 'x.com:8443', false],
-    [['x.com'], 'x.com:443', false],
-    [['x.com:8443'], 'x.com:8443', true],
-    [['x.com:8443'], 'x.com', true],
-    [['x.com:8443'], 'x.com:9443', false],
-    [['.x.com:8443'], '.a.x.com:8443', true],
-    [['.x.com', 'a.x.com:8443'], 'a.x.com:8443', true],
-    [['.x.com', 'a.x.com:8443'], '.a.x.com:8443', false],
-  ])('%j covers %s: %s', (node, entry, covered) => {
-    expect(covers(node, entry)).toBe(covered);
-  });
-});
-
 describe('threats: a long list costs nothing per decision', () => {
   class CountingMap extends Map<string, Slot> {
     probes = 0;
@@ -379,8 +192,8 @@ describe('threats: a long list costs nothing per decision', () => {
     }
   }
 
-  it('a look-up probes once per label and once for the name, with 10 entries or 100,000', () => {
-    for (const size of [10, 100_000]) {
+  it('a look-up probes once per label and once for the name, with 10 entries or 10,000', () => {
+    for (const size of [10, 10_000]) {
       const slots = new CountingMap();
       const table = new HostTable(slots);
       for (let i = 0; i < size; i++) {
@@ -408,30 +221,5 @@ describe('threats: a long list costs nothing per decision', () => {
     expect(list.match(host('a.d2.example.com'), 443, isConnectPort)).toBe('domain-not-allowed');
     expect(list.match(host('a.d3.example.com'), 443, isConnectPort)).toBe('allowed');
     expect(list.match(host('d100000.example.com'), 443, isConnectPort)).toBe('domain-not-allowed');
-  });
-});
-
-describe('an entry that is long', () => {
-  it('is refused above 300 characters, with all that is around it', () => {
-    expect(problem(`${' '.repeat(100)}example.com${'\t'.repeat(189)}`)).toBe('valid');
-    expect(problem(`${' '.repeat(100)}example.com${'\t'.repeat(190)}`)).toContain(
-      'longer than 300 characters',
-    );
-  });
-
-  it.each([
-    ['blanks', ' ', 'b'],
-    ['slashes', '/', ''],
-    ['letters of a scheme', 'a', ':/'],
-    ['dots', '.', '*'],
-    ['asterisks', '*.', ''],
-    ['at signs', '@', ' '],
-  ])('takes time in proportion to its length: %s', async (_, piece, end) => {
-    const reads = (units: number) => {
-      const entry = `a${piece.repeat(units)}${end}`;
-      return () => parseHostEntry(entry);
-    };
-    expect(await growth(reads, 2_000, 40_000)).toBeLessThan(100);
-    expect(await growth(reads, 14, 140)).toBeLessThan(50);
   });
 });

@@ -102,6 +102,18 @@ describe('events', () => {
     ]);
   });
 
+  test.each([
+    'GET http://user:secret@allowed.test/?token=secret HTTP/1.1',
+    'GET https://allowed.test/?token=secret HTTP/1.1',
+    'GET /?token=secret HTTP/1.1',
+    'CONNECT user:secret@allowed.test:443 HTTP/1.1',
+  ])('of a malformed target have neither query nor credentials: %s', async (line) => {
+    await using proxy = await startProxy();
+    await RawClient.exchange(proxy.port, `${line}\r\nHost: x\r\n\r\n`);
+    expect(JSON.stringify(proxy.events)).not.toContain('secret');
+    expect(proxy.denials).toHaveLength(1);
+  });
+
   test('go on when a listener throws', async () => {
     const errors: string[] = [];
     const none = () => {};

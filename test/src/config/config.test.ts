@@ -198,6 +198,14 @@ describe('precedence', () => {
     ).toBe(false);
   });
 
+  it('has LOG_LEVEL before the default only, and in any case', async () => {
+    const level = async (sources: Sources) => (await load(sources)).log.level;
+    expect(await level({ env: { LOG_LEVEL: 'WARN' } })).toBe('warn');
+    expect(await level({ env: { LOG_LEVEL: 'loud' } })).toBe((await load({})).log.level);
+    expect(await level({ env: { LOG_LEVEL: 'error', JOBGATE_LOG_LEVEL: 'info' } })).toBe('info');
+    expect(await level({ env: { LOG_LEVEL: 'error' }, yaml: 'Log: {Level: debug}' })).toBe('debug');
+  });
+
   it('adds up what is denied: no flag opens what the file closes', async () => {
     const yaml = 'Egress: {Denied: [requester.example.com], AllowPorts: [22]}';
     const { operator } = await load({
