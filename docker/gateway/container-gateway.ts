@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import { parsePolicy } from '../../proxy/policy/parse-policy.js';
@@ -178,6 +179,13 @@ const inContainer = (error: Error) =>
     ? error
     : new GatewayError(`the gateway in its container: ${error.message}`, { cause: error });
 
+/** An engine that is restarted takes its containers with it, and is waited for, ms. */
+const ENGINE_BACK_MS = 120_000;
+
+/** Whether the engine gave no answer at all. */
+const mayBeAway = (error: unknown) =>
+  error instanceof EngineError ? error.status === undefined : !(error instanceof GatewayError);
+
 interface ContainerShape {
   readonly image: string;
   readonly outside: string;
@@ -311,14 +319,23 @@ class ContainerGateway implements Gateway {
       { job: policy.job.job, why: why.message },
       "a gateway's container ended: another takes its place",
     );
-    try {
-      await old.remove();
-      const container = await this.#create();
-      await container.start(() => egress.openAgain(this.#placeIn(container)));
-      this.#up = true;
-    } catch (error) {
-      const also = `${why.message}, and no other can take its place: ${(error as Error).message}`;
-      egress.fail(new GatewayError(also, { cause: error }));
+    const until = performance.now() + ENGINE_BACK_MS;
+    for (;;) {
+      try {
+        await old.remove();
+        await this.#container?.remove();
+        const container = await this.#create();
+        await container.start(() => egress.openAgain(this.#placeIn(container)));
+        this.#up = true;
+        return;
+      } catch (error) {
+        if (this.#closing || !mayBeAway(error) || performance.now() > until) {
+          const also = `${why.message}, and no other can take its place: ${(error as Error).message}`;
+          egress.fail(new GatewayError(also, { cause: error }));
+          return;
+        }
+        await sleep(1_000);
+      }
     }
   }
 

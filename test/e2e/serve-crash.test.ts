@@ -136,13 +136,16 @@ describeE2e('jobgate serve that comes and goes', () => {
   async function takeAddress({ network, proxy }: View): Promise<() => Promise<unknown>> {
     const { hostname, port } = new URL(proxy.url);
     if (placement === 'host') {
-      const other = createServer((socket) => socket.destroy()).listen({
-        host: '0.0.0.0',
-        port: Number(port),
+      // The worker ends by itself, a moment after its serve.
+      return vi.waitFor(async () => {
+        const other = createServer((socket) => socket.destroy()).listen({
+          host: '0.0.0.0',
+          port: Number(port),
+        });
+        await once(other, 'listening');
+        cleanup.add(() => other.close());
+        return async () => other.close();
       });
-      await once(other, 'listening');
-      cleanup.add(() => other.close());
-      return async () => other.close();
     }
     const name = `jobgate-test-${randomBytes(4).toString('hex')}`;
     // The proxy's container ends by itself once its serve has gone.

@@ -146,36 +146,23 @@ describeE2e('an engine that restarts under serve', () => {
     return { socket, opened, openGateway };
   }
 
-  it('gateways stay, and a container that starts again has its gateway', async () => {
-    const { socket, opened } = await jobAfterRestart('host');
-    await docker('start', 'job');
-    await vi.waitFor(async () => expect(await refused()).toBe('403'));
-    const { body } = await ask(socket, `/v1/gateways/${opened.body.id}`);
-    expect(body).toMatchObject({
-      state: 'open',
-      proxy: opened.body.proxy,
-      containers: [{ name: 'job', enforced: true }],
-    });
-    expect((await ask(socket, `/v1/gateways/${opened.body.id}`, { method: 'DELETE' })).status).toBe(200);
-    await docker('rm', '-f', 'job');
-  });
-
-  it('gateways in containers end with the engine, say so, and are opened again for who asks', async () => {
-    const { socket, opened, openGateway } = await jobAfterRestart('container');
-    expect((await ask(socket, `/v1/gateways/${opened.body.id}`)).body).toMatchObject({
-      state: 'failed',
-      reason: expect.stringContaining("the gateway's container ended"),
-    });
-    await docker('rm', '-f', 'job');
-    const again = await openGateway();
-    await startJob(again.body.docker);
-    await vi.waitFor(async () => expect(await refused()).toBe('403'));
-    const { gateways } = (await ask(socket, '/v1/gateways')).body;
-    expect(gateways).toMatchObject([{ id: again.body.id, state: 'open' }]);
-    expect((await docker('network', 'ls', '--format', '{{.Name}}')).stdout).not.toContain(
-      opened.body.network.name,
-    );
-    await docker('rm', '-f', 'job');
-    expect((await ask(socket, `/v1/gateways/${again.body.id}`, { method: 'DELETE' })).status).toBe(200);
-  });
+  it.each(['host', 'container'])(
+    'a gateway (%s) stays, and a container that starts again has it',
+    async (placement) => {
+      const { socket, opened } = await jobAfterRestart(placement);
+      await docker('start', 'job');
+      await vi.waitFor(async () => expect(await refused()).toBe('403'));
+      const { body } = await ask(socket, `/v1/gateways/${opened.body.id}`);
+      expect(body).toMatchObject({
+        state: 'open',
+        proxy: opened.body.proxy,
+        containers: [{ name: 'job', enforced: true }],
+      });
+      await docker('rm', '-f', 'job');
+      expect((await ask(socket, `/v1/gateways/${opened.body.id}`, { method: 'DELETE' })).status).toBe(200);
+      expect((await docker('network', 'ls', '--format', '{{.Name}}')).stdout).not.toContain(
+        opened.body.network.name,
+      );
+    },
+  );
 });
