@@ -4,7 +4,6 @@ import { connect as netConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DebianProgram, debianBinary } from './debian-binary.js';
 import { closedPort } from './silent-listener.js';
 
 /** tinyproxy is an HTTP proxy, microsocks a SOCKS5 proxy; both need nothing but the C library. */
@@ -23,36 +22,11 @@ export interface RealProxy extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Debian's package of each, and where the binary is in it. */
-const PROGRAMS: Record<RealProxyKind, DebianProgram> = {
-  tinyproxy: { package: 'tinyproxy-bin', path: 'usr/bin/tinyproxy' },
-  microsocks: { package: 'microsocks', path: 'usr/bin/microsocks' },
-};
-
-export interface RealProxyBinaries extends AsyncDisposable {
-  /** Undefined where it is not installed and cannot be fetched. */
-  readonly path: Readonly<Record<RealProxyKind, string | undefined>>;
-}
-
-/** The binaries of both, as `debianBinary` finds them. */
-export async function realProxyBinaries(): Promise<RealProxyBinaries> {
-  const tinyproxy = await debianBinary(PROGRAMS.tinyproxy);
-  const microsocks = await debianBinary(PROGRAMS.microsocks);
-  return {
-    path: { tinyproxy: tinyproxy.file, microsocks: microsocks.file },
-    async [Symbol.asyncDispose]() {
-      await Promise.all([tinyproxy[Symbol.asyncDispose](), microsocks[Symbol.asyncDispose]()]);
-    },
-  };
-}
-
 /** Starts a proxy on 127.0.0.1 and settles once it accepts connections. */
 export async function startRealProxy(
-  binaries: RealProxyBinaries,
+  binary: string,
   { kind, credentials, connectPorts }: RealProxyOptions,
 ): Promise<RealProxy> {
-  const binary = binaries.path[kind];
-  if (binary === undefined) throw new Error(`there is no ${kind}`);
   const port = await closedPort();
   const directory = await mkdtemp(join(tmpdir(), 'jobgate-proxy-'));
   const args = kind === 'microsocks' ? microsocksArgs() : await tinyproxyArgs();

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { fetchDebianBinaries } from './debian-binary.js';
 import { projectRoot } from './engine.js';
 import { canShard, runShards, type Shard } from './shards.js';
 
@@ -54,6 +55,7 @@ async function runAll(file: string | undefined): Promise<number> {
         shard(`${project} ${i + 1}/${of}`, `--project=${project}`, `--shard=${i + 1}/${of}`),
       ),
     );
+    await fetchDebianBinaries();
     // The unit tests keep the cores busy; the others wait for engines and containers.
     const codes = [...(await runShards(units, 1)), ...(await runShards(parts, AT_ONCE))];
     const reports = [...units, ...parts].flatMap(({ args }) => {

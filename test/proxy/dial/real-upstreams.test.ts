@@ -1,13 +1,9 @@
 import { inspect } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import { basicAuthorization } from '../../../proxy/policy/upstream.js';
 import { APT_MS } from '../../support/apt.js';
-import {
-  type RealProxyBinaries,
-  type RealProxyOptions,
-  realProxyBinaries,
-  startRealProxy,
-} from '../../support/real-proxy.js';
+import { debianBinary } from '../../support/debian-binary.js';
+import { type RealProxyKind, type RealProxyOptions, startRealProxy } from '../../support/real-proxy.js';
 import { closedPort } from '../../support/silent-listener.js';
 import { authority, judged, read, Upstreams } from './upstreams.js';
 
@@ -18,17 +14,17 @@ beforeEach(() => {
 afterEach(() => opened[Symbol.asyncDispose]());
 
 describe('against real proxies', () => {
-  let binaries: RealProxyBinaries | undefined;
+  const binaries: Partial<Record<RealProxyKind, string | undefined>> = {};
   beforeAll(async () => {
-    binaries = await realProxyBinaries();
+    for (const kind of ['tinyproxy', 'microsocks'] as const) binaries[kind] = await debianBinary(kind);
   }, APT_MS);
-  afterAll(() => binaries?.[Symbol.asyncDispose]());
 
   const credentials = { username: 'user', password: 'hunter2' };
 
   async function proxy(context: TestContext, options: RealProxyOptions): Promise<number> {
-    if (!binaries?.path[options.kind]) context.skip(`${options.kind} cannot be had here`);
-    const started = await startRealProxy(binaries, options);
+    const binary = binaries[options.kind];
+    if (!binary) return context.skip(`${options.kind} cannot be had here`);
+    const started = await startRealProxy(binary, options);
     opened.add(() => started.close());
     return started.port;
   }
