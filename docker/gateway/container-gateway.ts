@@ -182,9 +182,12 @@ const inContainer = (error: Error) =>
 /** An engine that is restarted takes its containers with it, and is waited for, ms. */
 const ENGINE_BACK_MS = 120_000;
 
-/** Whether the engine gave no answer at all. */
-const mayBeAway = (error: unknown) =>
-  error instanceof EngineError ? error.status === undefined : !(error instanceof GatewayError);
+/**
+ * Whether the engine may be on its way out or in: it does not answer, or has not yet forgotten what ended with it (an
+ * address, a name). What is not there does not come back.
+ */
+const mayPass = (error: unknown) =>
+  error instanceof EngineError ? error.status !== 404 : !(error instanceof GatewayError);
 
 interface ContainerShape {
   readonly image: string;
@@ -323,13 +326,14 @@ class ContainerGateway implements Gateway {
     for (;;) {
       try {
         await old.remove();
-        await this.#container?.remove();
+        if (this.#container !== old) await this.#container?.remove();
+        await removePredecessor(this.#docker, this.#network.id, this.proxy.host);
         const container = await this.#create();
         await container.start(() => egress.openAgain(this.#placeIn(container)));
         this.#up = true;
         return;
       } catch (error) {
-        if (this.#closing || !mayBeAway(error) || performance.now() > until) {
+        if (this.#closing || !mayPass(error) || performance.now() > until) {
           const also = `${why.message}, and no other can take its place: ${(error as Error).message}`;
           egress.fail(new GatewayError(also, { cause: error }));
           return;
