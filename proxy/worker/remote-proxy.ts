@@ -201,7 +201,8 @@ export class RemoteProxy implements EgressProxy {
         logger?.[report.level]?.(report.fields, report.message);
         return;
       case 'closed':
-        this.#finish();
+        // Unasked, it is a worker that was told to end, by a signal: what comes of that is seen when it has.
+        if (this.#over) this.#finish();
     }
   }
 

@@ -192,6 +192,7 @@ describe('workers', () => {
 describe('a worker that', () => {
   const faults = {
     'is killed': (pid: number) => process.kill(pid, 'SIGKILL'),
+    'is told to end': (pid: number) => process.kill(pid, 'SIGTERM'),
     'is stopped': (pid: number) => process.kill(pid, 'SIGSTOP'),
     'loops for ever': (pid: number) => process.kill(pid, 'SIGUSR2'),
   };
