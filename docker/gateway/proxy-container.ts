@@ -4,6 +4,7 @@ import type Dockerode from 'dockerode';
 import type { Logger } from '../../proxy/policy/logger.js';
 import { heartbeats } from '../../proxy/worker/heartbeats.js';
 import { PING_MS } from '../../proxy/worker/link.js';
+import { WORKER_ENV } from '../../proxy/worker/worker-command.js';
 import { WorkerLink } from '../../proxy/worker/worker-link.js';
 import { demux } from '../engine/demux.js';
 import { EngineError, engineMessage, engineStatus, GatewayError } from '../engine/errors.js';
@@ -44,6 +45,7 @@ function proxyContainerOptions(
     Entrypoint: ['node', '--max-semi-space-size=1', MAIN],
     Cmd: [],
     User: IMAGE_USER,
+    Env: Object.entries(WORKER_ENV).map(([name, value]) => `${name}=${value}`),
     // Its end is the parent's end: with StdinOnce the engine closes it when the one who attached is gone.
     OpenStdin: true,
     StdinOnce: true,

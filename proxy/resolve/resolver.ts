@@ -39,6 +39,11 @@ export interface ResolverOptions {
 
 /** An answer that lacks a family is asked for again after this many seconds. */
 const INCOMPLETE_TTL = 10;
+/**
+ * Addresses in an answer, of both families. No site has as many; each is judged, perhaps dialled, and kept, and a name of
+ * the job's own could have 4,000.
+ */
+const MAX_ADDRESSES = 64;
 /** TTL of the operator's own answers, seconds. */
 const STATIC_TTL = 3600;
 
@@ -133,6 +138,8 @@ class CachingResolver implements Resolver {
     const { addresses, complete } = await withDeadline(this.settings.timeoutMs, [signal], late, (inner) =>
       abortable(this.lookup(host, inner), inner),
     );
+    if (addresses.length > MAX_ADDRESSES)
+      throw new ResolveError('dns-failed', host, `${addresses.length} addresses`);
     if (!this.#closed) this.settings.cache.set(host, addresses, complete ? undefined : INCOMPLETE_TTL);
     return addresses;
   }

@@ -8,9 +8,12 @@ const OLD_SPACE_MB = 1024;
 
 const MAIN = fileURLToPath(packageFile('dist/proxy/worker/worker-main.js'));
 
+/** Nothing of this process's. Threads for look-ups by getaddrinfo, which names that get no answer hold (system.ts). */
+export const WORKER_ENV = { UV_THREADPOOL_SIZE: '24' };
+
 /**
  * What starts a worker: Node, behind what takes away all that this process may do and a worker need not (util-linux's
- * `setpriv` and `prlimit`, where they are). The environment must be empty, and the folder `/`.
+ * `setpriv` and `prlimit`, where they are). The environment is `WORKER_ENV`, the folder `/`.
  *
  * @param main the program; it must leave root behind itself (privileges.ts)
  */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Logger } from '../policy/logger.js';
 import { PING_MS } from './link.js';
-import { workerCommand } from './worker-command.js';
+import { WORKER_ENV, workerCommand } from './worker-command.js';
 import { WorkerLink } from './worker-link.js';
 
 /** A worker as a child process of this one. */
@@ -15,7 +15,7 @@ export class WorkerProcess {
   constructor(logger: Logger, main?: string) {
     const [program = '', ...args] = workerCommand(main);
     // A session of its own: a Ctrl-C for this process's group must not end what is to be drained.
-    const child = spawn(program, args, { detached: true, stdio: 'pipe', cwd: '/', env: {} });
+    const child = spawn(program, args, { detached: true, stdio: 'pipe', cwd: '/', env: WORKER_ENV });
     const { stdin, stdout, stderr } = child;
     this.#child = child;
     this.link = new WorkerLink(stdin, () => this.kill('it said what nobody understands'), logger);

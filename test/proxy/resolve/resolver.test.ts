@@ -68,9 +68,20 @@ describe('an answer', () => {
   });
 
   it('that does not fit a datagram comes whole, over TCP', async () => {
-    const many = Array.from({ length: 150 }, (_, i) => `198.51.100.${i}`);
+    const many = Array.from({ length: 64 }, (_, i) => `2001:db8::${i}`);
     const dns = await server({ 'many.test': many });
-    expect(await addresses(resolver({ dns: dns.address }), 'many.test')).toHaveLength(150);
+    expect(await addresses(resolver({ dns: dns.address }), 'many.test')).toHaveLength(64);
+  });
+
+  it('of more than 64 addresses is none', async () => {
+    const many = Array.from({ length: 65 }, (_, i) => `198.51.100.${i}`);
+    const dns = await server({ 'most.test': many.slice(1), 'more.test': many });
+    const asking = resolver({ dns: dns.address });
+    expect(await addresses(asking, 'most.test')).toHaveLength(64);
+    await expect(asking.resolve(name('more.test'))).rejects.toMatchObject({
+      reason: 'dns-failed',
+      code: '65 addresses',
+    });
   });
 
   it('of a CNAME has only the final addresses', async () => {
@@ -469,5 +480,37 @@ describe('--dns system', () => {
     started[1]?.();
     started[2]?.();
     expect((await next).addresses).toEqual([{ address: '192.0.2.1', family: 4, ttl: 0 }]);
+  });
+
+  it('serves jobs in the order of their questions, where their names together hold all threads', async () => {
+    const answers: (() => void)[] = [];
+    const never = (() =>
+      new Promise((resolve) => answers.push(() => resolve([{ address: '192.0.2.1', family: 4 }])))) as never;
+    const { signal } = new AbortController();
+    const threads = Math.max(2, Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 2);
+    const hostile = Array.from({ length: threads }, () => systemLookup(never));
+    const held = hostile.flatMap((lookup, job) =>
+      [1, 2, 3].map((i) => lookup(name(`a${i}.of${job}.test`), signal)),
+    );
+    await sleep(5);
+    expect(answers).toHaveLength(threads);
+    const asked: string[] = [];
+    const other = systemLookup(((host: string) => {
+      asked.push(host);
+      return Promise.resolve([{ address: '192.0.2.2', family: 4 }]);
+    }) as never);
+    const mine = other(name('mine.test'), signal);
+    // Of each hostile job one question more is before it, not two.
+    for (let i = 0; i <= threads; i++) {
+      expect(asked).toEqual([]);
+      answers[i]?.();
+      await sleep(5);
+    }
+    expect((await mine).addresses).toHaveLength(1);
+    for (let i = 0; i < held.length; i++) {
+      answers[i]?.();
+      await sleep(1);
+    }
+    await Promise.all(held);
   });
 });

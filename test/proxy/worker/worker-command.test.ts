@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WORKER_UID } from '../../../proxy/worker/privileges.js';
-import { workerCommand } from '../../../proxy/worker/worker-command.js';
+import { WORKER_ENV, workerCommand } from '../../../proxy/worker/worker-command.js';
 
 const PRYING = fileURLToPath(new URL('../../support/prying-worker.mjs', import.meta.url));
 const hasPermissions = process.allowedNodeEnvironmentFlags.has('--permission');
@@ -23,7 +23,11 @@ interface Found {
 /** What the prying program could do when it was started so. */
 async function pry(command: readonly string[], socket: string): Promise<Found> {
   const [program = '', ...args] = command;
-  const child = spawn(program, [...args, socket], { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program, [...args, socket], {
+    cwd: '/',
+    env: WORKER_ENV,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const lines = (await text(child.stdout))
     .trim()
     .split('\n')
@@ -50,7 +54,7 @@ describe.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('a wor
 
   it('opens nothing of root, not its sockets and not its parent; what root itself can do shows that it was there', async () => {
     const worker = await pry(workerCommand(PRYING), socket);
-    expect(worker).toMatchObject({ uid: WORKER_UID, cwd: '/', env: {} });
+    expect(worker).toMatchObject({ uid: WORKER_UID, cwd: '/', env: WORKER_ENV });
     expect(worker.could).toEqual({
       'open /etc/shadow': false,
       'list /root': false,

@@ -166,7 +166,7 @@ describe('workers', () => {
       ...{ Uid: '10213\t10213\t10213\t10213', Gid: '10213\t10213\t10213\t10213', Groups: '' },
       ...{ CapInh: nothing, CapPrm: nothing, CapEff: nothing, CapAmb: nothing, NoNewPrivs: '1' },
     });
-    expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).toBe('');
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).toBe('UV_THREADPOOL_SIZE=24\0');
   });
 
   it('say why a proxy cannot listen, with the code of the system', async () => {
