@@ -224,14 +224,18 @@ describe('denied names are looked up again', () => {
 
   test('and a client that leaves before it leaves nothing behind', async () => {
     await using origin = await startOrigin(() => {});
-    await using dns = await startDnsServer({ records: { '*': { addresses: ['192.0.2.1'], delayMs: 300 } } });
+    await using dns = await startDnsServer({
+      records: { '*': { addresses: ['192.0.2.1'], delayMs: 1_000 } },
+    });
     await using proxy = await startProxy({ dns: dns.address, deny: ['denied.test'], allow: ['127.0.0.1'] });
     const client = await RawClient.connect(proxy.port);
     client.send(`GET http://127.0.0.1:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await wait(50);
+    await expect.poll(() => proxy.proxy.figures().requests, { interval: 5 }).toBe(1);
     client.reset();
-    await wait(500);
+    await expect
+      .poll(() => proxy.proxy.figures(), { interval: 5 })
+      .toMatchObject({ requests: 0, connections: 0 });
+    await wait(1_200);
     expect(origin.accepted).toBe(0);
-    await expect.poll(() => proxy.proxy.figures()).toMatchObject({ requests: 0, connections: 0 });
   });
 });
