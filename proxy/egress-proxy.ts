@@ -125,6 +125,7 @@ class JobProxy implements EgressProxy {
       dialler: this.#dialler,
       dials: new Semaphore(limits.dials, 'too-many-dials'),
       connectTimeoutMs: limits.connectTimeoutMs,
+      limiter: this.#limiter,
     });
     this.#agent = new OriginAgent((target, cancel) => this.#decider.dialForRequests(target, cancel));
     const shared = {
@@ -132,6 +133,7 @@ class JobProxy implements EgressProxy {
       recorder: this.#recorder,
       sessions: this.#sessions,
       decider: this.#decider,
+      limiter: this.#limiter,
       tunnels: this.#tunnels,
       requests: this.#requests,
       idle: new IdleWatch(limits.tunnelIdleMs),

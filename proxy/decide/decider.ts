@@ -5,6 +5,7 @@ import type { OnReadFactory } from '../dial/tcp.js';
 import { type Allowlist, isConnectPort, isPlainHttpPort } from '../policy/allowlist.js';
 import type { Authority } from '../policy/authority.js';
 import type { JudgedAddress, JudgedTarget } from '../policy/judged.js';
+import type { JobLimiter } from '../rate/job-limiter.js';
 import { Refusal } from '../refuse/refusal.js';
 import { ResolveError } from '../resolve/resolve-error.js';
 import type { Resolver } from '../resolve/resolver.js';
@@ -25,6 +26,8 @@ interface DeciderOptions {
   /** Dials at once. */
   readonly dials: Semaphore;
   readonly connectTimeoutMs: number;
+  /** Nothing is dialled while the job has a debt. */
+  readonly limiter: Pick<JobLimiter, 'debt'>;
 }
 
 /** Inside a tunnel the rule for the tunnel's port goes on to apply. */
@@ -85,7 +88,9 @@ export class Decider {
   }
 
   async #dialling(target: JudgedTarget, cancel: Cancellation, dial: () => Promise<Socket>): Promise<Socket> {
-    const { dials } = this.#with;
+    const { dials, limiter } = this.#with;
+    const debt = limiter.debt(cancel);
+    if (debt) await debt;
     const release = dials.acquire();
     if (release === undefined) throw new Refusal(dials.reason);
     let socket: Socket;

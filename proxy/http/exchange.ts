@@ -3,6 +3,8 @@ import type net from 'node:net';
 import type { ClientConnection } from '../accept/client-connection.js';
 import { formatAuthority } from '../policy/authority.js';
 import type { JudgedTarget } from '../policy/judged.js';
+import type { JobLimiter } from '../rate/job-limiter.js';
+import { unreadBytes } from '../rate/unread.js';
 import { closeWith, discardInput } from '../refuse/answer.js';
 import { Refusal } from '../refuse/refusal.js';
 import type { Refuser } from '../refuse/refuser.js';
@@ -24,6 +26,7 @@ export interface ForwardParts {
   readonly sessions: Sessions;
   readonly agent: OriginAgent;
   readonly idle: IdleWatch;
+  readonly limiter: Pick<JobLimiter, 'charge'>;
   /** The header that names the job to origins, and its value. */
   readonly stamp: readonly [name: string, value: string];
   /** Largest head of an answer, bytes. */
@@ -85,6 +88,7 @@ export class Exchange implements Session {
   readonly #parts: Allowed;
   readonly #refuse: (refusal: Refusal) => void;
   #upstream: http.ClientRequest | undefined;
+  #answer: http.IncomingMessage | undefined;
   #allowed = false;
   #settled = false;
   #retried = false;
@@ -181,6 +185,7 @@ export class Exchange implements Session {
 
   #respond(answer: http.IncomingMessage): void {
     const { response } = this.#parts;
+    this.#answer = answer;
     answer.on('error', () => this.#cut('origin-reset'));
     const status = answer.statusCode ?? 0;
     const broken = hasUnknownCoding(answer.rawHeaders) || status < 200 || status > 999;
@@ -243,10 +248,12 @@ export class Exchange implements Session {
     for (let i = 0; i < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`;
     stream.write(Buffer.from(`${head}\r\n`, 'latin1'));
     if (first.length > 0) origin.unshift(first);
-    this.#relay = new WatchedRelay(connection, origin, this.#with.idle, (reason) => {
+    const relay = new WatchedRelay(connection, origin, this.#with.idle, (reason) => {
       this.#reason ??= reason;
+      this.#with.limiter.charge(relay.unread);
     });
-    this.#relay.start(Buffer.alloc(0));
+    this.#relay = relay;
+    relay.start(Buffer.alloc(0));
   }
 
   /** An origin that answered before it had the whole request gets no more of it, and the connection closes. */
@@ -293,11 +300,22 @@ export class Exchange implements Session {
     else stream.destroy();
   }
 
+  #chargeUnread(): void {
+    const answer = this.#answer;
+    if (answer?.complete || this.#relay || !this.#allowed) return;
+    const held = answer && (answer.readableLength > 0 || !answer.readableFlowing);
+    const was = held ? 'held' : answer ? 'flowing' : 'unread';
+    this.#with.limiter.charge(unreadBytes(was, answer?.readableLength));
+  }
+
   /** The answer is out, or its client is gone. */
   over(): void {
     const { recorder, sessions } = this.#with;
     const { response, connection, subject } = this.#parts;
-    if (!response.writableFinished) this.#upstream?.destroy();
+    if (!response.writableFinished) {
+      this.#chargeUnread();
+      this.#upstream?.destroy();
+    }
     if (this.#allowed) {
       const reason = this.#reason ?? (response.writableFinished ? 'end' : 'client-reset');
       recorder.closed(subject, { kind: 'request', ...connection.takeBytes(), reason });

@@ -1,10 +1,13 @@
 import type net from 'node:net';
 import { DEFAULT_OPERATOR_POLICY } from '../policy/policy.js';
 import { assertBurst, assertRate } from '../policy/rate.js';
+import { abortable } from '../util/abort.js';
+import type { Cancellation } from '../util/cancellation.js';
 import { type Clock, systemClock } from '../util/clock.js';
 import { Scheduler } from './scheduler.js';
 import { ThrottledSocket } from './throttled-socket.js';
 import { tickerOf } from './ticker.js';
+import { Toll } from './toll.js';
 
 interface JobLimiterOptions {
   /** Bit/s for each direction; null: no limit, and no code in the path. */
@@ -57,6 +60,20 @@ export class JobLimiter {
   /** Ms in which at least one connection waited for tokens, for each direction. */
   get throttledMs(): { up: number; down: number } {
     return { up: this.#up?.waitedMs ?? 0, down: this.#down?.waitedMs ?? 0 };
+  }
+
+  /** Takes bytes from the download's bucket that did not pass it, whether they are there or not. */
+  charge(bytes: number): void {
+    if (bytes > 0) this.#down?.charge(bytes);
+  }
+
+  /** Undefined where the job has no debt; else what settles when it is paid. Rejects when it is cancelled, or closed. */
+  debt(cancel: Cancellation): Promise<void> | undefined {
+    const down = this.#down;
+    if (!down?.inDebt) return undefined;
+    const toll = new Toll();
+    down.request(toll, 1);
+    return abortable(toll.paid, cancel.signal).finally(() => down.withdraw(toll));
   }
 
   /** Ends what waits for tokens, and whatever asks for some later: its sockets are destroyed. */

@@ -124,6 +124,18 @@ export class Scheduler implements Ticked {
     this.#serve(this.#clock.now(), this.#tickBatch);
   }
 
+  /** Takes bytes that passed elsewhere, whether they are there or not. */
+  charge(bytes: number): void {
+    const now = this.#clock.now();
+    this.#bucket.refill(now);
+    this.#bucket.take(bytes);
+    if (!this.#serving) this.#settle(now);
+  }
+
+  get inDebt(): boolean {
+    return this.#bucket.refill(this.#clock.now()) < 0;
+  }
+
   /** Aborts what waits, and whatever asks later. */
   close(): void {
     this.#closed = true;

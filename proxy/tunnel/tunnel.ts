@@ -3,6 +3,8 @@ import type { ClientConnection } from '../accept/client-connection.js';
 import type { DenialReason } from '../policy/denials.js';
 import type { JudgedTarget } from '../policy/judged.js';
 import type { OperatorPolicy } from '../policy/policy.js';
+import type { JobLimiter } from '../rate/job-limiter.js';
+import { unreadBytes } from '../rate/unread.js';
 import type { Refuser } from '../refuse/refuser.js';
 import type { Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
@@ -18,6 +20,7 @@ import { WatchedRelay } from './watched-relay.js';
 export interface TunnelParts {
   readonly recorder: Recorder;
   readonly refuser: Refuser;
+  readonly limiter: Pick<JobLimiter, 'charge'>;
   readonly sessions: Sessions;
   readonly idle: IdleWatch;
   /** For tunnels as fast as the machine; none where the job has a rate: its tokens are slower than any read. */
@@ -144,7 +147,9 @@ export class Tunnel implements Session {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#left();
-    const { up, down } = this.#relay;
+    const { up, down, unread } = this.#relay;
+    const early = this.#connection.tunnel ? 'unread' : 'held';
+    this.#with.limiter.charge(this.#relaying ? unread : unreadBytes(early));
     this.#with.recorder.closed(this.#subject, { kind: 'tunnel', up, down, reason: this.#reason ?? reason });
     this.#with.sessions.over(this);
   }

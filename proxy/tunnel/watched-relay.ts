@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import type { ClientConnection } from '../accept/client-connection.js';
+import { unreadBytes } from '../rate/unread.js';
 import { keepAlive } from '../util/keep-alive.js';
 import type { HelloWatch } from './hello-watch.js';
 import type { Idler, IdleWatch } from './idle.js';
@@ -11,6 +12,7 @@ export class WatchedRelay implements Idler {
   readonly #origin: net.Socket;
   readonly #watch: IdleWatch;
   readonly #relay: Relay;
+  #writtenBefore = 0;
 
   /** @param over called once, when both sides are gone, with what ended it */
   constructor(
@@ -38,8 +40,17 @@ export class WatchedRelay implements Idler {
     return this.#relay.down;
   }
 
+  /** Bytes that the origin sent and the job never got, once both sides are gone. */
+  get unread(): number {
+    if (this.#origin.readableEnded) return 0;
+    const passed = this.#connection.raw.bytesWritten - this.#writtenBefore;
+    const was = this.down === 0 ? 'unread' : this.down > passed ? 'held' : 'flowing';
+    return unreadBytes(was, this.#origin.readableLength);
+  }
+
   /** `first`: what the client sent already. */
   start(first: Buffer, hellos?: HelloWatch): void {
+    this.#writtenBefore = this.#connection.raw.bytesWritten;
     this.#watch.add(this);
     this.#relay.start(first, hellos);
   }
