@@ -20,7 +20,7 @@ const PARTS: readonly (readonly [project: string, of: number])[] = [
   ['e2e-container', 3],
 ];
 /** They wait more than they work. */
-const AT_ONCE = availableParallelism() + 2;
+const AT_ONCE = availableParallelism() + 3;
 
 interface Report {
   readonly testResults: readonly {
