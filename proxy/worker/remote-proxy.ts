@@ -186,14 +186,17 @@ export class RemoteProxy implements EgressProxy {
         if (this.#over) this.#finish();
         return;
       }
-      case 'event':
-        if (logger) logEvent(logger, report.event);
+      case 'event': {
+        const { job, execution } = this.#policy.job;
+        const event = { ...report.event, job, ...(execution !== undefined && { execution }) };
+        if (logger) logEvent(logger, event);
         try {
-          this.#options.onEvent?.(report.event);
+          this.#options.onEvent?.(event);
         } catch (error) {
           logger?.error({ error: String(error) }, 'a listener of proxy events failed');
         }
         return;
+      }
       case 'figures':
         this.#figures = { hosts: this.#figures.hosts, ...report.figures };
         return;

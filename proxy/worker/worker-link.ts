@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { type Logger, silentLogger } from '../policy/logger.js';
 import { lineSplitter } from '../util/line-splitter.js';
 import type { Command, ProxyReport, Report } from './link.js';
+import { MAX_REPORT, readReport } from './read-report.js';
 
 /** Longest text of a worker's stderr that is kept, characters. */
 const STDERR_MAX = 2_000;
@@ -29,10 +30,10 @@ export class WorkerLink {
     this.ended = new Promise((resolve) => {
       this.#setEnded = resolve;
     });
-    this.stdout = lineSplitter((line) => this.#take(JSON.parse(line)));
+    this.stdout = lineSplitter((line) => this.#take(readReport(line)), MAX_REPORT);
     this.stderr = lineSplitter((line) => {
       this.#lastWords = `${this.#lastWords}${line}\n`.slice(-STDERR_MAX);
-    });
+    }, MAX_REPORT);
     for (const end of [this.stdout, this.stderr]) end.on('error', kill);
   }
 

@@ -179,13 +179,27 @@ describe('workers', () => {
     expect(await ask(job.port)).toBe(403);
   });
 
-  it('that cannot become nobody are not had at all, and say what is missing', async () => {
+  /** Workers that say this, and what they do then. */
+  function saying(text: string, then = ''): Workers {
     const main = join(mkdtempSync(join(tmpdir(), 'jobgate-worker-')), 'main.mjs');
     cleanup.add(() => rmSync(join(main, '..'), { recursive: true }));
-    writeFileSync(main, `process.stdout.write('{"is":"broken","message":"it lacks this and that"}\\n')`);
-    const workers = new Workers({ main });
+    writeFileSync(main, `process.stdout.write(${JSON.stringify(text)}); ${then}`);
+    return new Workers({ main });
+  }
+
+  it('that cannot become nobody are not had at all, and say what is missing', async () => {
+    const workers = saying('{"is":"broken","message":"it lacks this and that"}\n');
     await expect(open(workers, 'a')).rejects.toThrow('no worker can be had: it lacks this and that');
     expect(workers.figures()).toEqual({ running: 0, deaths: 0 });
+  });
+
+  it('that say what no worker has to say are ended', async () => {
+    const workers = saying(
+      '{"is":"beat"}\n{"is":"event","id":1,"event":{"reason":"mine"}}\n',
+      'process.stdin.resume()',
+    );
+    await expect(open(workers, 'a')).rejects.toThrow('it said what nobody understands');
+    expect(workers.figures().running).toBe(0);
   });
 });
 
