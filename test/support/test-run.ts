@@ -16,8 +16,8 @@ const isReport = (arg: string) => arg.startsWith('--reporter=') || arg.startsWit
 
 /** What `--shard` makes of the files is even enough, and needs no table of how long each takes. */
 const PARTS: readonly (readonly [project: string, of: number])[] = [
-  ['e2e', 2],
-  ['e2e-container', 3],
+  ['e2e', 3],
+  ['e2e-container', 2],
 ];
 /** They wait more than they work. */
 const AT_ONCE = availableParallelism() + 3;
