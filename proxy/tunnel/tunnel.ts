@@ -16,6 +16,9 @@ import type { LargeBuffers } from './large-buffers.js';
 import { SocketReader } from './socket-reader.js';
 import { WatchedRelay } from './watched-relay.js';
 
+/** An origin of which nothing was read has sent more than a first window after so long, ms. */
+const FIRST_MS = 100;
+
 /** What all tunnels of a job share. */
 export interface TunnelParts {
   readonly recorder: Recorder;
@@ -148,8 +151,9 @@ export class Tunnel implements Session {
     this.#isOver = true;
     this.#left();
     const { up, down, unread } = this.#relay;
-    const early = this.#connection.tunnel ? 'unread' : 'held';
-    this.#with.limiter.charge(this.#relaying ? unread : unreadBytes(early));
+    // Where requests are read from it, its connection was closed when the first one came.
+    const brief = this.#connection.tunnel || performance.now() - this.#subject.since <= FIRST_MS;
+    this.#with.limiter.charge(this.#relaying ? unread : unreadBytes(brief ? 'unread' : 'held'));
     this.#with.recorder.closed(this.#subject, { kind: 'tunnel', up, down, reason: this.#reason ?? reason });
     this.#with.sessions.over(this);
   }

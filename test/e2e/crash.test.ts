@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Dockerode from 'dockerode';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { contains } from '../../docker/gateway/subnet-pool.js';
 import { type Cli, cli, JOB_IMAGE, runJob, startCli } from '../support/cli.js';
 import { describeE2e } from '../support/e2e.js';
@@ -90,8 +90,12 @@ describeE2e('kill -9 of jobgate run', () => {
     expect(await ask(orphan)).toBe('200');
     run.child.kill('SIGKILL');
     await run.done;
-    const other = createServer((_request, response) => response.end('stolen')).listen(port, '0.0.0.0');
-    await once(other, 'listening');
+    // The worker has it for a moment more.
+    const other = await vi.waitFor(async () => {
+      const server = createServer((_request, response) => response.end('stolen')).listen(port, '0.0.0.0');
+      await once(server, 'listening');
+      return server;
+    });
     try {
       // Where the proxy was in a container, its address was never the host's.
       const at = placement === 'host' ? host : '127.0.0.1';

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
+import { vi } from 'vitest';
 import { isolatedOptions } from '../../docker/engine/container.js';
 import { type Engine, openEngine } from '../../docker/engine/engine.js';
 import { containerName, type Owner } from '../../docker/gateway/owner.js';
@@ -69,10 +70,14 @@ export async function listen(cleanup: Cleanup, host: string, port = 0): Promise<
     socket.on('error', () => {});
     socket.end('hello\n');
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, ipv6Only: host === '::' }, resolve);
-  });
+  // The worker of a jobgate that was killed has the port for a moment more.
+  await vi.waitFor(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ host, port, ipv6Only: host === '::' }, resolve);
+      }),
+  );
   cleanup.add(() => {
     for (const socket of sockets) socket.destroy();
     return new Promise((resolve) => server.close(resolve));
