@@ -1,7 +1,7 @@
 /** What the kernel takes for a connection that nobody reads, bytes: Linux's receive buffer as it begins. */
 const HELD_BYTES = 131_072;
-/** What an origin may have sent before anything of it is read: the first window of a TCP connection (RFC 6928). */
-const FIRST_BYTES = 14_600;
+/** What an origin may have sent before anything of it is read: the window that Linux tells it as it connects. */
+const FIRST_BYTES = 65_536;
 
 /**
  * What an origin has sent that never reached the job, where its connection is cut before its end; bytes, by how it was

@@ -7,8 +7,8 @@ import { ResolveError } from './resolve-error.js';
 
 /**
  * getaddrinfo runs on the threads of libuv's pool, which files use too, and cannot be cancelled: names that never get an
- * answer hold theirs for half a minute. A job gets two, and all together leave some; look-ups beyond wait for their turn,
- * within their time.
+ * answer hold theirs for half a minute. A job gets two, and all together leave some to files; look-ups beyond wait for their
+ * turn, within their time.
  */
 const THREADS_OF_JOB = 2;
 /** Of libuv's pool: a worker is started with more than libuv's own four (worker-command.ts). */

@@ -1,5 +1,8 @@
 import { Writable } from 'node:stream';
 
+/** Pieces of a line that wait for its end. */
+const MAX_PARTS = 256;
+
 /** Longest line, bytes. A policy with a node's whole allowlist is the longest there is. */
 export const MAX_LINE = 8 << 20;
 
@@ -28,7 +31,9 @@ export function lineSplitter(onLine: (line: string) => void, max = MAX_LINE): Wr
       const rest = chunk.subarray(from);
       length += rest.length;
       if (length > max) return done(tooLong(max));
-      if (rest.length > 0) parts.push(rest);
+      // Copied: a view would keep all that came with it. Joined now and then: each piece costs more than its bytes.
+      if (rest.length > 0) parts.push(Buffer.from(rest));
+      if (parts.length > MAX_PARTS) parts = [Buffer.concat(parts)];
       done();
     },
   });

@@ -20,7 +20,7 @@ class Heartbeats {
   #timer: NodeJS.Timeout | undefined;
   #lookedAt = 0;
 
-  /** Until the end of a worker: calls `onStuck`, once, when it has said nothing for so many ms. */
+  /** Until the end of a worker: calls `onStuck` whenever it has said nothing for so many ms. */
   watch(link: WorkerLink, silentMs: number, onStuck: (why: string) => void): void {
     const watched: Watched = { link, silentMs, onStuck, heard: link.heard, silent: 0 };
     this.#watched.add(watched);
@@ -47,7 +47,8 @@ class Heartbeats {
       watched.heard = heard;
       const most = heard > 0 ? watched.silentMs : START_MS;
       if (watched.silent < most) continue;
-      this.#forget(watched);
+      // Told again as long as it is there: killing it may have failed.
+      watched.silent = 0;
       watched.onStuck(`it said nothing for ${most} ms`);
     }
   }

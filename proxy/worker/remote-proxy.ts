@@ -22,6 +22,8 @@ export interface RemoteProxyOptions extends EgressProxyOptions {
   readonly onOver?: (proxy: RemoteProxy) => void;
   /** It listens, for the first time. */
   readonly onListening?: (proxy: RemoteProxy) => void;
+  /** Its worker does not close it. */
+  readonly onStuck?: (proxy: RemoteProxy) => void;
 }
 
 interface Bound {
@@ -31,6 +33,9 @@ interface Bound {
 
 /** A worker that ended longer ago, ms, is not held against a proxy. */
 const PROBATION_MS = 600_000;
+
+/** For closing what is to be closed, ms: a worker is not trusted to do as it is told. */
+const CLOSE_MS = 5_000;
 
 let ids = 0;
 
@@ -52,6 +57,8 @@ export class RemoteProxy implements EgressProxy {
   /** When it lost its worker, ms of the monotonic clock. */
   #lostAt: readonly number[] = [];
   #over = false;
+  /** Why it has failed. */
+  #failure: Error | undefined;
   #setClosed: () => void = () => {};
   readonly #closed = new Promise<void>((resolve) => {
     this.#setClosed = resolve;
@@ -122,7 +129,7 @@ export class RemoteProxy implements EgressProxy {
   }
 
   async drain(ms: number): Promise<void> {
-    await this.#end((link) => link.send({ do: 'drain', id: this.#id, ms }));
+    await this.#end((link) => link.send({ do: 'drain', id: this.#id, ms }), ms);
   }
 
   async close(): Promise<void> {
@@ -136,17 +143,20 @@ export class RemoteProxy implements EgressProxy {
   /** It cannot be had again: closed, and whoever waits for it or made it is told. */
   fail(error: Error): void {
     if (this.#over) return;
+    this.#failure = error;
     this.#opening?.reject(error);
     this.#finish();
     if (this.#wasOpen) this.#options.onFailed?.(error);
   }
 
-  async #end(tell: (link: WorkerLink) => void): Promise<void> {
+  async #end(tell: (link: WorkerLink) => void, drainMs = 0): Promise<void> {
     this.#over = true;
     this.#opening?.reject(new Error('the proxy is closed'));
     if (this.#link) tell(this.#link);
     else this.#finish();
+    const stuck = setTimeout(() => this.#options.onStuck?.(this), drainMs + CLOSE_MS);
     await this.#closed;
+    clearTimeout(stuck);
   }
 
   async #open({ link, hostEnd }: Place): Promise<Bound> {
@@ -163,25 +173,32 @@ export class RemoteProxy implements EgressProxy {
     });
     // Where a worker dies before it has opened it, the next one does what its caller waits for.
     this.#opening ??= new Opening();
-    try {
-      return await this.#opening.done;
-    } finally {
-      this.#opening = undefined;
-    }
+    const bound = await this.#opening.done;
+    // What came right behind its word.
+    if (this.#over) throw this.#failure ?? new Error('the proxy is closed');
+    return bound;
   }
 
   #take(report: ProxyReport): void {
     const { logger } = this.#options;
     switch (report.is) {
-      case 'ready':
-        this.#opening?.resolve({ host: report.host, port: report.port });
+      case 'ready': {
+        const { host, port } = this.#listen as ListenOptions;
+        // Others are told that it listens there: not its to say, but for a port that was left to the system.
+        if (port !== 0 && report.port !== port) throw new Error('it listens where nobody told it to');
+        const opening = this.#opening;
+        this.#opening = undefined;
+        opening?.resolve({ host, port: report.port });
         return;
+      }
       case 'refused': {
         const { message, code } = report;
         const error = Object.assign(new Error(message), code !== undefined && { code });
         this.#link?.remove(this.#id);
         this.#link = undefined;
-        if (this.#opening) this.#opening.reject(error);
+        const opening = this.#opening;
+        this.#opening = undefined;
+        if (opening) opening.reject(error);
         else this.fail(error);
         if (this.#over) this.#finish();
         return;

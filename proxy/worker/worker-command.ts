@@ -50,10 +50,17 @@ function hasSetpcap(): boolean {
 function permissions(main: string): string[] {
   const flags = process.allowedNodeEnvironmentFlags;
   if (!flags.has('--permission')) return [];
-  const readable = new Set([fileURLToPath(packageFile('dist/')), `${dirname(main)}/`, '/proc/net/']);
+  const readable = new Set([
+    fileURLToPath(packageFile('dist/')),
+    `${dirname(main)}/`,
+    '/proc/net/',
+    '/proc/self/status',
+  ]);
   return [
     '--permission',
     ...[...readable].map((path) => `--allow-fs-read=${path}`),
+    // Else any process of the same user could have it open its debugger.
+    ...(flags.has('--disable-sigusr1') ? ['--disable-sigusr1'] : []),
     // From 25 on, the network is behind the wall as well.
     ...(flags.has('--allow-net') ? ['--allow-net'] : []),
   ];

@@ -1,32 +1,46 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { PassThrough } from 'node:stream';
 import type { Logger } from '../policy/logger.js';
 import { PING_MS } from './link.js';
 import { WORKER_ENV, workerCommand } from './worker-command.js';
 import { WorkerLink } from './worker-link.js';
 
+/** For the last words of a worker that has ended, ms: what it started may hold its pipes open. */
+const LAST_WORDS_MS = 500;
+
 /** A worker as a child process of this one. */
 export class WorkerProcess {
   readonly link: WorkerLink;
   readonly #child: ChildProcess;
+  readonly #logger: Logger;
   readonly #pings: NodeJS.Timeout;
   #killedFor: string | undefined;
 
   /** Starts it. What becomes of that, `link.ended` tells. */
   constructor(logger: Logger, main?: string) {
+    this.#logger = logger;
     const [program = '', ...args] = workerCommand(main);
     // A session of its own: a Ctrl-C for this process's group must not end what is to be drained.
     const child = spawn(program, args, { detached: true, stdio: 'pipe', cwd: '/', env: WORKER_ENV });
-    const { stdin, stdout, stderr } = child;
+    // First of all: without a descriptor left there are no pipes, and an error comes.
+    child.on('error', (error) => {
+      if (child.pid === undefined) this.#ended(`it cannot be started: ${error.message}`);
+    });
     this.#child = child;
-    this.link = new WorkerLink(stdin, () => this.kill('it said what nobody understands'), logger);
-    stdout.pipe(this.link.stdout);
-    stderr.pipe(this.link.stderr);
-    child.once('error', (error) => this.link.settle(new Error(`it cannot be started: ${error.message}`)));
-    child.once('close', (code, signal) => {
-      clearInterval(this.#pings);
-      this.link.settle(
-        new Error(this.#killedFor ?? this.link.why ?? (signal ? `by ${signal}` : `exit code ${code}`)),
-      );
+    this.link = new WorkerLink(
+      child.stdin ?? new PassThrough(),
+      () => this.kill('it said what nobody understands'),
+      logger,
+    );
+    child.stdout?.pipe(this.link.stdout);
+    child.stderr?.pipe(this.link.stderr);
+    child.once('exit', (code, signal) => {
+      const why = () => this.#ended(this.link.why ?? (signal ? `by ${signal}` : `exit code ${code}`));
+      const late = setTimeout(why, LAST_WORDS_MS);
+      child.once('close', () => {
+        clearTimeout(late);
+        why();
+      });
     });
     this.#pings = setInterval(() => this.link.send({ do: 'ping' }), PING_MS).unref();
     this.unref();
@@ -48,14 +62,28 @@ export class WorkerProcess {
     for (const stream of [stdin, stdout, stderr]) (stream as { unref?: () => void } | null)?.unref?.();
   }
 
-  /** At once; even where it is stopped. */
+  /** At once, with all that it started; even where it is stopped. */
   kill(why: string): void {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
     this.#killedFor ??= why;
-    this.#child.kill('SIGKILL');
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch (error) {
+      this.#logger.error({ pid, why, error: String(error) }, 'a worker cannot be killed');
+    }
   }
 
-  /** Lets it close what it has, and end. */
-  end(): void {
+  /** Lets it close what it has, and end; kills it after so many ms. */
+  end(ms: number): void {
     this.#child.stdin?.end();
+    setTimeout(() => this.kill('it did not end'), ms).unref();
+  }
+
+  #ended(why: string): void {
+    clearInterval(this.#pings);
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+    this.link.settle(new Error(this.#killedFor ?? why));
   }
 }

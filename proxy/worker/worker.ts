@@ -71,7 +71,7 @@ export class Worker {
       });
       this.#proxies.set(id, hosted);
       hosted.open(command).catch(async (error) => {
-        await hosted.proxy.close();
+        await hosted.abandon();
         refuse(error);
       });
     } catch (error) {
@@ -130,6 +130,12 @@ class HostedProxy {
     if (drainMs !== undefined && !this.#ending) await this.proxy.drain(drainMs);
     this.#ending ??= this.#end();
     await this.#ending;
+  }
+
+  /** Closes what could not be opened, and says nothing more of it. */
+  async abandon(): Promise<void> {
+    this.#figures.last();
+    await this.proxy.close();
   }
 
   async #end(): Promise<void> {

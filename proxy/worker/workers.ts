@@ -7,6 +7,8 @@ import { WorkerProcess } from './worker-process.js';
 
 /** A worker that says nothing for so long is stuck, ms. */
 const SILENT_MS = 2_000;
+/** For a worker that has nothing left to do to end, ms. */
+const END_MS = 5_000;
 /** An idle worker is kept for the next proxy, ms. */
 const LINGER_MS = 30_000;
 export interface WorkersOptions {
@@ -67,6 +69,11 @@ export class Workers {
         for (const { worker } of this.#slots) tellListener(worker, proxy, true);
       },
       onOver: (proxy) => this.#remove(proxy),
+      onStuck: (proxy) => {
+        for (const { worker, proxies } of this.#slots) {
+          if (proxies.has(proxy)) worker.kill('it does not close a gateway');
+        }
+      },
     });
 
   #leastLoaded(): Slot {
@@ -102,7 +109,7 @@ export class Workers {
       slot.worker.unref();
       const end = () => {
         this.#slots.delete(slot);
-        slot.worker.end();
+        slot.worker.end(END_MS);
       };
       slot.linger = setTimeout(end, slot.shared ? LINGER_MS : 0).unref();
     }
@@ -135,9 +142,13 @@ export class Workers {
   }
 
   #openAgain(proxies: readonly RemoteProxy[]): void {
-    const slot = this.#start(false);
-    for (const proxy of proxies) {
-      proxy.openAgain(this.#put(proxy, slot)).catch((error: Error) => proxy.fail(error));
+    try {
+      const slot = this.#start(false);
+      for (const proxy of proxies) {
+        proxy.openAgain(this.#put(proxy, slot)).catch((error: Error) => proxy.fail(error));
+      }
+    } catch (error) {
+      for (const proxy of proxies) proxy.fail(error as Error);
     }
   }
 }

@@ -76,8 +76,10 @@ describeE2e(
       const { outcomes, served } = await attack(`(${nearMisses})(${LENGTHS})`);
       const sum = Object.values(outcomes).reduce((all, one) => all + one, 0);
       expect(sum).toBeGreaterThan(2_000);
-      // None of them was left without a word of the proxy, but those that end a tunnel.
-      expect(Object.keys(outcomes).filter((key) => !['200', '400', '403', '431'].includes(key))).toEqual([]);
+      // Two of each length end their tunnel with what they send behind CONNECT: its answer may not be out by then.
+      const { nothing = 0, ...answered } = outcomes;
+      expect(nothing).toBeLessThanOrEqual(2 * LENGTHS);
+      expect(Object.keys(answered).filter((key) => !['200', '400', '403', '431'].includes(key))).toEqual([]);
       expect(new Set(served)).toEqual(new Set(['200']));
       expect((await serve.ask('/healthz')).body).toEqual({ status: 'ok' });
     });
