@@ -18,7 +18,8 @@ describeE2e(
     let sibling: string;
     beforeAll(async () => {
       stage = cleanup.use(await startStage({ 'example.com': {} }));
-      serve = cleanup.use(await startServe(['--dns', stage.net.dns]));
+      // Tunnels that end at once are charged what their origin may have sent: at the usual rate that is all one would see.
+      serve = cleanup.use(await startServe(['--dns', stage.net.dns, '--rate', '200mbit']));
       [attacker, sibling] = [await startJob(), await startJob()];
     });
     afterAll(() => cleanup[Symbol.asyncDispose]());
