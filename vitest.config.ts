@@ -32,8 +32,8 @@ export default defineConfig({
           server: { deps: { external: [/\/node_modules\//, /\/dist\//] } },
           restoreMocks: true,
           unstubEnvs: true,
-          // Much of the time is waiting: one more than there are cores.
-          maxWorkers: availableParallelism() + 1,
+          // Much of the time is waiting: two more than there are cores.
+          maxWorkers: availableParallelism() + 2,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
