@@ -54,7 +54,7 @@ export default defineConfig({
           name: 'e2e-container',
           include: ['test/e2e/**/*.test.ts'],
           exclude: [
-            'test/e2e/{lockdown,lockdown-rules,foreign-rules,gateway,stage,run,pull,library}.test.ts',
+            'test/e2e/{lockdown,lockdown-rules,foreign-rules,gateway,stage,run,pull,library,workers}.test.ts',
             // These have both placements in them, or are about what no placement changes.
             'test/e2e/{serve-engine,output-readers,clients,demo}.test.ts',
           ],

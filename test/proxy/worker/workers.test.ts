@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { DEFAULT_OPERATOR_POLICY } from '../../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../../proxy/report/events.js';
 import { Workers } from '../../../proxy/worker/workers.js';
 import { Cleanup } from '../../support/cleanup.js';
+import { pidListeningOn } from '../../support/listener.js';
 import { type Origin, startTcpOrigin } from '../../support/origin.js';
 import { LOOPBACK } from '../../support/proxy.js';
 
@@ -63,28 +64,8 @@ const ask = (port: number, url = 'http://denied.test/') =>
 const answersAgain = ({ port }: Opened) =>
   expect.poll(() => ask(port), { interval: 50, timeout: 60_000 }).toBe(403);
 
-/** The process in which a proxy is: who listens on its port. */
-function workerOf({ port }: Opened): number {
-  const pid = children().find((child) => listensOn(child, port));
-  if (pid === undefined) throw new Error(`no child listens on ${port}`);
-  return pid;
-}
-
-const children = (): number[] =>
-  readdirSync('/proc/self/task')
-    .flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' '))
-    .filter(Boolean)
-    .map(Number);
-
-function listensOn(pid: number, port: number): boolean {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const inode = readFileSync('/proc/net/tcp', 'utf8')
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .find(([, local, , state]) => local?.endsWith(`:${hex}`) && state === '0A')?.[9];
-  const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-  return inode !== undefined && files.includes(`socket:[${inode}]`);
-}
+/** The process in which a proxy is. */
+const workerOf = ({ port }: Opened): number => pidListeningOn(port);
 
 /** An open tunnel to an origin that sends back what it gets. */
 async function tunnel(job: Opened, origin: Origin): Promise<Socket> {
