@@ -39,7 +39,7 @@ export interface DecisionEvent extends EventBase {
   readonly client: string;
   /** Time from the request to the decision and the dial, ms. */
   readonly ms: number;
-  /** How many equal denials this one stands for; absent for one. */
+  /** How many equal ones this one stands for; absent for one. */
   readonly count?: number;
 }
 
@@ -54,4 +54,6 @@ export interface ClosedEvent extends EventBase {
   readonly ms: number;
   /** `end`, or what ended it: `client-reset`, `origin-reset`, `idle`, `closed` (by the gateway), a denial reason. */
   readonly reason: string;
+  /** How many equal ones this one stands for, whose bytes it has; absent for one. */
+  readonly count?: number;
 }

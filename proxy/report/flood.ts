@@ -1,41 +1,45 @@
 import { type Clock, systemClock } from '../util/clock.js';
-import type { DecisionEvent } from './events.js';
+import type { ProxyEvent } from './events.js';
 
-/** So many equal denials pass one by one in each window; the rest become one with a count. */
-const SINGLES = 5;
+/** So many equal events pass one by one in each window; the rest become one with a count. A denial says the same again. */
+const SINGLES = { deny: 5, allow: 100 };
 const WINDOW_MS = 1_000;
 /** So many different ones are told apart in a window; the rest become one line for `other` per reason. */
 const MAX_KINDS = 500;
 
 interface Kind {
+  readonly singles: number;
   seen: number;
-  last: DecisionEvent;
+  last: ProxyEvent;
+  /** Bytes of those that were held back. */
+  up: number;
+  down: number;
 }
 
 /**
- * Lets events through to a sink, except that a flood of equal denials (same reason, method, host and port) becomes
- * one event with a count. The counts add up to what happened.
+ * Lets events through to a sink, except that a flood of equal ones (same reason, method, host and port) becomes one event
+ * with a count: no job pushes the lines of others out. Counts and bytes add up to what happened.
  */
 export class FloodGuard {
   readonly #kinds = new Map<string, Kind>();
-  readonly #sink: (event: DecisionEvent) => void;
+  readonly #sink: (event: ProxyEvent) => void;
   readonly #clock: Clock;
   #timer: unknown;
 
-  constructor(sink: (event: DecisionEvent) => void, clock: Clock = systemClock) {
+  constructor(sink: (event: ProxyEvent) => void, clock: Clock = systemClock) {
     this.#sink = sink;
     this.#clock = clock;
   }
 
-  push(event: DecisionEvent): void {
-    if (event.decision === 'allow') {
-      this.#sink(event);
-      return;
-    }
+  push(event: ProxyEvent): void {
     this.#timer ??= this.#clock.setTimeout(() => this.flush(), WINDOW_MS);
     const kind = this.#kind(event);
     kind.seen++;
-    if (kind.seen <= SINGLES) this.#sink(event);
+    if (kind.seen <= kind.singles) this.#sink(event);
+    else if (event.type === 'closed') {
+      kind.up += event.up;
+      kind.down += event.down;
+    }
   }
 
   /** Tells what was held back, and begins a new window. */
@@ -44,37 +48,42 @@ export class FloodGuard {
     this.#timer = undefined;
     const kinds = [...this.#kinds.values()];
     this.#kinds.clear();
-    for (const { seen, last } of kinds) {
-      const count = seen - SINGLES;
-      if (count === 1) this.#sink(last);
-      else if (count > 1) this.#sink({ ...last, count });
+    for (const { singles, seen, last, up, down } of kinds) {
+      const count = seen - singles;
+      if (count <= 0) continue;
+      const all = last.type === 'closed' ? { ...last, up, down } : last;
+      this.#sink(count === 1 ? all : { ...all, count });
     }
   }
 
-  #kind(event: DecisionEvent): Kind {
-    const { reason, method, host, port } = event;
-    const key = `${reason} ${method} ${host} ${port}`;
+  #kind(event: ProxyEvent): Kind {
+    const { type, reason, method, host, port } = event;
+    const what = type === 'closed' ? `${type} ${event.kind} ${reason}` : reason;
+    const key = `${what} ${method} ${host} ${port}`;
     const known = this.#kinds.get(key);
     if (known) {
       known.last = event;
       return known;
     }
-    if (this.#kinds.size >= MAX_KINDS) return this.#other(event);
-    const kind: Kind = { seen: 0, last: event };
-    this.#kinds.set(key, kind);
-    return kind;
+    if (this.#kinds.size >= MAX_KINDS) return this.#other(what, event);
+    const singles = type === 'decision' && event.decision === 'deny' ? SINGLES.deny : SINGLES.allow;
+    return this.#add(key, singles, event);
   }
 
-  #other(event: DecisionEvent): Kind {
-    const last: DecisionEvent = { ...event, method: '-', host: 'other', port: 0 };
-    const known = this.#kinds.get(event.reason);
+  #other(what: string, event: ProxyEvent): Kind {
+    const last: ProxyEvent = { ...event, method: '-', host: 'other', port: 0 };
+    const known = this.#kinds.get(what);
     if (known) {
       known.last = last;
       return known;
     }
     // Nothing of it passes singly: a million distinct names are a flood from the first.
-    const kind: Kind = { seen: SINGLES, last };
-    this.#kinds.set(event.reason, kind);
+    return this.#add(what, 0, last);
+  }
+
+  #add(key: string, singles: number, last: ProxyEvent): Kind {
+    const kind: Kind = { singles, seen: 0, last, up: 0, down: 0 };
+    this.#kinds.set(key, kind);
     return kind;
   }
 }

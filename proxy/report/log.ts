@@ -41,6 +41,22 @@ function decisionFields(event: DecisionEvent): object {
 }
 
 function closedFields(event: ClosedEvent): object {
-  const { v, job, execution, type, connection, method, host, port, kind, up, down, reason, ms } = event;
-  return { event: type, v, job, execution, connection, method, host, port, kind, up, down, reason, ms };
+  const { v, job, execution, type, connection, method, host, port, kind, up, down, reason, ms, count } =
+    event;
+  return {
+    event: type,
+    v,
+    job,
+    execution,
+    connection,
+    method,
+    host,
+    port,
+    kind,
+    up,
+    down,
+    reason,
+    ms,
+    count,
+  };
 }

@@ -51,7 +51,7 @@ export class Recorder {
     event.down = down;
     event.reason = reason;
     event.ms = elapsed(subject.since);
-    this.#tell(event);
+    this.#guard.push(event);
   }
 
   /** Tells what was held back. */

@@ -86,6 +86,7 @@ function event(said: Said): ProxyEvent {
       up: number(said.up),
       down: number(said.down),
       reason: text(said.reason),
+      ...(said.count !== undefined && { count: number(said.count) }),
     } satisfies ClosedEvent;
   }
   return {

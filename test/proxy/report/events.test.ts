@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { DecisionEvent } from '../../../proxy/report/events.js';
+import type { DecisionEvent, ProxyEvent } from '../../../proxy/report/events.js';
 import { HostCounts, MAX_HOSTS } from '../../../proxy/report/figures.js';
 import { FloodGuard } from '../../../proxy/report/flood.js';
 import { helloFor } from '../../support/client-hello.js';
@@ -171,7 +171,7 @@ describe('figures', () => {
 describe('a flood of denials', () => {
   function guarded() {
     const clock = new VirtualClock();
-    const seen: DecisionEvent[] = [];
+    const seen: ProxyEvent[] = [];
     const guard = new FloodGuard((event) => void seen.push(event), clock);
     return { clock, seen, guard };
   }
@@ -187,6 +187,24 @@ describe('a flood of denials', () => {
     clock.advance(60_000);
     expect(seen).toHaveLength(singles + 1);
     expect(clock.pending).toBe(0);
+  });
+
+  test('of what is allowed and ends as well, beyond a rate that a person could read; bytes add up', () => {
+    const { clock, seen, guard } = guarded();
+    const { decision, status, client, ...base } = denial('a.test');
+    for (let i = 0; i < 1_000; i++) {
+      guard.push({ ...denial('a.test'), decision: 'allow', reason: 'allowed' });
+      guard.push({ ...base, type: 'closed', kind: 'request', reason: 'end', up: 1, down: 10 });
+    }
+    expect(seen).toHaveLength(200);
+    clock.advance(1_000);
+    expect(seen).toHaveLength(202);
+    for (const type of ['decision', 'closed'])
+      expect(seen.filter((event) => event.type === type).reduce((sum, { count = 1 }) => sum + count, 0)).toBe(
+        1_000,
+      );
+    const ends = seen.filter((event) => event.type === 'closed');
+    expect(ends.reduce((sum, { down }) => sum + down, 0)).toBe(10_000);
   });
 
   test('leaves other kinds and allowed ones alone', () => {

@@ -11,7 +11,7 @@ const denied: ProxyEvent = {
 };
 const closed: ProxyEvent = {
   ...{ v: 1, job: '', type: 'closed', time: 1, connection: 1, method: 'CONNECT', host: 'a.test', port: 443 },
-  ...{ kind: 'tunnel', up: 1, down: 2, reason: 'end', ms: 7 },
+  ...{ kind: 'tunnel', up: 1, down: 2, reason: 'end', ms: 7, count: 2 },
 };
 const host = { host: 'a.test', port: 80, allowed: 1, denied: { 'domain-not-allowed': 2 } };
 
