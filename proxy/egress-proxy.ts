@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { Acceptor } from './accept/acceptor.js';
 import { ConnectionRate } from './accept/connection-rate.js';
+import { descriptors } from './accept/descriptors.js';
 import { Dispatch } from './accept/dispatch.js';
 import { AddressRule } from './decide/address-rule.js';
 import { Decider } from './decide/decider.js';
@@ -78,6 +79,7 @@ class JobProxy implements EgressProxy {
   readonly #sessions = new Sessions(() => this.#wakeWhenEmpty());
   readonly #recorder: Recorder;
   readonly #connections: Semaphore;
+  readonly #descriptors = descriptors.share();
   readonly #tunnels: Semaphore;
   readonly #requests: Semaphore;
   readonly #limiter: JobLimiter;
@@ -154,6 +156,7 @@ class JobProxy implements EgressProxy {
     this.#acceptor = new Acceptor({
       ...shared,
       connections: this.#connections,
+      descriptors: this.#descriptors,
       connectionRate: new ConnectionRate(limits.connectionsPerSecond),
       limiter: this.#limiter,
       dispatch,
@@ -242,6 +245,7 @@ class JobProxy implements EgressProxy {
     this.#resolver.close();
     this.#denied.close();
     this.#agent.destroy();
+    this.#descriptors.close();
     await Promise.all([stopped, gone]);
     const left = await this.#sessions.settled();
     if (left > 0) this.#logger.error({ left }, 'unexpected: sessions that did not end with their sockets');

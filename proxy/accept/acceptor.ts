@@ -11,6 +11,7 @@ import type { Semaphore } from '../util/semaphore.js';
 import { ClientConnection } from './client-connection.js';
 import { Clients } from './clients.js';
 import type { ConnectionRate } from './connection-rate.js';
+import type { DescriptorShare } from './descriptors.js';
 import type { Dispatch } from './dispatch.js';
 
 /** Refused connections that may still be read from at once; a flood beyond it is reset unanswered. */
@@ -21,6 +22,8 @@ interface AcceptorParts {
   readonly sessions: Sessions;
   /** Connections open at once. */
   readonly connections: Semaphore;
+  /** Of this process, for connections of this job. */
+  readonly descriptors: Pick<DescriptorShare, 'acquire'>;
   readonly connectionRate: ConnectionRate;
   readonly limiter: JobLimiter;
   readonly dispatch: Dispatch;
@@ -113,11 +116,20 @@ export class Acceptor {
 
   /** What releases its place again, or the reason why it gets none. */
   #admit(client: string): (() => void) | DenialReason {
-    const { connections, connectionRate, sessions } = this.#with;
+    const { connections, descriptors, connectionRate, sessions } = this.#with;
     if (!this.#clients.includes(client)) return 'client-not-allowed';
     if (sessions.closing) return 'closing';
     if (!connectionRate.admit()) return 'connection-rate';
-    return connections.acquire() ?? connections.reason;
+    const release = connections.acquire();
+    const giveBack = release && descriptors.acquire();
+    if (release && giveBack) {
+      return () => {
+        release();
+        giveBack();
+      };
+    }
+    release?.();
+    return connections.reason;
   }
 
   #refuse(raw: net.Socket, speaker: { id: number; client: string }, reason: DenialReason): void {

@@ -55,6 +55,7 @@ function permissions(main: string): string[] {
     `${dirname(main)}/`,
     '/proc/net/',
     '/proc/self/status',
+    '/proc/self/limits',
   ]);
   return [
     '--permission',
