@@ -86,6 +86,7 @@ export {
   type ProxyEvent,
 } from '../proxy/report/events.js';
 export type { Figures, HostFigures } from '../proxy/report/figures.js';
+export { Workers, type WorkersFigures, type WorkersOptions } from '../proxy/worker/workers.js';
 export { ConfigError } from './config/config-error.js';
 export { AdmissionRefused, UsageError } from './errors.js';
 // A job from beginning to end.
