@@ -8,6 +8,7 @@ import { writeDocs } from './docs.js';
 import type { LoadApi } from './load/main.js';
 import { describeMachine, findCores } from './machine.js';
 import { parseOptions, USAGE } from './options.js';
+import { nodePeer } from './peers/node-peer.js';
 import { startPeers } from './peers.js';
 import { asJson, type Figure, tables } from './report.js';
 import { allowlist } from './sections/allowlist.js';
@@ -64,6 +65,8 @@ async function main(): Promise<void> {
   async function startContenders(): Promise<readonly Contender[]> {
     const all = [direct, await jobgate('jobgate', root, origins, cores?.measured)];
     if (options.against) all.push(await jobgate(options.against, options.against, origins, cores?.measured));
+    const relay = await nodePeer('bare relay')({ origins, core: cores?.measured, say });
+    if (typeof relay !== 'string') all.push(relay);
     if (options.peers) all.push(...(await startPeers({ origins, core: cores?.measured, say })));
     return all;
   }

@@ -1,11 +1,12 @@
-/** Proxies that are made with packages of npm, as their documentation makes them. */
+/** Proxies that are made with packages of npm, as their documentation makes them; and what is no proxy at all. */
 import http from 'node:http';
 import net from 'node:net';
 import { ProxyServer } from 'http-proxy';
 import { Server } from 'proxy-chain';
 import { answerCalls } from '../child.js';
+import { bareRelay } from './bare-relay.js';
 
-export type NodePeerKind = 'proxy-chain' | 'http-proxy';
+export type NodePeerKind = 'bare relay' | 'proxy-chain' | 'http-proxy';
 
 async function start(kind: NodePeerKind): Promise<number> {
   if (kind === 'proxy-chain') {
@@ -13,7 +14,7 @@ async function start(kind: NodePeerKind): Promise<number> {
     await server.listen();
     return server.port;
   }
-  const server = httpProxy();
+  const server = kind === 'bare relay' ? bareRelay() : httpProxy();
   await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
   return (server.address() as net.AddressInfo).port;
 }

@@ -2,7 +2,7 @@ import { Child } from '../child.js';
 import type { NodePeerApi, NodePeerKind } from '../measured/node-peer.js';
 import type { StartPeer } from './peer.js';
 
-/** A proxy made with a package of npm. */
+/** A proxy made with a package of npm, or the bare relay. */
 export function nodePeer(kind: NodePeerKind): StartPeer {
   return async ({ core }) => {
     const child = new Child<NodePeerApi>(new URL('../measured/node-peer.ts', import.meta.url), { core });
