@@ -15,14 +15,19 @@ function ofThisProcess(): number {
   }
 }
 
+/** What a job has open. */
+interface Holding {
+  open: number;
+}
+
 /**
- * Shares a process's descriptors among its jobs, so that none uses up those of another: the first half goes to whoever
- * comes, of the second half each job has an equal part. Beyond that a connection is refused, before the kernel has to.
+ * Shares a process's descriptors among its jobs, so that none uses up those of another: one half in equal parts, the
+ * other for whoever has more than its part. A connection beyond is refused, before the kernel has to. A job that is alone
+ * has all; one that comes then waits for what it gives back.
  */
 export class Descriptors {
   readonly #most: number;
-  #jobs = 0;
-  #open = 0;
+  readonly #jobs = new Set<Holding>();
 
   constructor(most = ofThisProcess()) {
     this.#most = most;
@@ -30,24 +35,33 @@ export class Descriptors {
 
   /** The share of a job, until it is closed. */
   share(): DescriptorShare {
-    this.#jobs++;
-    let own = 0;
+    const mine: Holding = { open: 0 };
+    this.#jobs.add(mine);
     return {
       acquire: () => {
-        const [all, mine] = [this.#open + PER_CONNECTION, own + PER_CONNECTION];
-        const free = all <= this.#most / 2 || mine <= this.#most / 2 / this.#jobs;
-        if (all > this.#most || !free) return undefined;
-        this.#open = all;
-        own = mine;
+        if (!this.#has(mine)) return undefined;
+        mine.open += PER_CONNECTION;
         return () => {
-          this.#open -= PER_CONNECTION;
-          own -= PER_CONNECTION;
+          mine.open -= PER_CONNECTION;
         };
       },
       close: () => {
-        this.#jobs--;
+        this.#jobs.delete(mine);
       },
     };
+  }
+
+  #has({ open }: Holding): boolean {
+    const half = this.#most / 2;
+    const part = half / this.#jobs.size;
+    let all = PER_CONNECTION;
+    let beyond = 0;
+    for (const job of this.#jobs) {
+      all += job.open;
+      beyond += Math.max(0, job.open - part);
+    }
+    if (all > this.#most) return false;
+    return open + PER_CONNECTION <= part || beyond + PER_CONNECTION <= half;
   }
 }
 

@@ -12,26 +12,29 @@ function take(share: DescriptorShare, connections = Number.POSITIVE_INFINITY): (
 }
 
 describe('the descriptors of a process', () => {
-  it('are half for whoever comes, and half in equal parts: a job that takes all it can leaves the others theirs', () => {
+  it('are half in equal parts, and half for whoever wants more: a job that takes all it can leaves the others theirs', () => {
     const all = new Descriptors(400);
     const greedy = all.share();
     const others = [1, 2, 3].map(() => all.share());
-    // Of 200 connections, 100 for whoever comes; 25 of the others for each of four.
-    expect(take(greedy)).toHaveLength(100);
+    // Of 200 connections 25 for each of four, and 100 for whoever comes.
+    expect(take(greedy)).toHaveLength(125);
     for (const other of others) expect(take(other)).toHaveLength(25);
     expect(greedy.acquire()).toBeUndefined();
   });
 
-  it('are given back, by connections and with a job', () => {
+  it('are all for a job that is alone, also when another one has gone', () => {
     const all = new Descriptors(40);
     const [one, other] = [all.share(), all.share()];
-    const taken = take(one);
-    expect(taken).toHaveLength(10);
-    for (const release of taken) release();
-    expect(take(other)).toHaveLength(10);
+    expect(take(other)).toHaveLength(15);
     other.close();
-    // Alone now: all of the second half is its.
-    expect(take(one)).toHaveLength(10);
+    expect(take(one)).toHaveLength(20);
+    expect(all.share().acquire()).toBeUndefined();
+  });
+
+  it('are given back with their connections', () => {
+    const one = new Descriptors(40).share();
+    for (const release of take(one)) release();
+    expect(take(one)).toHaveLength(20);
   });
 
   it('are as many as the process may open, less a reserve', () => {
