@@ -4,6 +4,7 @@ import type Dockerode from 'dockerode';
 import type { Logger } from '../../proxy/policy/logger.js';
 import { heartbeats } from '../../proxy/worker/heartbeats.js';
 import { PING_MS } from '../../proxy/worker/link.js';
+import { WORKER_UID } from '../../proxy/worker/privileges.js';
 import { WORKER_ENV } from '../../proxy/worker/worker-command.js';
 import { WorkerLink } from '../../proxy/worker/worker-link.js';
 import { demux } from '../engine/demux.js';
@@ -21,7 +22,7 @@ const LAST_WORDS_MS = 3_000;
 /** Its words come by way of the engine, which has its own pauses: a stuck one is found later than on the host, ms. */
 const SILENT_MS = 10_000;
 /** As in docker/deploy/Dockerfile; whatever another image says. */
-export const IMAGE_USER = '10213:10213';
+export const IMAGE_USER = `${WORKER_UID}:${WORKER_UID}`;
 export const MAIN = '/opt/jobgate/dist/proxy/worker/worker-main.js';
 
 interface ProxyContainerOptions {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mostOpenFiles } from '../util/own-process.js';
 
 /** A connection has two: the job's, and the origin's. */
 const PER_CONNECTION = 2;
@@ -7,12 +7,8 @@ const RESERVE = 512;
 
 /** The most that connections may have open in this process, by its limit of open files as it starts; no limit elsewhere. */
 function ofThisProcess(): number {
-  try {
-    const soft = Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
-    return soft > 0 ? soft - Math.min(RESERVE, Math.ceil(soft / 8)) : Number.POSITIVE_INFINITY;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
+  const most = mostOpenFiles();
+  return most > 0 ? most - Math.min(RESERVE, Math.ceil(most / 8)) : Number.POSITIVE_INFINITY;
 }
 
 /** What a job has open. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { capabilities } from '../util/own-process.js';
 
 /** User and group of workers, on the host as in the image; no account needs to have it. */
 export const WORKER_UID = 10213;
@@ -11,18 +11,10 @@ export const WORKER_UID = 10213;
  */
 export function becomeNobody(): void {
   if (process.getuid?.() === 0) leaveRoot();
-  const left = capabilities();
-  if (/[1-9a-f]/.test(left)) {
-    throw new Error(`a worker would keep capabilities (${left}): install setpriv, of the package util-linux`);
-  }
-}
-
-/** Those of this process in hexadecimal; nothing where there is no such thing. */
-function capabilities(): string {
-  try {
-    return /^CapPrm:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
-  } catch {
-    return '';
+  const left = capabilities('permitted');
+  if (left !== 0n) {
+    const bits = left.toString(16).padStart(16, '0');
+    throw new Error(`a worker would keep capabilities (${bits}): install setpriv, of the package util-linux`);
   }
 }
 

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { capabilities } from '../util/own-process.js';
 import { packageFile } from '../util/package-files.js';
 
 /** Of a worker's objects, MB; what is buffered for connections comes on top. */
@@ -42,8 +43,7 @@ function reduction(): string[] {
 /** A jobgate that was given few capabilities may not have the one by which others are taken away for good. */
 function hasSetpcap(): boolean {
   const CAP_SETPCAP = 8n;
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  return ((BigInt(`0x${effective}`) >> CAP_SETPCAP) & 1n) === 1n;
+  return ((capabilities('effective') >> CAP_SETPCAP) & 1n) === 1n;
 }
 
 /** Node's own walls, where they are past their trial (22 and later): no process, no thread, no file but its own code. */

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { hasIpv6 } from '../../docker/host/host-net.js';
 import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
+import { capabilities, mostOpenFiles } from '../../proxy/util/own-process.js';
 import { type Finding, fail, ok, warn } from './finding.js';
 
 const CAP_NET_ADMIN = 12n;
@@ -26,8 +27,8 @@ export function platform(): Finding {
 }
 
 /** The capabilities that firewall rules and workers need. */
-export function privileges(status = read('/proc/self/status'), uid = process.getuid?.()): Finding {
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
+export function privileges(status?: string, uid = process.getuid?.()): Finding {
+  const effective = capabilities('effective', status);
   const has = (capability: bigint) => ((effective >> capability) & 1n) === 1n;
   if (!has(CAP_NET_ADMIN)) {
     return fail(
@@ -50,8 +51,8 @@ export function privileges(status = read('/proc/self/status'), uid = process.get
 }
 
 /** Every connection of a job takes two descriptors. */
-export function openFiles(limits = read('/proc/self/limits')): Finding {
-  const soft = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.NaN);
+export function openFiles(limits?: string): Finding {
+  const soft = mostOpenFiles(limits);
   if (Number.isNaN(soft)) return warn('open files', 'the limit cannot be read');
   const text = `${soft}, for about ${Math.floor((soft - 100) / 2)} connections at once`;
   return soft >= 4096
