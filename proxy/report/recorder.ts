@@ -3,7 +3,7 @@ import type { Logger } from '../policy/logger.js';
 import { type ClosedEvent, type DecisionEvent, EVENT_VERSION, type ProxyEvent } from './events.js';
 import { HostCounts } from './figures.js';
 import { FloodGuard } from './flood.js';
-import { logEvent } from './log.js';
+import { tellEvent } from './log.js';
 import type { Subject } from './subject.js';
 
 interface RecorderOptions {
@@ -28,7 +28,7 @@ type Writable<E> = { -readonly [K in keyof E]: E[K] };
 export class Recorder {
   readonly hosts = new HostCounts();
   readonly #options: RecorderOptions;
-  readonly #guard = new FloodGuard((event) => this.#tell(event));
+  readonly #guard = new FloodGuard((event) => tellEvent(event, this.#options));
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -93,17 +93,6 @@ export class Recorder {
     event.host = host;
     event.port = port;
     return event;
-  }
-
-  #tell(event: ProxyEvent): void {
-    const { logger, onEvent } = this.#options;
-    logEvent(logger, event);
-    try {
-      onEvent?.(event);
-    } catch (error) {
-      // A listener's mistake must not decide about a job's traffic.
-      logger.error({ error: String(error) }, 'a listener of proxy events failed');
-    }
   }
 }
 

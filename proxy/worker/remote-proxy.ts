@@ -4,7 +4,7 @@ import { DenyList } from '../policy/deny-list.js';
 import { parsePolicy } from '../policy/parse-policy.js';
 import type { EgressPolicy } from '../policy/policy.js';
 import { addFigures, type Figures, NO_FIGURES } from '../report/figures.js';
-import { logEvent } from '../report/log.js';
+import { tellEvent } from '../report/log.js';
 import { LINK_VERSION, type ProxyReport } from './link.js';
 import type { WorkerLink } from './worker-link.js';
 
@@ -205,13 +205,7 @@ export class RemoteProxy implements EgressProxy {
       }
       case 'event': {
         const { job, execution } = this.#policy.job;
-        const event = { ...report.event, job, ...(execution !== undefined && { execution }) };
-        if (logger) logEvent(logger, event);
-        try {
-          this.#options.onEvent?.(event);
-        } catch (error) {
-          logger?.error({ error: String(error) }, 'a listener of proxy events failed');
-        }
+        tellEvent({ ...report.event, job, ...(execution !== undefined && { execution }) }, this.#options);
         return;
       }
       case 'figures':
