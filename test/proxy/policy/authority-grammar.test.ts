@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   formatAuthority,
-  type Parsed,
   parseAbsoluteTarget,
   parseConnectTarget,
   parseHost,
 } from '../../../proxy/policy/authority.js';
+import { connect, value } from './spellings.js';
 import {
   isConnectTargetByGrammar,
   isIpv4ByGrammar,
@@ -17,17 +17,6 @@ import {
   randomTarget,
   respell,
 } from './target-grammar.js';
-
-function value<T>(parsed: Parsed<T>): T {
-  if (!parsed.ok) throw new Error(parsed.problem);
-  return parsed.value;
-}
-
-/** The canonical spelling of a CONNECT target, or `refused`. */
-function connect(target: string): string {
-  const parsed = parseConnectTarget(target);
-  return parsed.ok ? formatAuthority(parsed.value) : 'refused';
-}
 
 describe('the grammar, by property', () => {
   const MANY = 200_000;

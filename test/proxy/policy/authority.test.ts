@@ -4,23 +4,12 @@ import { describe, expect, it } from 'vitest';
 import {
   type Authority,
   formatAuthority,
-  type Parsed,
   parseAbsoluteTarget,
   parseConnectTarget,
   parseHost,
   parseHostHeader,
 } from '../../../proxy/policy/authority.js';
-
-function value<T>(parsed: Parsed<T>): T {
-  if (!parsed.ok) throw new Error(parsed.problem);
-  return parsed.value;
-}
-
-/** The canonical spelling of a CONNECT target, or `refused`. */
-function connect(target: string): string {
-  const parsed = parseConnectTarget(target);
-  return parsed.ok ? formatAuthority(parsed.value) : 'refused';
-}
+import { connect, value } from './spellings.js';
 
 const L63 = 'a'.repeat(63);
 const NAME_253 = `${L63}.${L63}.${L63}.${'a'.repeat(61)}`;
