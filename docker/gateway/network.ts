@@ -5,7 +5,7 @@ import { EngineError, engineMessage, engineStatus, PlacementError } from '../eng
 import { bridgeIsHere } from '../host/bridge.js';
 import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, rangesInUse } from '../host/host-net.js';
 import { type NetworkRecord, toLabels } from './labels.js';
-import type { Subnet, SubnetPool } from './subnet-pool.js';
+import { type Subnet, type SubnetPool, upperHalf } from './subnet-pool.js';
 
 /**
  * What stands between a job and the engine's host: the lock-down's rules, or a bridge on which the host has no address,
@@ -62,6 +62,7 @@ function networkOptions(
   record: NetworkRecord,
   wall: Wall,
 ): Dockerode.NetworkCreateOptions {
+  const addresses = { Subnet: subnet.cidr, Gateway: subnet.gateway };
   return {
     Name: name,
     CheckDuplicate: true,
@@ -70,7 +71,11 @@ function networkOptions(
     Attachable: false,
     Ingress: false,
     EnableIPv6: false,
-    IPAM: { Driver: 'default', Config: [{ Subnet: subnet.cidr, Gateway: subnet.gateway }] },
+    IPAM: {
+      Driver: 'default',
+      // A gateway that is a container gets its own again: no container that starts before it may have been given it.
+      Config: [wall === 'lock-down' ? addresses : { ...addresses, IPRange: upperHalf(subnet.cidr) }],
+    },
     Options: {
       'com.docker.network.bridge.name': bridge,
       'com.docker.network.bridge.enable_ip_masquerade': 'false',
