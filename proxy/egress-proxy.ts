@@ -8,6 +8,8 @@ import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
 import { openListeners, registerListener } from './decide/listeners.js';
 import { NodeAddresses } from './decide/node-addresses.js';
+import { destinationCaps, type JobLeases, type Leases } from './dial/destination-caps.js';
+import { Destinations } from './dial/destinations.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
 import { OriginAgent } from './http/origin-agent.js';
 import { DenyList } from './policy/deny-list.js';
@@ -34,6 +36,8 @@ export interface EgressProxyOptions {
   readonly onEvent?: (event: ProxyEvent) => void;
   /** It cannot go on, and is closed. Only what runs in a worker says so. */
   readonly onFailed?: (error: Error) => void;
+  /** Who gives leave to connect. Default: this process, for all its proxies. */
+  readonly leases?: Leases;
 }
 
 export interface ListenOptions {
@@ -84,6 +88,8 @@ class JobProxy implements EgressProxy {
   readonly #requests: Semaphore;
   readonly #limiter: JobLimiter;
   readonly #resolver: Resolver;
+  readonly #ownLeases: JobLeases | undefined;
+  readonly #destinations: Destinations;
   readonly #dialler: Dialler;
   readonly #denied: Denied;
   readonly #decider: Decider;
@@ -93,7 +99,7 @@ class JobProxy implements EgressProxy {
   #closed: Promise<void> | undefined;
   #wakeDrain: (() => void) | undefined;
 
-  constructor(parsed: ParsedPolicy, { logger = silentLogger, onEvent }: EgressProxyOptions) {
+  constructor(parsed: ParsedPolicy, { logger = silentLogger, onEvent, leases }: EgressProxyOptions) {
     const { job, operator } = parsed.policy;
     const { limits } = operator;
     this.#logger = logger;
@@ -104,7 +110,13 @@ class JobProxy implements EgressProxy {
     this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst });
     const dns = { dns: parsed.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
     this.#resolver = createResolver({ ...dns, maxLookups: limits.lookups });
-    this.#dialler = createDialler({ ...dns, upstream: parsed.upstream });
+    this.#ownLeases = leases ? undefined : destinationCaps.ofJob(limits);
+    this.#destinations = new Destinations(leases ?? (this.#ownLeases as JobLeases));
+    this.#dialler = createDialler({
+      ...dns,
+      upstream: parsed.upstream,
+      leave: (destination) => this.#destinations.acquire(destination),
+    });
     this.#denied = new Denied(parsed.deny, {
       // Where the upstream resolves, this node may have no name servers to ask.
       resolver: this.#dialler.resolvesNames
@@ -249,6 +261,8 @@ class JobProxy implements EgressProxy {
     await Promise.all([stopped, gone]);
     const left = await this.#sessions.settled();
     if (left > 0) this.#logger.error({ left }, 'unexpected: sessions that did not end with their sockets');
+    this.#destinations.close();
+    this.#ownLeases?.close();
     this.#unregister?.();
     this.#recorder.flush();
   }

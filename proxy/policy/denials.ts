@@ -67,6 +67,10 @@ export const DENIALS = {
     status: 429,
     help: 'the job opens too many connections to hosts at once: wait for some',
   },
+  'destination-busy': {
+    status: 429,
+    help: 'the jobs of this node have too many connections to this host, or open them too fast: wait',
+  },
   'too-many-lookups': { status: 429, help: 'the job looks up too many names at once: wait for some' },
   // Lifecycle.
   closing: { status: 503, help: 'the gateway of the job is closing' },

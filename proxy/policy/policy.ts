@@ -48,7 +48,7 @@ export interface OperatorPolicy {
   readonly limits: Limits;
 }
 
-/** Per job; every one has a denial reason of its own. */
+/** Per job, unless it says otherwise; every one has a denial reason of its own. */
 export interface Limits {
   /** Open connections of the job to the proxy. */
   readonly connections: number;
@@ -62,6 +62,10 @@ export interface Limits {
   readonly dials: number;
   /** DNS look-ups at once. */
   readonly lookups: number;
+  /** Open connections to one address, of all jobs of the node together. */
+  readonly destinationConnections: number;
+  /** New connections per second to one address, of all jobs of the node together. */
+  readonly destinationConnectionsPerSecond: number;
   /** Request and response heads, bytes. */
   readonly headerBytes: number;
   /** Time to receive a request head, ms. */
@@ -87,6 +91,8 @@ export const DEFAULT_LIMITS: Limits = {
   requests: 1_000,
   dials: 256,
   lookups: 32,
+  destinationConnections: 20_000,
+  destinationConnectionsPerSecond: 2_000,
   headerBytes: 65_536,
   headerTimeoutMs: 30_000,
   tunnelIdleMs: 3_600_000,

@@ -53,6 +53,9 @@ function readProxyReport(said: Said): ProxyReport {
         fields: plain(object(said.fields)),
         message: text(said.message),
       };
+    case 'lease':
+    case 'give-back':
+      return { id, is: said.is, destination: text(said.destination), count: number(said.count) };
     case 'closed':
       return { id, is: 'closed' };
     default:

@@ -1,4 +1,5 @@
 import { Clients } from '../accept/clients.js';
+import { destinationCaps, type JobLeases } from '../dial/destination-caps.js';
 import type { EgressProxy, EgressProxyOptions, ListenOptions } from '../egress-proxy.js';
 import { DenyList } from '../policy/deny-list.js';
 import { parsePolicy } from '../policy/parse-policy.js';
@@ -34,6 +35,9 @@ interface Bound {
 /** A worker that ended longer ago, ms, is not held against a proxy. */
 const PROBATION_MS = 600_000;
 
+/** Leave that a worker gets at once, at most. */
+const MAX_LEASE = 64;
+
 /** For closing what is to be closed, ms: a worker is not trusted to do as it is told. */
 const CLOSE_MS = 5_000;
 
@@ -52,6 +56,7 @@ export class RemoteProxy implements EgressProxy {
   /** Of workers that are gone. */
   #before: Figures = NO_FIGURES;
   #figures: Figures = NO_FIGURES;
+  readonly #leases: JobLeases;
   #opening: Opening | undefined;
   #wasOpen = false;
   /** When it lost its worker, ms of the monotonic clock. */
@@ -69,6 +74,7 @@ export class RemoteProxy implements EgressProxy {
     parsePolicy(policy);
     this.#policy = policy;
     this.#options = options;
+    this.#leases = destinationCaps.ofJob(policy.operator.limits);
   }
 
   /** Where it listens; undefined before. */
@@ -98,6 +104,7 @@ export class RemoteProxy implements EgressProxy {
   /** Its worker has ended: for whoever finds it another one. @returns whether it needs one. */
   lostWorker(): boolean {
     this.#link = undefined;
+    this.#leases.close();
     const { connections, tunnels, requests } = NO_FIGURES;
     this.#before = { ...this.figures(), connections, tunnels, requests };
     this.#figures = NO_FIGURES;
@@ -211,6 +218,15 @@ export class RemoteProxy implements EgressProxy {
       case 'figures':
         this.#figures = { hosts: this.#figures.hosts, ...report.figures };
         return;
+      case 'lease': {
+        const { destination } = report;
+        const count = this.#leases.lease(destination, Math.min(report.count, MAX_LEASE));
+        this.#link?.send({ do: 'leased', id: this.#id, destination, count });
+        return;
+      }
+      case 'give-back':
+        this.#leases.giveBack(report.destination, report.count);
+        return;
       case 'log':
         logger?.[report.level]?.(report.fields, report.message);
         return;
@@ -224,6 +240,7 @@ export class RemoteProxy implements EgressProxy {
     this.#over = true;
     this.#link?.remove(this.#id);
     this.#link = undefined;
+    this.#leases.close();
     this.#setClosed();
     this.#options.onOver?.(this);
   }

@@ -135,6 +135,16 @@ export const EGRESS_SETTINGS = {
   limitRequests: limit('Requests', 'requests', 'plain HTTP requests of a job in flight'),
   limitDials: limit('Dials', 'dials', 'connection attempts to origins at once'),
   limitLookups: limit('Lookups', 'lookups', 'DNS look-ups at once'),
+  limitDestinationConnections: limit(
+    'DestinationConnections',
+    'destinationConnections',
+    'open connections of all jobs together to one address',
+  ),
+  limitDestinationConnectionsPerSecond: limit(
+    'DestinationConnectionsPerSecond',
+    'destinationConnectionsPerSecond',
+    'new connections per second of all jobs together to one address',
+  ),
   limitHeaderBytes: limit('HeaderBytes', 'headerBytes', 'size of a request or response head', size),
   limitHeaderTimeoutMs: limit(
     'HeaderTimeout',

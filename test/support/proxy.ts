@@ -59,7 +59,8 @@ export async function startProxy(options: TestProxyOptions = {}): Promise<TestPr
         // Nothing listens there: a look-up that should not be fails at once and leaves no packet.
         dns: '127.0.0.1:1',
         ...operator,
-        limits: { ...DEFAULT_LIMITS, ...limits },
+        // All proxies of a test file have the same destination: loopback.
+        limits: { ...DEFAULT_LIMITS, destinationConnectionsPerSecond: 1_000_000, ...limits },
       },
     },
     {

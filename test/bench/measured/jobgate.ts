@@ -53,6 +53,8 @@ async function openJobs({ root, jobs, rate, allow }: OpenJobs): Promise<number[]
       tunnels: 1e6,
       requests: 1e6,
       dials: 1e6,
+      destinationConnections: 1e6,
+      destinationConnectionsPerSecond: 1e6,
     },
   };
   const ports: number[] = [];

@@ -25,6 +25,8 @@ const reports: Record<string, Report> = {
   'end of a tunnel': { id: 1, is: 'event', event: closed },
   figures: { id: 1, is: 'figures', figures: { ...NO_FIGURES, hosts: [host] } },
   log: { id: 1, is: 'log', level: 'warn', fields: { host: 'a', n: 1, ok: true }, message: 'text' },
+  lease: { id: 1, is: 'lease', destination: '192.0.2.1', count: 4 },
+  'give-back': { id: 1, is: 'give-back', destination: '192.0.2.1', count: 4 },
   closed: { id: 1, is: 'closed' },
 };
 
