@@ -19,6 +19,7 @@ import { jobs } from './sections/jobs.js';
 import { latency } from './sections/latency.js';
 import { limiter } from './sections/limiter.js';
 import { memory } from './sections/memory.js';
+import { neighbours } from './sections/neighbours.js';
 import { requests } from './sections/requests.js';
 import { setups } from './sections/setups.js';
 import { tunnels } from './sections/tunnels.js';
@@ -35,6 +36,7 @@ const SECTIONS: readonly Section[] = [
   gateways,
   containerGateways,
   allowlist,
+  neighbours,
 ];
 
 async function main(): Promise<void> {

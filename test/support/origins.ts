@@ -11,8 +11,11 @@ import { createServer as createTcpServer, type Socket } from 'node:net';
 import { join, normalize } from 'node:path';
 import { createSecureContext, TLSSocket } from 'node:tls';
 
-/** What listens on a port: `banner` speaks first, as SSH and SMTP do; `echo` gives back what it gets; `udp` only listens. */
-export type Service = 'http' | 'https' | 'echo' | 'banner' | 'udp';
+/**
+ * What listens on a port: `banner` speaks first, as SSH and SMTP do; `echo` gives back what it gets; `canned` answers each
+ * head with the same, or with bytes that do not end where they are asked for, and tells nothing; `udp` only listens.
+ */
+export type Service = 'http' | 'https' | 'echo' | 'banner' | 'canned' | 'udp';
 
 export interface OriginConfig {
   /** Commands for `ip -batch` in the namespace. */
@@ -133,6 +136,30 @@ function sendBytes(response: ServerResponse, promised: number, sent: number, the
   more();
 }
 
+const CANNED = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n');
+
+function sendCanned(socket: Socket): void {
+  let last = '';
+  socket.on('data', (chunk) => {
+    const text = last + chunk.toString('latin1');
+    last = text.slice(-3);
+    if (text.includes('/bytes/')) {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      const more = () => {
+        while (!socket.destroyed && socket.write(block));
+      };
+      socket.on('drain', more);
+      more();
+      return;
+    }
+    const heads = text.split('\r\n\r\n').length - 1;
+    if (heads > 0 && !socket.write(Buffer.concat(Array(heads).fill(CANNED)))) {
+      socket.pause();
+      socket.once('drain', () => socket.resume());
+    }
+  });
+}
+
 function sendFile(response: ServerResponse, folder: string | undefined, path: string): void {
   const file = folder && join(folder, normalize(`/${decodeURIComponent(path)}`));
   const found = file ? statSync(file, { throwIfNoEntry: false }) : undefined;
@@ -176,10 +203,12 @@ async function configure({ ip, listeners, certificates, folders }: OriginConfig)
                 handler,
               )
             : createTcpServer((socket) => {
-                if (service === 'banner') socket.write('SSH-2.0-jobgate_test\r\n');
+                if (service === 'canned') sendCanned(socket);
+                else if (service === 'banner') socket.write('SSH-2.0-jobgate_test\r\n');
                 else socket.pipe(socket);
               });
-      server.on('connection', (socket: Socket) => greet(socket, name));
+      if (service !== 'canned') server.on('connection', (socket: Socket) => greet(socket, name));
+      else server.on('connection', (socket: Socket) => socket.on('error', () => {}));
       await new Promise<void>((done, fail) => server.once('error', fail).listen(port, address, done));
     }),
   );
