@@ -18,6 +18,7 @@ import { gateways } from './sections/gateways.js';
 import { jobs } from './sections/jobs.js';
 import { latency } from './sections/latency.js';
 import { limiter } from './sections/limiter.js';
+import { many } from './sections/many.js';
 import { memory } from './sections/memory.js';
 import { neighbours } from './sections/neighbours.js';
 import { requests } from './sections/requests.js';
@@ -37,6 +38,7 @@ const SECTIONS: readonly Section[] = [
   containerGateways,
   allowlist,
   neighbours,
+  many,
 ];
 
 async function main(): Promise<void> {
@@ -76,7 +78,7 @@ async function main(): Promise<void> {
   const figures: Figure[] = [];
   try {
     for (const section of SECTIONS) {
-      if (options.only.length > 0 && !options.only.includes(section.name)) continue;
+      if (options.only.length > 0 ? !options.only.includes(section.name) : section.byName) continue;
       const from = performance.now();
       const own = (await section.run(context)).map((figure) => ({ section: section.title, ...figure }));
       if (own.length > 0) console.log(`${tables(own)}\n`);

@@ -1,15 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { Cleanup } from '../../support/cleanup.js';
 import { docker, JOB_IMAGE, run } from '../../support/e2e.js';
 import { buildJobImage, ensureEngine } from '../../support/engine.js';
-import { type Internet, startInternet } from '../../support/internet.js';
+import { startInternet } from '../../support/internet.js';
 import { ask } from '../../support/serve.js';
 import type { Section } from '../context.js';
 import type { Figure } from '../report.js';
+import { startServe } from '../serve.js';
 import { percentile } from '../stats.js';
 
 const SCRIPT = readFileSync(new URL('../load/neighbours.cjs', import.meta.url), 'utf8');
@@ -24,6 +22,7 @@ const AROUND = 1;
 export const neighbours: Section = {
   name: 'neighbours',
   title: "A job's figures while a neighbour in the same worker does its worst, both at 10 Mbit/s",
+  byName: true,
   async run({ options, root, say }) {
     try {
       ensureEngine();
@@ -81,8 +80,8 @@ async function startScene(root: string): Promise<Scene> {
     Array.from({ length: 3_000 }, (_, i) => `93.${i >> 8}.${i & 255}.1`),
   );
   for (let i = 0; i < 64; i++) quiet.dnsServer.set(`n${i}.silent.test`, 'silence');
-  const serve = await startServe(root, quiet);
-  cleanup.add(() => serve.stop());
+  // One worker for both; a jobgate that had none yet has one process for all.
+  const serve = cleanup.use(await startServe(root, { workers: 1, options: ['--dns', quiet.dns] }));
   const victim = await startJob('victim', ['example.com']);
   const attacker = await startJob('attacker', ['flood.test', 'crowded.test', '.silent.test']);
 
@@ -129,33 +128,6 @@ async function startScene(root: string): Promise<Scene> {
         await ask(serve.socket, `/v1/gateways/${gateway}`, { method: 'DELETE' }).catch(() => {});
       }
       await cleanup[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function startServe(root: string, { dns }: Internet) {
-  const folder = mkdtempSync(join(tmpdir(), 'jobgate-bench-'));
-  const socket = join(folder, 'api.sock');
-  const cli = join(root, 'dist/src/cli.js');
-  // One worker for both; a jobgate that had none yet has one process for all.
-  const { stdout: help } = await run(process.execPath, [cli, 'serve', '--help']);
-  const workers = help.includes('--workers') ? ['--workers', '1'] : [];
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [cli, 'serve', '--listen', `unix:${socket}`, '--dns', dns, '--log-format', 'json', ...workers],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  await Promise.race([
-    new Promise((resolve) => child.stdout?.once('data', resolve)),
-    ended.then(() => Promise.reject(new Error(`serve of ${root} ended`))),
-  ]);
-  return {
-    socket,
-    async stop() {
-      child.kill('SIGTERM');
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
