@@ -17,25 +17,43 @@ const endToEnd = {
   hookTimeout: 600_000,
 };
 
+const unit = {
+  ...patient,
+  retry,
+  // A file costs as much to load as to run: those of a worker share what they import.
+  isolate: false,
+  server: { deps: { external: [/\/node_modules\//, /\/dist\//] } },
+  restoreMocks: true,
+  unstubEnvs: true,
+  // Much of the time is waiting: two more than there are cores.
+  maxWorkers: availableParallelism() + 2,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
-          retry,
           include: ['test/{proxy,admission,docker,src,threats,build,docs,lint,growth}/**/*.test.ts'],
-          ...patient,
           globalSetup: ['test/support/build.setup.ts'],
-          // A file costs as much to load as to run: those of a worker share what they import.
-          isolate: false,
-          server: { deps: { external: [/\/node_modules\//, /\/dist\//] } },
-          restoreMocks: true,
-          unstubEnvs: true,
-          // Much of the time is waiting: two more than there are cores.
-          maxWorkers: availableParallelism() + 2,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...unit,
+        },
+      },
+      {
+        // The same for requests that Node's HTTP serves from their first byte on, as it does unusual ones.
+        test: {
+          name: 'unit-node-http',
+          include: [
+            'test/proxy/http/*.test.ts',
+            'test/threats/*.test.ts',
+            'test/proxy/accept/limits.test.ts',
+          ],
+          exclude: ['test/proxy/http/{differential,both-ways,web-socket}.test.ts'],
+          env: { JOBGATE_TEST_NODE_HTTP: 'yes' },
+          ...unit,
         },
       },
       {

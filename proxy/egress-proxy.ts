@@ -12,6 +12,7 @@ import { destinationCaps, type JobLeases, type Leases } from './dial/destination
 import { Destinations } from './dial/destinations.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
 import { OriginAgent } from './http/origin-agent.js';
+import { OriginPool } from './http/origin-pool.js';
 import { DenyList } from './policy/deny-list.js';
 import { type Logger, silentLogger } from './policy/logger.js';
 import { type ParsedPolicy, parsePolicy } from './policy/parse-policy.js';
@@ -38,6 +39,8 @@ export interface EgressProxyOptions {
   readonly onFailed?: (error: Error) => void;
   /** Who gives leave to connect. Default: this process, for all its proxies. */
   readonly leases?: Leases;
+  /** Has Node's HTTP serve all plain requests, not only unusual ones: slower, and the same otherwise. Not in a worker. */
+  readonly nodeHttp?: boolean;
 }
 
 export interface ListenOptions {
@@ -94,12 +97,16 @@ class JobProxy implements EgressProxy {
   readonly #denied: Denied;
   readonly #decider: Decider;
   readonly #agent: OriginAgent;
+  readonly #pool = new OriginPool();
   readonly #acceptor: Acceptor;
   #unregister: (() => void) | undefined;
   #closed: Promise<void> | undefined;
   #wakeDrain: (() => void) | undefined;
 
-  constructor(parsed: ParsedPolicy, { logger = silentLogger, onEvent, leases }: EgressProxyOptions) {
+  constructor(
+    parsed: ParsedPolicy,
+    { logger = silentLogger, onEvent, leases, nodeHttp = false }: EgressProxyOptions,
+  ) {
     const { job, operator } = parsed.policy;
     const { limits } = operator;
     this.#logger = logger;
@@ -156,9 +163,11 @@ class JobProxy implements EgressProxy {
     const dispatch = new Dispatch({
       ...shared,
       operator,
+      nodeHttp,
       // None where the job has a rate: its tokens are slower than any read.
       large: job.rate === null ? new LargeBuffers() : new LargeBuffers(0),
       agent: this.#agent,
+      pool: this.#pool,
       stamp: [operator.jobHeader, job.execution ?? job.job],
       headerBytes: limits.headerBytes,
       ...(this.#dialler.forwardsRequests && {
@@ -257,6 +266,7 @@ class JobProxy implements EgressProxy {
     this.#resolver.close();
     this.#denied.close();
     this.#agent.destroy();
+    this.#pool.close();
     this.#descriptors.close();
     await Promise.all([stopped, gone]);
     const left = await this.#sessions.settled();

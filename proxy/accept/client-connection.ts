@@ -35,7 +35,7 @@ export class ClientConnection {
   readonly client: string;
   /** Requests that were read and not yet answered. */
   inFlight = 0;
-  /** The last request that was read. */
+  /** The last request that Node's parser has read. */
   latest: { readonly request: http.IncomingMessage; readonly response: http.ServerResponse } | undefined;
   /** Whether anything of it was read. */
   spoke = false;
@@ -51,6 +51,8 @@ export class ClientConnection {
   #mark = 0;
   #waited = 0;
   #begun = false;
+  /** Whether a request was read, so that the kernel looks after it. */
+  #lasts = false;
   #awaiting = false;
   #toldUp = 0;
   #toldDown = 0;
@@ -89,7 +91,8 @@ export class ClientConnection {
   }
 
   requestBegan(): void {
-    if (this.latest === undefined) keepAlive(this.raw);
+    if (!this.#lasts) keepAlive(this.raw);
+    this.#lasts = true;
     this.inFlight++;
     this.headArrived();
   }

@@ -76,7 +76,7 @@ function requestToOrigin(
 }
 
 /** So many 1xx answers to one request are passed on; an origin that sends more never comes to the point. */
-const MAX_INFORMATION = 20;
+export const MAX_INFORMATION = 20;
 
 /** Repeating these changes nothing (RFC 9110 section 9.2.2). */
 const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);

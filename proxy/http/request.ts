@@ -131,7 +131,11 @@ function restIsClear(request: IncomingMessage): boolean {
 }
 
 /** The target, from an absolute form to the proxy or an origin form inside a tunnel; each only there. */
-function askedFor(connection: ClientConnection, request: IncomingMessage, head: RequestHead): Asked {
+export function askedFor(
+  connection: ClientConnection,
+  request: Pick<IncomingMessage, 'url' | 'httpVersion'>,
+  head: Pick<RequestHead, 'hosts'>,
+): Asked {
   const url = request.url ?? '';
   const { tunnel } = connection;
   if (head.hosts.length > 1) throw new Refusal('malformed-request', { detail: 'two Host headers' });

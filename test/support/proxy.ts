@@ -15,6 +15,8 @@ export interface TestProxyOptions
   readonly limits?: Partial<Limits>;
   readonly clients?: readonly string[];
   readonly logger?: Logger;
+  /** Default: as `JOBGATE_TEST_NODE_HTTP` says, with which whole files run on the other way as well. */
+  readonly nodeHttp?: boolean;
 }
 
 /** A listening proxy and everything it said. */
@@ -40,7 +42,8 @@ export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
  * unless `dns` is given. Its default allowlist is `.allowed.test`, all of it at 127.0.0.1.
  */
 export async function startProxy(options: TestProxyOptions = {}): Promise<TestProxy> {
-  const { limits, clients = LOOPBACK, logger, allow, rate, execution, learn, ...operator } = options;
+  const { limits, clients = LOOPBACK, logger, allow, rate, execution, learn, ...others } = options;
+  const { nodeHttp = process.env.JOBGATE_TEST_NODE_HTTP === 'yes', ...operator } = others;
   const events: ProxyEvent[] = [];
   const waiting = new Set<() => void>();
   const proxy = createEgressProxy(
@@ -65,6 +68,7 @@ export async function startProxy(options: TestProxyOptions = {}): Promise<TestPr
     },
     {
       ...(logger && { logger }),
+      nodeHttp,
       onEvent: (event) => {
         events.push(event);
         for (const wake of waiting) wake();
