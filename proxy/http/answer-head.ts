@@ -24,7 +24,7 @@ export interface AnswerHead {
 const STATUS_LINE = /^HTTP\/(0\.9|1\.0|1\.1|2\.0) ([0-9]{3})(?: ([^\r\n]*))?\r\n/;
 const LINE = /([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 const LENGTH = /^[0-9]{1,15}$/;
-/** A tab behind a length is nothing to Node's parser, though it is space. */
+/** A tab behind a length is space to newer parsers of Node, and an error to older ones. */
 const TAB_BEHIND_LENGTH = /\ncontent-length:[\t ]*[0-9]+ *\t/i;
 
 /**
