@@ -1,8 +1,9 @@
 import type { ClientStream } from '../accept/client-connection.js';
 import { BrokenAnswer } from './broken-answer.js';
 
-/** Up to so many bytes go out as one piece: copying them costs less than a list of pieces. */
+/** Up to so many bytes go out as one piece, and so do more pieces than that: copying them costs less than a list. */
 const SMALL = 32_768;
+const MANY = 16;
 /** What Node's writer refuses in a reason phrase. */
 const NO_PHRASE = /[^\t\x20-\x7e\x80-\xff]/;
 
@@ -80,7 +81,7 @@ export class ClientAnswer {
     const parts = this.#parts;
     const told = sent && ((error?: Error | null) => (error ? undefined : sent()));
     this.#parts = [];
-    if (this.#length <= SMALL) {
+    if (this.#length <= SMALL || parts.length > MANY) {
       if (parts.length > 0) stream.write(joined(parts, this.#length), told);
     } else {
       stream.cork();

@@ -207,8 +207,12 @@ export class Passage implements Session, OriginUser, AnswerSink {
   }
 
   #broken(cause: unknown): void {
-    if (!(cause instanceof BrokenAnswer)) throw cause;
     const origin = this.#origin as OriginConnection;
+    // Fail closed, and say so, where it is a mistake of ours.
+    const refusal =
+      cause instanceof BrokenAnswer
+        ? new Refusal('origin-broken', { cause })
+        : this.#with.refuser.refusalFor(cause);
     if (this.#settled) {
       // Part of the answer is out: the client must see that it is not whole.
       this.#answer.flush();
@@ -221,7 +225,7 @@ export class Passage implements Session, OriginUser, AnswerSink {
       origin.destroy();
       this.#with.pool.discard(this.#key);
       this.#send(undefined);
-    } else this.#fail(new Refusal('origin-broken', { cause }));
+    } else this.#fail(refusal);
   }
 
   #fail(refusal: Refusal): void {
