@@ -57,7 +57,7 @@ export class Decider {
     const pending = denied.ready();
     if (pending) await abortable(pending, cancel.signal);
     if (dialler.upstream !== undefined) await this.#upstreamKnown(cancel);
-    const answer = await this.#addresses(authority, cancel);
+    const answer = this.#known(authority) ?? (await this.#addresses(authority, cancel));
     cancel.throwIfCancelled();
     const target = { authority, addresses: answer.map((address) => this.#judge(address, port)) };
     // A host that came to be denied while it was looked up.
@@ -73,7 +73,7 @@ export class Decider {
   }
 
   /** Connects to a judged address. Rejects with a `Refusal`, or with what it was cancelled with. */
-  async dial(target: JudgedTarget, cancel: Cancellation, onread?: OnReadFactory): Promise<Socket> {
+  dial(target: JudgedTarget, cancel: Cancellation, onread?: OnReadFactory): Promise<Socket> {
     const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
     return this.#dialling(target, cancel, () =>
       dialler.dial(target, { cancel, timeoutMs, ...(onread && { onread }) }),
@@ -117,9 +117,14 @@ export class Decider {
     return denied.match(host, port) || addresses.some(({ address }) => denied.matchAddress(address, port));
   }
 
-  async #addresses({ host, kind }: Authority, cancel: Cancellation): Promise<readonly string[]> {
+  /** Where no look-up is needed: mostly. */
+  #known({ host, kind }: Authority): readonly string[] | undefined {
     if (kind !== 'name') return [host];
     if (this.#with.dialler.resolvesNames) return [];
+    return this.#with.resolver.known(host)?.map(({ address }) => address);
+  }
+
+  async #addresses({ host }: Authority, cancel: Cancellation): Promise<readonly string[]> {
     try {
       return (await this.#with.resolver.resolve(host, cancel)).map(({ address }) => address);
     } catch (error) {

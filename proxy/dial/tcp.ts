@@ -111,27 +111,22 @@ export function open(
   socket.on('error', ignore);
   if (closed) socket.once('close', closed);
   let failure: unknown;
-  const failed = (error: unknown) => {
-    failure ??= error;
-  };
   const connected = new Promise<Socket>((resolve, reject) => {
-    const gone = () => reject(failure);
-    socket.on('error', failed);
-    socket.once('close', gone);
+    const gone = () => reject(failure ?? socket.errored);
+    socket.on('close', gone);
     socket.once('connect', () => {
       const wrong = wrongPeer(socket, address);
       if (wrong) {
-        failed(wrong);
+        failure ??= wrong;
         socket.destroy();
         return;
       }
       socket.removeListener('close', gone);
-      socket.removeListener('error', failed);
       resolve(socket);
     });
   });
   const end = (reason: unknown) => {
-    failed(reason);
+    failure ??= reason;
     if (socket.connecting) socket.destroy();
   };
   return { connected, end };
