@@ -51,7 +51,7 @@ export default defineConfig({
             'test/threats/*.test.ts',
             'test/proxy/accept/limits.test.ts',
           ],
-          exclude: ['test/proxy/http/{differential,both-ways,web-socket}.test.ts'],
+          exclude: ['test/proxy/http/{differential,both-ways,origin-pool,web-socket}.test.ts'],
           env: { JOBGATE_TEST_NODE_HTTP: 'yes' },
           ...unit,
         },
