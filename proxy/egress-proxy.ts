@@ -11,6 +11,7 @@ import { NodeAddresses } from './decide/node-addresses.js';
 import { destinationCaps, type JobLeases, type Leases } from './dial/destination-caps.js';
 import { Destinations } from './dial/destinations.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
+import { OriginTls } from './dial/origin-tls.js';
 import { OriginAgent } from './http/origin-agent.js';
 import { OriginPool } from './http/origin-pool.js';
 import { DenyList } from './policy/deny-list.js';
@@ -146,6 +147,7 @@ class JobProxy implements EgressProxy {
       dialler: this.#dialler,
       dials: new Semaphore(limits.dials, 'too-many-dials'),
       connectTimeoutMs: limits.connectTimeoutMs,
+      tls: new OriginTls({ trusted: parsed.trustedCertificates, limiter: this.#limiter }),
       limiter: this.#limiter,
     });
     this.#agent = new OriginAgent((target, cancel) => this.#decider.dialForRequests(target, cancel));

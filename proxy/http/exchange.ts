@@ -50,10 +50,11 @@ interface Allowed {
 
 /** Its head to the origin: what of the job's may go there, and what the proxy says. Nothing is sent yet. */
 function requestToOrigin(
-  { agent, stamp, headerBytes, forward }: ForwardParts,
+  { agent, stamp, headerBytes, forward: plain }: ForwardParts,
   { request, head, target, path, cancel }: Allowed,
 ): http.ClientRequest {
-  const host = formatAuthority(target.authority, 80);
+  const forward = target.secure ? undefined : plain;
+  const host = formatAuthority(target.authority, target.secure ? 443 : 80);
   const options: http.RequestOptions & RouteOptions = {
     route: { target, cancel },
     agent,
@@ -190,7 +191,8 @@ export class Exchange implements Session {
     const status = answer.statusCode ?? 0;
     const broken = hasUnknownCoding(answer.rawHeaders) || status < 200 || status > 999;
     // What the upstream wants is not the job's to answer.
-    if (this.#with.forward && status === 407) this.#fail(new Refusal('upstream-failed'));
+    if (this.#with.forward && !this.target.secure && status === 407)
+      this.#fail(new Refusal('upstream-failed'));
     else if (broken) this.#fail(new Refusal('origin-broken'));
     else if (!this.#settled) {
       this.#settled = true;

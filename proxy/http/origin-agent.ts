@@ -72,7 +72,7 @@ function routeOf(options: object | undefined): Route {
   return (options as RouteOptions).route;
 }
 
-export function keyOf({ authority: { host, port }, addresses }: JudgedTarget): string {
+export function keyOf({ authority: { host, port }, addresses, secure }: JudgedTarget): string {
   const list = addresses.map(({ address }) => address).sort();
-  return `${host} ${port} ${list.join(' ')}`;
+  return `${secure ? 'tls ' : ''}${host} ${port} ${list.join(' ')}`;
 }

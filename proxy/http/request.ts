@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClientConnection } from '../accept/client-connection.js';
 import type { Decider } from '../decide/decider.js';
 import {
@@ -20,6 +20,8 @@ const MAX_DISCARD = 65_536;
 
 interface Asked {
   readonly authority: Authority;
+  /** Whether the proxy is to make the TLS connection itself. */
+  readonly secure: boolean;
   readonly path: string;
 }
 
@@ -61,7 +63,7 @@ export async function serveRequest(
   try {
     checkVersion(request.httpVersion);
     const head = readRequestHead(request.rawHeaders, stamp[0]);
-    const { authority, path } = askedFor(connection, request, head);
+    const { authority, secure, path } = askedFor(connection, request, head);
     subject = subjectOf(connection, { method, target, authority });
     const checked = checkHead(request, head);
     if (sessions.closing) throw new Refusal('closing');
@@ -69,7 +71,7 @@ export async function serveRequest(
     release = open.acquire();
     if (release === undefined) throw new Refusal(open.reason);
     // Inside a tunnel the port is the one that CONNECT was allowed to.
-    const kind = connection.tunnel ? 'tunnel' : 'request';
+    const kind = connection.tunnel ? 'tunnel' : secure ? 'tls' : 'request';
     const judged = await decider.route(authority, kind, gone);
     const allowed = {
       connection,
@@ -100,7 +102,7 @@ function refuseRequest(
   subject: Subject,
   refusal: Refusal,
 ): void {
-  const { status, headers, body, text } = refuser.answer(subject, refusal);
+  const { status, phrase, headers, body, text } = refuser.answer(subject, refusal);
   const goesOn = status !== 400 && !sessions.closing && restIsClear(request);
   if (!goesOn) connection.refused = true;
   if (!goesOn && connection.inFlight === 1) {
@@ -113,8 +115,7 @@ function refuseRequest(
     response.shouldKeepAlive = false;
     discardInput(connection.stream);
   }
-  // With its phrase: one of the origin's that Node found malformed would stay, and be thrown for again.
-  response.writeHead(status, STATUS_CODES[status], headers);
+  response.writeHead(status, phrase, headers);
   response.end(body);
   request.resume();
 }
@@ -149,7 +150,7 @@ export function askedFor(
       });
     }
     checkHost(tunnel.authority, head.hosts[0]);
-    return { authority: tunnel.authority, path: url };
+    return { authority: tunnel.authority, secure: false, path: url };
   }
   const parsed = parseAbsoluteTarget(url);
   if (!parsed.ok) throw new Refusal(parsed.reason, { detail: parsed.problem });

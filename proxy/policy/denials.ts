@@ -11,7 +11,7 @@ export const DENIALS = {
   'malformed-request': { status: 400, help: 'the request is not well-formed HTTP/1.1' },
   'unsupported-scheme': {
     status: 400,
-    help: 'only http:// requests are proxied in absolute form: use CONNECT for https',
+    help: 'only http://, https://, ws:// and wss:// are proxied',
   },
   'unsupported-upgrade': {
     status: 403,
@@ -46,12 +46,24 @@ export const DENIALS = {
   'connect-failed': { status: 502, help: 'the host refused the connection or could not be reached' },
   'connect-timeout': { status: 504, help: 'the host did not accept the connection in time' },
   'upstream-failed': { status: 502, help: "the node's upstream proxy refused or failed" },
+  'tls-failed': {
+    status: 502,
+    help: 'the TLS handshake with the host failed: it may speak no TLS on this port',
+  },
+  'certificate-not-valid': {
+    status: 502,
+    help: 'the certificate of the host could not be verified: it is not for this name, not valid now, or of an authority that this node does not know',
+  },
   'origin-broken': {
     status: 502,
     help: 'the host closed the connection or sent an answer that is not HTTP/1.1',
   },
   // Inside a tunnel.
   'tunnel-not-web': { status: 0, help: 'a tunnel carries TLS or HTTP/1.1 only' },
+  'tls-to-plain-port': {
+    status: 0,
+    help: 'TLS to this port needs an entry of its own: add HOST:PORT to Network.Domains of the job (on the command line: --domain HOST:PORT)',
+  },
   'tls-malformed': { status: 0, help: 'the tunnel does not begin with a well-formed TLS ClientHello' },
   'tls-no-name': { status: 0, help: 'the TLS ClientHello names no host (SNI)' },
   'tls-other-name': { status: 0, help: 'the TLS ClientHello names another host than CONNECT did' },

@@ -39,6 +39,8 @@ export interface OperatorPolicy {
   readonly dns: string;
   /** `http://`, `socks5://` or `socks5h://` proxy that all traffic leaves through. */
   readonly upstream?: string;
+  /** Certificates in PEM, at most 64 KiB of text: trusted where the proxy itself makes TLS to a host. Default: none beside Node's. */
+  readonly trustedCertificates?: string;
   /** Inspect the first bytes of tunnels (TLS ClientHello or HTTP). Off only for operators who know why. */
   readonly checkTunnels: boolean;
   /** Name of the header that carries the execution or job id on plain HTTP requests. */

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { DENIALS, type DenialReason } from '../policy/denials.js';
 
@@ -22,6 +21,8 @@ interface Denial {
 
 export interface DenialAnswer {
   readonly status: number;
+  /** Names the reason: many clients show it, and nothing else of a refused CONNECT. */
+  readonly phrase: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** All of it as bytes, for connections that Node's HTTP server has nothing more to do with. */
@@ -40,8 +41,9 @@ export function denialAnswer(denial: Denial): DenialAnswer {
   const status: number = DENIALS[reason].status;
   if (status === 429) headers['Retry-After'] = String(RETRY_AFTER);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}Connection: close\r\n\r\n${body}`;
-  return { status, headers, body, text };
+  const phrase = `jobgate: ${reason}`;
+  const text = `HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}Connection: close\r\n\r\n${body}`;
+  return { status, phrase, headers, body, text };
 }
 
 /**

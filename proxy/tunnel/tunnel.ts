@@ -71,7 +71,7 @@ export class Tunnel implements Session {
   start(head: Buffer): void {
     const { stream } = this.#connection;
     const { checkTunnels, limits } = this.#with.operator;
-    if (!checkTunnels) {
+    if (!checkTunnels && !this.target.plainOnly) {
       this.#startRelay(head);
       return;
     }
@@ -95,6 +95,10 @@ export class Tunnel implements Session {
     const { stream } = this.#connection;
     switch (inspection.kind) {
       case 'tls':
+        if (this.target.plainOnly) {
+          this.#deny('tls-to-plain-port', undefined);
+          return;
+        }
         stream.off('close', this.#closedEarly);
         this.#origin.off('close', this.#closedEarly);
         this.#startRelay(

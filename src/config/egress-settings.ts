@@ -100,6 +100,13 @@ export const EGRESS_SETTINGS = {
     path: true,
     help: 'file with USER:PASSWORD for the upstream',
   }),
+  trustedCertificatesFile: setting({
+    kind: text,
+    key: 'Egress.TrustedCertificatesFile',
+    env: 'JOBGATE_TRUSTED_CERTIFICATES_FILE',
+    path: true,
+    help: "file with certificates (PEM) that are trusted beside Mozilla's where a proxy makes the TLS connection for its client",
+  }),
   checkTunnels: setting({
     kind: yesNo,
     key: 'Egress.CheckTunnels',

@@ -10,6 +10,7 @@ import { type ConfigFile, readConfigFile } from './file.js';
 import { readFlags } from './flags.js';
 import { Settings } from './precedence.js';
 import type { SettingName } from './settings.js';
+import { trustedCertificates } from './trusted-certificates.js';
 import { upstreamCredentials } from './upstream-credentials.js';
 
 /** What the operator of the node decided, whichever way. */
@@ -140,6 +141,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       addHosts: set('addHosts'),
       dns: set('dns'),
       ...(upstream !== undefined && { upstream }),
+      ...trustedCertificates(settings),
       checkTunnels: set('checkTunnels'),
       jobHeader: set('jobHeader'),
       burst: set('burst'),
