@@ -91,5 +91,5 @@ export { ConfigError } from './config/config-error.js';
 export { AdmissionRefused, UsageError } from './errors.js';
 // A job from beginning to end.
 export { type AdmittedJob, admit } from './job/admit.js';
-export type { DenialRow } from './job/denial-summary.js';
+export type { DenialRow } from './job/denial-text.js';
 export { type JobResult, type RunJobOptions, runJob } from './job/run-job.js';

@@ -29,6 +29,10 @@ export const DENIALS = {
     status: 403,
     help: 'add HOST:PORT to Network.Domains of the job (on the command line: --domain HOST:PORT)',
   },
+  'job-itself': {
+    status: 403,
+    help: 'this is the job itself, where its proxy does not reach: set no_proxy in it (on the command line: -e no_proxy=HOST)',
+  },
   'address-not-public': {
     status: 403,
     help: 'the host resolves to an address that is not public: only the operator can allow it (--allow-address)',

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { DENIALS, type DenialReason } from '../policy/denials.js';
+import { remedyFor } from '../policy/remedy.js';
 
 /** Names the reason on every refusal by the proxy, and on nothing else: origins cannot send it. */
 export const DENY_HEADER = 'X-Jobgate-Deny';
@@ -72,8 +73,20 @@ function discard(): void {}
 
 function sentence({ reason, host, port, detail }: Denial): string {
   const { help } = DENIALS[reason];
+  const said = host === '' ? help : concrete(help, { reason, host, port });
+  return detail === undefined ? said : `${said} (${detail})`;
+}
+
+/** Never with an address that the name resolved to. */
+function concrete(help: string, denial: Pick<Denial, 'reason' | 'host' | 'port'>): string {
+  const { host } = denial;
   const shown = host.includes(':') ? `[${host}]` : host;
-  const concrete =
-    host === '' ? help : help.replaceAll('HOST:PORT', `${shown}:${port}`).replaceAll('HOST', host);
-  return detail === undefined ? concrete : `${concrete} (${detail})`;
+  const { entry, operator = [] } = remedyFor(denial) ?? {};
+  if (entry === undefined) {
+    return help.replaceAll('HOST', shown).replaceAll('--allow-address', operator[0] ?? '--allow-address');
+  }
+  const said = help.replaceAll('HOST:PORT', entry).replaceAll('HOST', entry);
+  return operator.length === 0
+    ? said
+    : `${said}; the operator has to allow it as well (${operator.join(' ')})`;
 }

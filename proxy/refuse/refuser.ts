@@ -4,6 +4,7 @@ import type { Logger } from '../policy/logger.js';
 import type { About, Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import { closeWith, type DenialAnswer, denialAnswer } from './answer.js';
+import { ofJobItself } from './job-itself.js';
 import { Refusal } from './refusal.js';
 
 interface RefuserOptions {
@@ -22,9 +23,10 @@ export class Refuser {
   }
 
   /** Records a refusal, and gives what is answered. */
-  answer(subject: Subject, { reason, detail, address }: Refusal): DenialAnswer {
+  answer(subject: Subject, refusal: Refusal): DenialAnswer {
     const { job, recorder } = this.#with;
     const { host, port } = subject;
+    const { reason, detail, address } = ofJobItself(refusal, subject);
     recorder.denied(subject, reason, DENIALS[reason].status, { address, detail });
     return denialAnswer({ reason, host, port, job, detail });
   }

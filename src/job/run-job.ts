@@ -20,7 +20,8 @@ import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { AdmittedJob } from './admit.js';
-import { type DenialRow, DenialSummary } from './denial-summary.js';
+import { DenialSummary } from './denial-summary.js';
+import type { DenialRow } from './denial-text.js';
 import { LearnedDomains } from './learned-domains.js';
 
 export interface RunJobOptions {
@@ -111,7 +112,7 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
   await using _closed = { [Symbol.asyncDispose]: async () => (left ? undefined : gateway?.close()) };
   stop?.throwIfAborted();
 
-  const env = gateway ? proxied(job, gateway, logger) : job.engine.env;
+  const env = gateway ? proxied(job, gateway, image.Config?.Env ?? [], logger) : job.engine.env;
   const create = containerOptions(containerSpec(job, env, options), attachment(job, gateway));
   const timeoutMs = options.timeoutMs ?? job.timeoutMs;
   const result = (ended: Pick<JobResult, 'ended' | 'exitCode'>): JobResult => ({
@@ -232,8 +233,16 @@ function openGateway(
   });
 }
 
-function proxied(job: AdmittedJob, gateway: Gateway, logger: Logger): Readonly<Record<string, string>> {
-  const { env, overridden } = clientEnv(gateway.proxy.url, job.engine.env);
+function proxied(
+  job: AdmittedJob,
+  gateway: Gateway,
+  imageEnv: readonly string[],
+  logger: Logger,
+): Readonly<Record<string, string>> {
+  const image = Object.fromEntries(
+    imageEnv.map((line) => [line.replace(/=.*/s, ''), line.slice(line.indexOf('=') + 1)]),
+  );
+  const { env, overridden } = clientEnv(gateway.proxy.url, job.engine.env, { image });
   if (overridden.length > 0) {
     logger.warn({ variables: overridden }, 'the job sets proxy variables itself; overridden by its gateway');
   }

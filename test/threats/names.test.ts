@@ -148,19 +148,27 @@ describe('names that only look allowed are not', () => {
     'evilexact.test',
     'exact.test.evil.test',
     'www.exact.test',
-    'test',
     'evildot.test',
     'dot.test.evil.test',
     'xn--exact-abc.test',
-    '127.0.0.1',
-    '[::1]',
-    '[::ffff:127.0.0.1]',
+    '192.0.2.1',
+    '[::ffff:192.0.2.1]',
   ])('%s', async (host) => {
     const queries = dns.queries.length;
     expect(await viaConnect(host)).toEqual([403, 'domain-not-allowed']);
     expect(await viaGet(host)).toEqual([403, 'domain-not-allowed']);
     expect(dns.queries.length).toBe(queries);
   });
+
+  test.each(['test', 'localhost', '127.0.0.1', '[::1]', '[::ffff:127.0.0.1]'])(
+    '%s, which would be the job itself',
+    async (host) => {
+      const queries = dns.queries.length;
+      expect(await viaConnect(host)).toEqual([403, 'job-itself']);
+      expect(await viaGet(host)).toEqual([403, 'job-itself']);
+      expect(dns.queries.length).toBe(queries);
+    },
+  );
 
   test('an empty allowlist denies everything', async () => {
     await using empty = await startProxy({ allow: [], dns: dns.address });
