@@ -4,6 +4,7 @@ import { ConnectionRate } from '../accept/connection-rate.js';
 import type { Authority } from '../policy/authority.js';
 import type { JobLimiter } from '../rate/job-limiter.js';
 import type { Cancellation } from '../util/cancellation.js';
+import { resetSocket } from '../util/reset.js';
 import { DialError } from './dial-error.js';
 
 /** Handshakes of a job per second, each a millisecond of its worker's: others are in it as well. */
@@ -58,6 +59,11 @@ export class OriginTls {
       ALPNProtocols: ['http/1.1'],
     });
     secure.on('error', () => {}); // said below, and later by who uses it
+    // Node's own throws where the handle is not TCP's.
+    secure.resetAndDestroy = () => {
+      resetSocket(socket);
+      return secure.destroy();
+    };
     let tickets = 0;
     secure.on('session', () => {
       if (++tickets > MAX_TICKETS) secure.destroy(new Error('tickets without end'));

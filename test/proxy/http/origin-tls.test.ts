@@ -26,11 +26,19 @@ afterEach(async () => {
 });
 
 /** Answers with what it was asked; `upgrade` sends each byte back. */
-async function startSecure(names: readonly string[], by = ca): Promise<{ port: number; asked: string[] }> {
+async function startSecure(
+  names: readonly string[],
+  by = ca,
+): Promise<{ port: number; asked: string[]; sockets: net.Socket[] }> {
   const asked: string[] = [];
+  const sockets: net.Socket[] = [];
   const server = https.createServer(await by.issue(names), ({ method, url, headers }, response) => {
     asked.push(`${method} ${url} ${headers.host} ${headers['x-bacalhau-job-id']}`);
     response.end('secret');
+  });
+  server.on('connection', (socket: net.Socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
   });
   server.on('upgrade', (_, socket) => {
     socket.on('error', () => {});
@@ -42,7 +50,7 @@ async function startSecure(names: readonly string[], by = ca): Promise<{ port: n
   await once(server, 'listening');
   cleanup.add(() => new Promise((resolve) => server.close(resolve)));
   cleanup.add(() => server.closeAllConnections());
-  return { port: (server.address() as net.AddressInfo).port, asked };
+  return { port: (server.address() as net.AddressInfo).port, asked, sockets };
 }
 
 const proxyFor = (port: number, more: TestProxyOptions = {}) =>
@@ -164,6 +172,26 @@ describe('https:// in absolute form', () => {
     expect(await proxy.closed()).toMatchObject({ kind: 'request' });
   });
 });
+
+test.each(['client', 'origin'] as const)(
+  'a WebSocket over TLS that its %s cuts is cut on the other side',
+  async (who) => {
+    const origin = await startSecure(['allowed.test']);
+    await using proxy = await proxyFor(origin.port);
+    await using client = await RawClient.connect(proxy.port);
+    client.send(
+      `GET wss://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    );
+    await client.until('\r\n\r\n');
+    client.send('to and fro');
+    await client.until('to and fro');
+    if (who === 'client') client.reset();
+    else for (const socket of origin.sockets) socket.resetAndDestroy();
+    expect(await proxy.closed()).toMatchObject({ reason: expect.stringContaining('reset') });
+    await client.untilEnd();
+    await expect.poll(() => [...origin.sockets].every(({ destroyed }) => destroyed)).toBe(true);
+  },
+);
 
 describe('certificates of the operator', () => {
   test('are read one by one, with what is said between them', () => {
