@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type CliOptions, type CliResult, cli } from '../support/cli.js';
+import { debianBinary } from '../support/debian-binary.js';
 import { describeE2e } from '../support/e2e.js';
 import { buildJobImage, projectRoot } from '../support/engine.js';
 import { CA_FILE, type Stage, startStage } from '../support/stage.js';
@@ -116,22 +117,22 @@ describeE2e('what real clients do inside a job', () => {
   }
 
   // With a proxy set it sends `GET https://…` to it in the clear, where others make a tunnel.
-  it.runIf(has('busybox'))(
-    'BusyBox wget reaches what is allowed; the proxy verifies TLS in its place',
-    async () => {
-      const get = (url: string) => `busybox wget -q -O- ${url} 2>&1; echo "[$?]"`;
-      const urls = ['http://example.com/', 'https://example.com/', 'http://other.com/', 'https://other.com/'];
-      const script = urls.map(get).join('\n');
-      const hello = 'hello from example\\.com\n\\[0\\]\n';
-      const refused = '.* 403 jobgate: domain-not-allowed\n\\[1\\]\n';
-      const known = await job(script, [], { JOBGATE_TRUSTED_CERTIFICATES_FILE: caFile });
-      expect(known.stdout, known.stderr).toMatch(new RegExp(`^${hello}${hello}${refused}${refused}$`));
-      const unknown = await job(script);
-      expect(unknown.stdout).toMatch(
-        new RegExp(`^${hello}.* 502 jobgate: certificate-not-valid\n\\[1\\]\n${refused}${refused}$`),
-      );
-    },
-  );
+  it('BusyBox wget reaches what is allowed; the proxy verifies TLS in its place', async (context) => {
+    const busybox = await debianBinary('busybox');
+    if (busybox === undefined) return context.skip();
+    const mount = ['-v', `${busybox}:/busybox:ro`];
+    const get = (url: string) => `/busybox wget -q -O- ${url} 2>&1; echo "[$?]"`;
+    const urls = ['http://example.com/', 'https://example.com/', 'http://other.com/', 'https://other.com/'];
+    const script = urls.map(get).join('\n');
+    const hello = 'hello from example\\.com\n\\[0\\]\n';
+    const refused = '.* 403 jobgate: domain-not-allowed\n\\[1\\]\n';
+    const known = await job(script, mount, { JOBGATE_TRUSTED_CERTIFICATES_FILE: caFile });
+    expect(known.stdout, known.stderr).toMatch(new RegExp(`^${hello}${hello}${refused}${refused}$`));
+    const unknown = await job(script, mount);
+    expect(unknown.stdout).toMatch(
+      new RegExp(`^${hello}.* 502 jobgate: certificate-not-valid\n\\[1\\]\n${refused}${refused}$`),
+    );
+  });
 
   it.runIf(fetchReadsProxyVariables())("Node's own fetch reads the proxy variables", () =>
     expectAllowedAndRefused((url) => `node -e '${nodeFetch}' ${url}`),
