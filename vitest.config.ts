@@ -31,9 +31,15 @@ const unit = {
   hookTimeout: 120_000,
 };
 
+/** By itself: `npm run test:clients` fetches what it needs. */
+const clients = {
+  test: { name: 'clients', include: ['test/clients/**/*.test.ts'], ...endToEnd },
+};
+
 export default defineConfig({
   test: {
     projects: [
+      ...(process.env.TEST_CLIENTS ? [clients] : []),
       {
         test: {
           name: 'unit',
