@@ -1,4 +1,3 @@
-import net from 'node:net';
 import { Acceptor } from './accept/acceptor.js';
 import { ConnectionRate } from './accept/connection-rate.js';
 import { descriptors } from './accept/descriptors.js';
@@ -6,14 +5,19 @@ import { Dispatch } from './accept/dispatch.js';
 import { AddressRule } from './decide/address-rule.js';
 import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
-import { openListeners, registerListener } from './decide/listeners.js';
+import { openListeners } from './decide/listeners.js';
 import { NodeAddresses } from './decide/node-addresses.js';
 import { destinationCaps, type JobLeases, type Leases } from './dial/destination-caps.js';
 import { Destinations } from './dial/destinations.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
 import { OriginTls } from './dial/origin-tls.js';
+import { Direct } from './direct/direct.js';
 import { OriginAgent } from './http/origin-agent.js';
 import { OriginPool } from './http/origin-pool.js';
+import { type Bound, type DirectPorts, Listeners } from './listeners.js';
+import { Names } from './names/names.js';
+import { TcpNames } from './names/tcp-names.js';
+import { UdpNames } from './names/udp-names.js';
 import { DenyList } from './policy/deny-list.js';
 import { type Logger, silentLogger } from './policy/logger.js';
 import { type ParsedPolicy, parsePolicy } from './policy/parse-policy.js';
@@ -29,7 +33,6 @@ import { Sessions } from './sessions.js';
 import { IdleWatch } from './tunnel/idle.js';
 import { LargeBuffers } from './tunnel/large-buffers.js';
 import { Semaphore } from './util/semaphore.js';
-import { SOCKET_OPTIONS } from './util/socket-options.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */
@@ -51,7 +54,12 @@ export interface ListenOptions {
   readonly port: number;
   /** CIDRs that clients must come from; empty: nobody. */
   readonly clients: readonly string[];
+  /** For programs that know of no proxy, at the same address, which is IPv4 then. Absent: nothing is there for them. */
+  readonly direct?: DirectPorts;
 }
+
+/** Questions of a job for names, per second. */
+const QUESTIONS_PER_SECOND = 1_000;
 
 /** The HTTP(S) proxy of one job. */
 export interface EgressProxy extends AsyncDisposable {
@@ -60,7 +68,7 @@ export interface EgressProxy extends AsyncDisposable {
    *
    * @throws PolicyError for a range of clients that is not valid; else what the system says (`EADDRINUSE`, …).
    */
-  listen(options: ListenOptions): Promise<{ host: string; port: number }>;
+  listen(options: ListenOptions): Promise<Bound>;
   /** Replaces the ranges of clients; connections of others end. @throws PolicyError, changing nothing. */
   setClients(cidrs: readonly string[]): void;
   /** Replaces the operator's deny list; what it forbids ends at once. @throws DenyListError, changing nothing. */
@@ -83,7 +91,6 @@ export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOpti
 
 class JobProxy implements EgressProxy {
   readonly #logger: Logger;
-  readonly #server: net.Server;
   readonly #sessions = new Sessions(() => this.#wakeWhenEmpty());
   readonly #recorder: Recorder;
   readonly #connections: Semaphore;
@@ -100,7 +107,11 @@ class JobProxy implements EgressProxy {
   readonly #agent: OriginAgent;
   readonly #pool = new OriginPool();
   readonly #acceptor: Acceptor;
-  #unregister: (() => void) | undefined;
+  readonly #dispatch: Dispatch;
+  readonly #direct: (port: number) => Direct;
+  readonly #names: Names;
+  readonly #udpNames: UdpNames;
+  readonly #listeners: Listeners;
   #closed: Promise<void> | undefined;
   #wakeDrain: (() => void) | undefined;
 
@@ -162,12 +173,15 @@ class JobProxy implements EgressProxy {
       idle: new IdleWatch(limits.tunnelIdleMs),
     };
     const { credentials } = parsed.upstream ?? {};
-    const dispatch = new Dispatch({
+    const tunnels = {
       ...shared,
       operator,
       nodeHttp,
       // None where the job has a rate: its tokens are slower than any read.
       large: job.rate === null ? new LargeBuffers() : new LargeBuffers(0),
+    };
+    const dispatch = new Dispatch({
+      ...tunnels,
       agent: this.#agent,
       pool: this.#pool,
       stamp: [operator.jobHeader, job.execution ?? job.job],
@@ -176,35 +190,40 @@ class JobProxy implements EgressProxy {
         forward: { authorization: credentials && basicAuthorization(credentials) },
       }),
     });
+    this.#dispatch = dispatch;
+    this.#direct = (port) => new Direct({ ...tunnels, dispatch }, port);
     this.#acceptor = new Acceptor({
       ...shared,
       connections: this.#connections,
       descriptors: this.#descriptors,
       connectionRate: new ConnectionRate(limits.connectionsPerSecond),
       limiter: this.#limiter,
-      dispatch,
       headerTimeoutMs: limits.headerTimeoutMs,
       onGone: () => this.#wakeWhenEmpty(),
     });
-    this.#server = net.createServer(SOCKET_OPTIONS, (socket) => this.#acceptor.accept(socket));
-    // EMFILE in accept, say: those that are open go on.
-    this.#server.on('error', (error) => logger.error({ error: String(error) }, 'the listener failed'));
+    this.#names = new Names({ ...shared, rate: new ConnectionRate(QUESTIONS_PER_SECOND) });
+    this.#udpNames = new UdpNames(this.#names, (address) => this.#acceptor.isClient(address));
+    this.#listeners = new Listeners(this.#acceptor, logger);
   }
 
-  async listen({ host, port, clients }: ListenOptions): Promise<{ host: string; port: number }> {
+  async listen({ host, port, clients, direct }: ListenOptions): Promise<Bound> {
     if (this.#sessions.closing) throw new Error('the proxy is closed');
     this.setClients(clients);
     this.#denied.watch();
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, exclusive: true }, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
-    const bound = this.#server.address() as net.AddressInfo;
-    this.#unregister = registerListener(bound.address, bound.port);
-    return { host: bound.address, port: bound.port };
+    const bound = await this.#listeners.open(host, port, this.#dispatch);
+    const at = { host: bound.address, port: bound.port };
+    return direct ? { ...at, direct: await this.#listenDirect(bound.address, direct) } : at;
+  }
+
+  async #listenDirect(host: string, { names, ports }: DirectPorts): Promise<DirectPorts> {
+    this.#names.gateway = host;
+    const { port } = await this.#listeners.open(host, names, new TcpNames(this.#names));
+    await this.#udpNames.listen(host, port);
+    const bound: [number, number][] = [];
+    for (const [direct, own] of ports) {
+      bound.push([direct, (await this.#listeners.open(host, own, this.#direct(direct), direct)).port]);
+    }
+    return { names: port, ports: bound };
   }
 
   setClients(cidrs: readonly string[]): void {
@@ -232,7 +251,7 @@ class JobProxy implements EgressProxy {
   async drain(ms: number): Promise<void> {
     if (!this.#sessions.closing) {
       this.#sessions.closing = true;
-      this.#server.close();
+      void this.#listeners.close();
       this.#acceptor.closeIdle();
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
@@ -257,10 +276,7 @@ class JobProxy implements EgressProxy {
   async #close(): Promise<void> {
     this.#sessions.closing = true;
     this.#wakeDrain?.();
-    const stopped = new Promise<void>((resolve) => {
-      if (this.#server.listening) this.#server.close(() => resolve());
-      else resolve();
-    });
+    const stopped = Promise.all([this.#listeners.close(), this.#udpNames.close()]);
     this.#sessions.end('closed');
     const gone = this.#acceptor.close();
     this.#limiter.close();
@@ -275,7 +291,7 @@ class JobProxy implements EgressProxy {
     if (left > 0) this.#logger.error({ left }, 'unexpected: sessions that did not end with their sockets');
     this.#destinations.close();
     this.#ownLeases?.close();
-    this.#unregister?.();
+    this.#listeners.forget();
     this.#recorder.flush();
   }
 

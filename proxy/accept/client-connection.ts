@@ -20,6 +20,7 @@ interface ClientConnectionOptions {
   readonly raw: net.Socket;
   readonly stream: ClientStream;
   readonly client: string;
+  readonly direct?: number | undefined;
   /** Time for a request head, ms. */
   readonly headerTimeoutMs: number;
   /** A head began and did not end in time. */
@@ -41,6 +42,8 @@ export class ClientConnection {
   spoke = false;
   /** After a refusal that ends the connection: what still arrives is not read as a request. */
   refused = false;
+  /** The port that it is for, where programs connect to it that know of no proxy. */
+  readonly direct: number | undefined;
   /** Set once the connection is a tunnel that carries HTTP. */
   tunnel: JudgedTarget | undefined;
   readonly #options: ClientConnectionOptions;
@@ -59,7 +62,7 @@ export class ClientConnection {
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
-    ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client } = options);
+    ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client, direct: this.direct } = options);
     this.raw.once('close', () => {
       clearTimeout(this.#timer);
       clearTimeout(this.#halfClosedTimer);

@@ -7,7 +7,9 @@ import type { DenialReason } from '../policy/denials.js';
 import { closeWith, discardInput } from '../refuse/answer.js';
 import { Refusal } from '../refuse/refusal.js';
 import { subjectOf } from '../report/subject.js';
-import { type ConnectParts, checkConnectForm, serveConnect } from '../tunnel/connect-method.js';
+import { checkConnectForm, serveConnect } from '../tunnel/connect-method.js';
+import type { OpenTunnelParts } from '../tunnel/open-tunnel.js';
+import type { ConnectionService } from './acceptor.js';
 import type { ClientConnection } from './client-connection.js';
 import { type HeadHandlers, HeadReader } from './head-reader.js';
 
@@ -16,22 +18,22 @@ const CONNECTION = Symbol('connection');
 
 type Served = Duplex & { [CONNECTION]?: ClientConnection };
 
-type DispatchParts = PassageParts &
-  Omit<ConnectParts, 'serveInside'> & {
+export type DispatchParts = PassageParts &
+  Omit<OpenTunnelParts, 'serveInside'> & {
     /** Whether Node's parser reads all requests. */
     readonly nodeHttp: boolean;
   };
 
 /** Hands each request of a connection to what answers it: the proxy's own HTTP, and the HTTP inside tunnels. */
-export class Dispatch {
+export class Dispatch implements ConnectionService {
   readonly #with: DispatchParts;
-  readonly #connects: ConnectParts;
+  readonly #connects: OpenTunnelParts;
   readonly #outer: HeadHandlers;
   readonly #inner: HeadHandlers;
 
   constructor(parts: DispatchParts) {
     this.#with = parts;
-    this.#connects = { ...parts, serveInside: (connection) => this.#serveInside(connection) };
+    this.#connects = { ...parts, serveInside: (connection) => this.serveInside(connection) };
     const request = (stream: Duplex, message: http.IncomingMessage, response: http.ServerResponse) => {
       void serveRequest(parts, this.#of(stream), message, response);
     };
@@ -68,7 +70,13 @@ export class Dispatch {
     this.#refuseLast(connection, undefined, 'header-timeout');
   }
 
-  #serveInside(connection: ClientConnection): void {
+  refusal(text: string): string {
+    return text;
+  }
+
+  /** Requests to a host: inside a tunnel, or of a program that knows of no proxy. */
+  serveInside(connection: ClientConnection): void {
+    (connection.stream as Served)[CONNECTION] = connection;
     connection.awaitHead();
     new HeadReader(connection, this.#inner);
     // It was paused when its first bytes were judged.

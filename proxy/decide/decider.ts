@@ -4,7 +4,7 @@ import type { Dialler } from '../dial/dialler.js';
 import type { OriginTls } from '../dial/origin-tls.js';
 import type { OnReadFactory } from '../dial/tcp.js';
 import { type Allowlist, isConnectPort, isPlainHttpPort } from '../policy/allowlist.js';
-import type { Authority } from '../policy/authority.js';
+import type { Authority, CanonicalHost } from '../policy/authority.js';
 import type { JudgedAddress, JudgedTarget } from '../policy/judged.js';
 import type { JobLimiter } from '../rate/job-limiter.js';
 import { Refusal } from '../refuse/refusal.js';
@@ -32,6 +32,9 @@ interface DeciderOptions {
   /** Nothing is dialled while the job has a debt. */
   readonly limiter: Pick<JobLimiter, 'debt'>;
 }
+
+/** No entry has it: what is denied on it, is denied on all. */
+const NO_PORT = 0;
 
 /** Inside a tunnel the rule for the tunnel's port goes on to apply; `tls`: what is sent goes through TLS of the proxy's. */
 type TargetKind = 'tunnel' | 'request' | 'tls';
@@ -80,6 +83,16 @@ export class Decider {
     // A host that came to be denied while it was looked up.
     if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
     return target;
+  }
+
+  /** Whether a name may be asked for: on some port the job may reach it, or learn it. Nothing is looked up. */
+  mayName(host: CanonicalHost): 'allowed' | 'operator-denied' | 'domain-not-allowed' {
+    const { denied, allowlist, learn } = this.#with;
+    if (denied.match(host, NO_PORT)) return 'operator-denied';
+    const has = (list: Allowlist) => list.match(host, NO_PORT, () => true) === 'allowed';
+    return has(allowlist) || (learn && (learn.within === undefined || has(learn.within)))
+      ? 'allowed'
+      : 'domain-not-allowed';
   }
 
   /** A host that the job did not declare, let through to be learned: on the usual ports, and where the node allows it. */

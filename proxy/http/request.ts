@@ -131,37 +131,49 @@ function restIsClear(request: IncomingMessage): boolean {
   return length <= MAX_DISCARD;
 }
 
-/** The target, from an absolute form to the proxy or an origin form inside a tunnel; each only there. */
+/** The target, from an absolute form to the proxy or an origin form to a host; each only there. */
 export function askedFor(
   connection: ClientConnection,
   request: Pick<IncomingMessage, 'url' | 'httpVersion'>,
   head: Pick<RequestHead, 'hosts'>,
 ): Asked {
   const url = request.url ?? '';
-  const { tunnel } = connection;
+  const { tunnel, direct } = connection;
   if (head.hosts.length > 1) throw new Refusal('malformed-request', { detail: 'two Host headers' });
   if (head.hosts.length === 0 && request.httpVersion !== '1.0') {
     throw new Refusal('malformed-request', { detail: 'Host is missing' });
   }
-  if (tunnel) {
+  if (tunnel || direct !== undefined) {
     if (!url.startsWith('/')) {
       throw new Refusal('malformed-target', {
-        detail: 'inside a tunnel a request target begins with a slash',
+        detail: 'a request target that is not for a proxy begins with a slash',
       });
     }
-    checkHost(tunnel.authority, head.hosts[0]);
-    return { authority: tunnel.authority, secure: false, path: url };
+    return {
+      authority: askedHost(tunnel?.authority ?? direct ?? 0, head.hosts[0]),
+      secure: false,
+      path: url,
+    };
   }
   const parsed = parseAbsoluteTarget(url);
   if (!parsed.ok) throw new Refusal(parsed.reason, { detail: parsed.problem });
   return parsed.value;
 }
 
-/** Whoever serves several hosts at an address goes by `Host`: it must be the one that was allowed. */
-function checkHost(authority: Authority, host: string | undefined): void {
+/**
+ * What `Host` names. Whoever serves several hosts at an address goes by it: it must be the one that was allowed, or at
+ * least at the port that was connected to.
+ */
+function askedHost(allowed: Authority | number, host: string | undefined): Authority {
   const parsed = parseHostHeader(host ?? '', 80);
   if (!parsed.ok) throw new Refusal('malformed-request', { detail: `Host: ${parsed.problem}` });
-  if (formatAuthority(parsed.value) !== formatAuthority(authority)) throw new Refusal('other-authority');
+  const { value } = parsed;
+  const same =
+    typeof allowed === 'number'
+      ? value.port === allowed
+      : formatAuthority(value) === formatAuthority(allowed);
+  if (!same) throw new Refusal('other-authority');
+  return value;
 }
 
 function checkHead(request: IncomingMessage, head: RequestHead): RequestHead {

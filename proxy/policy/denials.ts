@@ -72,8 +72,14 @@ export const DENIALS = {
   'tls-no-name': { status: 0, help: 'the TLS ClientHello names no host (SNI)' },
   'tls-other-name': { status: 0, help: 'the TLS ClientHello names another host than CONNECT did' },
   'hello-timeout': { status: 0, help: 'the tunnel stayed silent after CONNECT' },
-  'other-authority': { status: 421, help: 'Host inside the tunnel is another than that of CONNECT' },
-  'connect-in-tunnel': { status: 400, help: 'CONNECT inside a tunnel is not proxied' },
+  'other-authority': {
+    status: 421,
+    help: 'Host is another than that of CONNECT, or of another port than that of the connection',
+  },
+  'connect-in-tunnel': {
+    status: 400,
+    help: 'CONNECT is for the proxy alone, not for the inside of a tunnel or for a host',
+  },
   // Limits.
   'too-many-connections': { status: 429, help: 'the job has too many connections to its proxy: close some' },
   'connection-rate': { status: 429, help: 'the job opens connections too fast: slow down' },

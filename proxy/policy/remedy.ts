@@ -23,13 +23,14 @@ interface Refused {
 /** All of it at once: what is done as it says does not lead to the next refusal. Undefined where nothing helps. */
 export function remedyFor({ reason, host, port, address }: Refused): Remedy | undefined {
   const parsed = parseHost(host);
-  if (!parsed.ok || port === 0) return undefined;
+  if (!parsed.ok) return undefined;
   const literal = parsed.value.kind === 'name' ? undefined : host;
   switch (reason) {
     case 'domain-not-allowed':
     case 'port-not-allowed':
     case 'tls-to-plain-port': {
-      const web = port === 80 || port === 443;
+      // Of a name that was only asked for, no port is known.
+      const web = [80, 443, 0].includes(port);
       const bare = reason === 'domain-not-allowed' && web;
       const ports = web || port >= 1024 ? [] : [`--allow-port ${port}`];
       return {

@@ -51,7 +51,7 @@ export function denialAnswer(denial: Denial): DenialAnswer {
  * Sends `text` as the last thing on a connection. What the client still sends is thrown away unread for a moment,
  * because closing over unread bytes is a reset, which can overtake the answer.
  */
-export function closeWith(socket: Duplex, text: string): void {
+export function closeWith(socket: Duplex, text: string | Buffer): void {
   if (socket.destroyed) return;
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(timer));

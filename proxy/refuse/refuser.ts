@@ -6,6 +6,7 @@ import type { Subject } from '../report/subject.js';
 import { closeWith, type DenialAnswer, denialAnswer } from './answer.js';
 import { ofJobItself } from './job-itself.js';
 import { Refusal } from './refusal.js';
+import { tlsAlert } from './tls-alert.js';
 
 interface RefuserOptions {
   /** Id of the job. */
@@ -34,6 +35,12 @@ export class Refuser {
   /** Records a refusal, and says it as the last thing on a connection. */
   close(stream: Duplex, subject: Subject, refusal: Refusal): void {
     closeWith(stream, this.answer(subject, refusal).text);
+  }
+
+  /** Records a refusal, and says it as the last thing to a client that speaks TLS. */
+  alert(stream: Duplex, subject: Subject, { reason, detail, address }: Refusal): void {
+    this.unanswered(subject, reason, { detail, address });
+    closeWith(stream, tlsAlert(reason));
   }
 
   /** Records what ends without an answer: the bytes inside a tunnel. */

@@ -17,7 +17,7 @@ interface Kind {
 }
 
 /**
- * Lets events through to a sink, except that a flood of equal ones (same reason, method, host and port) becomes one event
+ * Lets events through to a sink, except that a flood of equal ones (same reason, way, method, host and port) becomes one event
  * with a count: no job pushes the lines of others out. Counts and bytes add up to what happened.
  */
 export class FloodGuard {
@@ -68,7 +68,7 @@ export class FloodGuard {
 
   #find(event: ProxyEvent): Kind {
     const { type, reason, method, host, port } = event;
-    const what = type === 'closed' ? `${type} ${event.kind} ${reason}` : reason;
+    const what = type === 'closed' ? `${type} ${event.kind} ${reason}` : `${event.how} ${reason}`;
     const key = `${what} ${method} ${host} ${port}`;
     const known = this.#kinds.get(key);
     if (known) {

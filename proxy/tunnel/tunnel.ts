@@ -34,8 +34,8 @@ export interface TunnelParts {
 }
 
 /**
- * An accepted CONNECT from its answer to its end: first bytes judged, then relayed, or served as HTTP. Nothing that
- * the origin says reaches the job before the job has shown what it speaks.
+ * A tunnel from its beginning to its end: first bytes judged, then relayed, or served as HTTP. Nothing that the origin
+ * says reaches the job before the job has shown what it speaks.
  */
 export class Tunnel implements Session {
   readonly target: JudgedTarget;
@@ -85,6 +85,12 @@ export class Tunnel implements Session {
     );
   }
 
+  /** Instead of `start`: with a ClientHello for the target, which was read before. */
+  startTls(hello: Buffer): void {
+    const watch = new HelloWatch(this.target.authority, (reason, detail) => this.#deny(reason, detail));
+    this.#startRelay(hello, watch);
+  }
+
   end(reason: string): void {
     this.#reason ??= reason;
     this.#relay.end(reason);
@@ -101,10 +107,7 @@ export class Tunnel implements Session {
         }
         stream.off('close', this.#closedEarly);
         this.#origin.off('close', this.#closedEarly);
-        this.#startRelay(
-          inspection.bytes,
-          new HelloWatch(this.target.authority, (reason, detail) => this.#deny(reason, detail)),
-        );
+        this.startTls(inspection.bytes);
         return;
       case 'http':
         this.#serveHttp(inspection.bytes);

@@ -96,6 +96,7 @@ function event(said: Said): ProxyEvent {
     ...base,
     type: 'decision',
     client: text(said.client),
+    how: oneOf(['proxy', 'direct', 'dns'], said.how),
     decision: oneOf(['allow', 'deny'], said.decision),
     reason: oneOf(REASONS, said.reason),
     ...(said.status !== undefined && { status: number(said.status) }),

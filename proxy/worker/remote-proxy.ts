@@ -1,6 +1,7 @@
 import { Clients } from '../accept/clients.js';
 import { destinationCaps, type JobLeases } from '../dial/destination-caps.js';
 import type { EgressProxy, EgressProxyOptions, ListenOptions } from '../egress-proxy.js';
+import type { Bound } from '../listeners.js';
 import { DenyList } from '../policy/deny-list.js';
 import { parsePolicy } from '../policy/parse-policy.js';
 import type { EgressPolicy } from '../policy/policy.js';
@@ -25,11 +26,6 @@ export interface RemoteProxyOptions extends EgressProxyOptions {
   readonly onListening?: (proxy: RemoteProxy) => void;
   /** Its worker does not close it. */
   readonly onStuck?: (proxy: RemoteProxy) => void;
-}
-
-interface Bound {
-  readonly host: string;
-  readonly port: number;
 }
 
 /** A worker that ended longer ago, ms, is not held against a proxy. */
@@ -190,12 +186,12 @@ export class RemoteProxy implements EgressProxy {
     const { logger } = this.#options;
     switch (report.is) {
       case 'ready': {
-        const { host, port } = this.#listen as ListenOptions;
+        const { host, port, direct } = this.#listen as ListenOptions;
         // Others are told that it listens there: not its to say, but for a port that was left to the system.
         if (port !== 0 && report.port !== port) throw new Error('it listens where nobody told it to');
         const opening = this.#opening;
         this.#opening = undefined;
-        opening?.resolve({ host, port: report.port });
+        opening?.resolve({ host, port: report.port, ...(direct && { direct }) });
         return;
       }
       case 'refused': {

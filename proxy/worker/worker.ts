@@ -128,7 +128,7 @@ class HostedProxy {
     if (alone) assertNoForwarding();
     const bound = await this.proxy.listen(listen);
     await alone?.soon;
-    this.#tell({ id: this.#id, is: 'ready', ...bound });
+    this.#tell({ id: this.#id, is: 'ready', host: bound.host, port: bound.port });
     await alone?.sure;
   }
 

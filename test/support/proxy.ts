@@ -17,12 +17,18 @@ export interface TestProxyOptions
   readonly logger?: Logger;
   /** Default: as `JOBGATE_TEST_NODE_HTTP` says, with which whole files run on the other way as well. */
   readonly nodeHttp?: boolean;
+  /** Ports that programs connect to that know of no proxy; any, names are answered as well. Default: none. */
+  readonly direct?: readonly number[];
 }
 
 /** A listening proxy and everything it said. */
 export interface TestProxy extends AsyncDisposable {
   readonly proxy: EgressProxy;
   readonly port: number;
+  /** Where names are answered. */
+  readonly names: number;
+  /** Where a program's connection to a port arrives. */
+  direct(port: number): number;
   readonly events: readonly ProxyEvent[];
   /** Decisions so far, oldest first. */
   readonly decisions: readonly DecisionEvent[];
@@ -42,7 +48,7 @@ export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
  * unless `dns` is given. Its default allowlist is `.allowed.test`, all of it at 127.0.0.1.
  */
 export async function startProxy(options: TestProxyOptions = {}): Promise<TestProxy> {
-  const { limits, clients = LOOPBACK, logger, allow, rate, execution, learn, ...others } = options;
+  const { limits, clients = LOOPBACK, logger, direct, allow, rate, execution, learn, ...others } = options;
   const { nodeHttp = process.env.JOBGATE_TEST_NODE_HTTP === 'yes', ...operator } = others;
   const events: ProxyEvent[] = [];
   const waiting = new Set<() => void>();
@@ -75,7 +81,12 @@ export async function startProxy(options: TestProxyOptions = {}): Promise<TestPr
       },
     },
   );
-  const { port } = await proxy.listen({ host: '127.0.0.1', port: 0, clients });
+  const bound = await proxy.listen({
+    host: '127.0.0.1',
+    port: 0,
+    clients,
+    ...(direct && { direct: { names: 0, ports: direct.map((port) => [port, 0] as const) } }),
+  });
   const find = <E extends ProxyEvent>(test: (event: ProxyEvent) => event is E): Promise<E> =>
     new Promise((resolve) => {
       const look = () => {
@@ -89,7 +100,9 @@ export async function startProxy(options: TestProxyOptions = {}): Promise<TestPr
     });
   return {
     proxy,
-    port,
+    port: bound.port,
+    names: bound.direct?.names ?? 0,
+    direct: (port) => bound.direct?.ports.find(([logical]) => logical === port)?.[1] ?? 0,
     events,
     get decisions() {
       return events.filter((event) => event.type === 'decision');

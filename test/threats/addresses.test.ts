@@ -62,8 +62,14 @@ describe('an allowed name that resolves to an address that is not public is refu
       allow: ['.allowed.test', `[${address}]:8080`.replace(/^\[(\d+\.[\d.]+)\]/, '$1')],
       dns: dns.address,
       allowAddresses: [],
+      direct: [80],
     });
+    const host = await RawClient.exchange(
+      proxy.direct(80),
+      'GET / HTTP/1.1\r\nHost: a.allowed.test\r\nConnection: close\r\n\r\n',
+    );
     const [plain, tunnel] = await denialVia(proxy.port, 'a.allowed.test', 80);
+    expect(denialOf(host)).toBe(plain);
     expect(plain).toMatch(/^address-(?:not-public|of-node)$/);
     expect(tunnel).toBe(plain);
     expect(proxy.decisions[0]).toMatchObject({ host: 'a.allowed.test', status: 403 });

@@ -4,6 +4,7 @@ import { type DnsServer, startDnsServer } from '../support/dns-server.js';
 import { type Origin, startEchoOrigin } from '../support/origin.js';
 import { startProxy, type TestProxy } from '../support/proxy.js';
 import { denialOf, RawClient, statusOf } from '../support/raw-client.js';
+import { askUdp, question } from '../support/resolver.js';
 
 /** Every name resolves, to an origin that answers: only the proxy's judgement stands between. */
 let dns: DnsServer;
@@ -24,6 +25,7 @@ beforeAll(async () => {
     addHosts: [],
     dns: dns.address,
     limits: { connectionsPerSecond: 100_000 },
+    direct: [origin.port],
   });
 });
 
@@ -50,13 +52,23 @@ async function viaGet(host: string, port: string | number = origin.port): Promis
   return [statusOf(answer), denialOf(answer)];
 }
 
+/** As a program that knows of no proxy. */
+async function viaHost(host: string): Promise<Verdict> {
+  const answer = await RawClient.exchange(
+    proxy.direct(origin.port),
+    `GET / HTTP/1.1\r\nHost: ${host}:${origin.port}\r\nConnection: close\r\n\r\n`,
+  );
+  return [statusOf(answer), denialOf(answer)];
+}
+
 const OK: Verdict = [200, undefined];
 
 describe('spellings of an allowed name are the same name', () => {
   test.each(['exact.test', 'EXACT.TEST', 'Exact.Test', 'exact.test.', 'a.b.DOT.test.', 'dot.test'])(
     '%s',
     async (host) => {
-      expect([await viaConnect(host), await viaGet(host)]).toEqual([OK, OK]);
+      expect([await viaConnect(host), await viaGet(host), await viaHost(host)]).toEqual([OK, OK, OK]);
+      expect(await askUdp(proxy.names, question(host))).toMatchObject({ addresses: ['127.0.0.1'] });
     },
   );
 
@@ -111,7 +123,7 @@ describe('spellings that are no name are malformed, and nothing is looked up or 
   ])('%s', async (_, host) => {
     const queries = dns.queries.length;
     const { accepted } = origin;
-    for (const [status, reason] of [await viaConnect(host), await viaGet(host)]) {
+    for (const [status, reason] of [await viaConnect(host), await viaGet(host), await viaHost(host)]) {
       expect(status).toBe(400);
       expect(reason).toMatch(/^malformed-(?:target|request)$/);
     }
@@ -157,6 +169,8 @@ describe('names that only look allowed are not', () => {
     const queries = dns.queries.length;
     expect(await viaConnect(host)).toEqual([403, 'domain-not-allowed']);
     expect(await viaGet(host)).toEqual([403, 'domain-not-allowed']);
+    expect(await viaHost(host)).toEqual([403, 'domain-not-allowed']);
+    expect(await askUdp(proxy.names, question(host))).toMatchObject({ rcode: 3, addresses: [] });
     expect(dns.queries.length).toBe(queries);
   });
 

@@ -3,6 +3,7 @@ import { AnswerReader } from '../../../proxy/http/answer-reader.js';
 import { BrokenAnswer } from '../../../proxy/http/broken-answer.js';
 import { readRequestHead, responseLines } from '../../../proxy/http/heads.js';
 import { readSimpleHead } from '../../../proxy/http/simple-head.js';
+import { readQuestion } from '../../../proxy/names/question.js';
 import { Allowlist, parseEntry } from '../../../proxy/policy/allowlist.js';
 import {
   parseAbsoluteTarget,
@@ -20,6 +21,7 @@ import { parseUpstream } from '../../../proxy/policy/upstream.js';
 import { printable } from '../../../proxy/report/subject.js';
 import { ClientHelloReader } from '../../../proxy/tunnel/client-hello.js';
 import { helloFor, helloMessage, records, serverNames } from '../../support/client-hello.js';
+import { QTYPE, question } from '../../support/resolver.js';
 import type { Reader } from '../growth.js';
 
 const HOSTS = [
@@ -98,6 +100,13 @@ export const PROXY: readonly Reader[] = [
   },
   { name: "an origin's answer", read: answer(1_000_000), seeds: ANSWERS, count: 60 },
   { name: "an origin's answer byte by byte", read: answer(1), seeds: ANSWERS, count: 30 },
+  {
+    name: 'a question for a name',
+    read: (text) => readQuestion(Buffer.from(text, 'latin1')),
+    seeds: [question('www.example.com'), question('a.b.c', { type: QTYPE.HTTPS, edns: true })].map((bytes) =>
+      bytes.toString('latin1'),
+    ),
+  },
   {
     name: 'the head of a CONNECT',
     read: (text) => readConnectHead(Buffer.from(text, 'latin1')),

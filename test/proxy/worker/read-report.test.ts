@@ -5,7 +5,16 @@ import type { Report } from '../../../proxy/worker/link.js';
 import { readReport } from '../../../proxy/worker/read-report.js';
 
 const denied: ProxyEvent = {
-  ...{ v: 1, job: '', type: 'decision', time: 1, connection: 1, client: '192.0.2.1', method: 'GET' },
+  ...{
+    v: 1,
+    job: '',
+    type: 'decision',
+    time: 1,
+    connection: 1,
+    how: 'proxy',
+    client: '192.0.2.1',
+    method: 'GET',
+  },
   ...{ host: 'a.test', port: 80, decision: 'deny', reason: 'domain-not-allowed', status: 403, ms: 0.5 },
   ...{ detail: 'why', address: '192.0.2.2', count: 3, learned: true },
 };

@@ -19,6 +19,7 @@ function denied(
     port,
     decision: reason === 'allowed' ? 'allow' : 'deny',
     reason,
+    how: 'proxy',
     client: '10.0.0.2',
     ms: 0,
     ...more,
@@ -32,11 +33,13 @@ describe('what a run refused', () => {
     summary.add(denied('b.example', 8443, 'domain-not-allowed', { count: 4 }));
     summary.add(denied('b.example', 8443, 'domain-not-allowed'));
     summary.add(denied('c.example', 22, 'port-not-allowed'));
+    summary.add(denied('e.example', 0, 'domain-not-allowed', { how: 'dns', count: 3 }));
     summary.add(denied('d.example', 80, 'address-not-public', { address: 'fd00::1' }));
     expect(summary.text()).toBe(
       [
         'jobgate refused:',
         '  b.example:8443  5 times, domain-not-allowed: to allow it: --domain b.example:8443',
+        '  e.example       3 times, domain-not-allowed: to allow it: --domain e.example',
         '  a.example:443   once, domain-not-allowed: to allow it: --domain a.example',
         '  c.example:22    once, port-not-allowed: to allow it: --domain c.example:22 --allow-port 22',
         '  d.example:80    once, address-not-public: resolves to fd00::1; to allow it: --allow-address [fd00::1]:80',
