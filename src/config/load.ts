@@ -22,6 +22,7 @@ export interface Config {
   readonly gateway: {
     readonly placement: 'auto' | 'host' | 'container';
     readonly port: number;
+    readonly anyProgram: boolean;
     readonly subnetPool?: SubnetPoolOptions;
     /** Of gateways in containers. */
     readonly image?: string;
@@ -151,6 +152,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
     gateway: {
       placement: set('gatewayPlacement'),
       port: set('gatewayPort'),
+      anyProgram: set('anyProgram'),
       ...(subnetPool && { subnetPool }),
       ...(settings.get('gatewayImage') && { image: settings.get('gatewayImage') as string }),
       outside: set('outsideNetwork'),

@@ -253,7 +253,9 @@ function attachment(job: AdmittedJob, gateway: Gateway | undefined): Attachment 
   switch (job.network.type) {
     case 'HTTP':
       // Never anything weaker: without a gateway there is no network.
-      return gateway ? { kind: 'isolated', network: gateway.network.name } : { kind: 'none' };
+      return gateway
+        ? { kind: 'isolated', network: gateway.network.name, names: gateway.names }
+        : { kind: 'none' };
     case 'Host':
       return { kind: 'host' };
     case 'Bridge':

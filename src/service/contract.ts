@@ -10,6 +10,8 @@ const BY_DEFAULT = new Set(['NET_RAW']);
 interface ContractOptions {
   /** Name of the gateway's network. */
   readonly network: string;
+  /** Address of the gateway, where it answers names. */
+  readonly names?: string | undefined;
   /** Paths on the node through which a container would rule it: the engine's socket and our own. */
   readonly sockets: readonly string[];
 }
@@ -29,9 +31,11 @@ export function contractBreaches(info: Dockerode.ContainerInspectInfo, options: 
       if (hasCapability(host, name)) breaches.push(`it has ${name}: create it with --cap-drop ${name}`);
     }
   }
-  const contract = isolatedOptions(options.network).HostConfig;
-  if (!sameList(host.Dns, contract.Dns)) {
-    breaches.push(`it has another DNS server than ${contract.Dns?.join(', ')}: ${shown(host.Dns)}`);
+  // One that answers nothing is as good: a daemon may give its containers no resolver.
+  const dead = isolatedOptions(options.network).HostConfig.Dns;
+  const resolvers = [...(options.names === undefined ? [] : [[options.names]]), dead];
+  if (!resolvers.some((one) => sameList(host.Dns, one))) {
+    breaches.push(`it has another DNS server than ${resolvers.flat().join(' or ')}: ${shown(host.Dns)}`);
   }
   if (host.PidMode === 'host') breaches.push("it is in the host's PID namespace");
   if (/^container:/.test(host.PidMode ?? '')) breaches.push("it is in another container's PID namespace");

@@ -122,7 +122,7 @@ export class NetworkWatch {
   ): Promise<AttachedContainer | undefined> {
     const { link, sockets, broken } = this.#options;
     const { docker } = link.engine;
-    const { network } = served.gateway;
+    const { network, names } = served.gateway;
     const info = await docker
       .getContainer(id)
       .inspect()
@@ -131,7 +131,7 @@ export class NetworkWatch {
         throw new EngineError(engineMessage(error));
       });
     if (!info) return undefined;
-    const breaches = contractBreaches(info, { network: network.name, sockets });
+    const breaches = contractBreaches(info, { network: network.name, names: names?.address, sockets });
     const first = others.find((one) => one.enforced);
     if (first) breaches.push(`the network is for one container, and ${first.name} is on it`);
     const container: AttachedContainer = {

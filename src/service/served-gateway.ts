@@ -103,9 +103,9 @@ export class ServedGateway {
 }
 
 /** Where the proxy has a container of its own, the engine may not see the files of this host. */
-function createOptions({ network, proxy }: Gateway) {
-  const create = isolatedOptions(network.name);
-  if (proxy.host === network.gateway) return create;
+function createOptions({ network, proxy, names }: Gateway) {
+  const create = isolatedOptions(network.name, names);
+  if (names || proxy.host === network.gateway) return create;
   const { Mounts, ...HostConfig } = create.HostConfig;
   return { HostConfig };
 }
