@@ -95,6 +95,7 @@ export class Direct implements ConnectionService {
         const detail = parsed.ok ? 'the server name is an address' : parsed.problem;
         throw new Refusal('malformed-target', { detail });
       },
+      speaksTls: true,
       opened: (tunnel) => tunnel.startTls(hello),
       refused: (refusal) => this.#with.refuser.alert(connection.stream, subject, refusal),
     });

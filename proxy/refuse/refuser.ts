@@ -38,7 +38,8 @@ export class Refuser {
   }
 
   /** Records a refusal, and says it as the last thing to a client that speaks TLS. */
-  alert(stream: Duplex, subject: Subject, { reason, detail, address }: Refusal): void {
+  alert(stream: Duplex, subject: Subject, refusal: Refusal): void {
+    const { reason, detail, address } = ofJobItself(refusal, subject);
     this.unanswered(subject, reason, { detail, address });
     closeWith(stream, tlsAlert(reason));
   }

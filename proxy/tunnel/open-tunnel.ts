@@ -19,6 +19,8 @@ interface Asked {
   readonly subject: Subject;
   /** Throws a `Refusal` where it is not understood. */
   readonly authority: () => Authority;
+  /** Whether it has begun with TLS already. */
+  readonly speaksTls?: true;
   /** Called with the tunnel, which is to be started at once. */
   readonly opened: (tunnel: Tunnel) => void;
   /** Called instead, to say why not: nothing that the connection brings is read any more. */
@@ -29,7 +31,7 @@ interface Asked {
 export async function openTunnel(
   parts: OpenTunnelParts,
   connection: ClientConnection,
-  { subject, authority, opened, refused }: Asked,
+  { subject, authority, speaksTls, opened, refused }: Asked,
 ): Promise<void> {
   const { decider, tunnels, refuser, recorder, sessions, large } = parts;
   const { stream } = connection;
@@ -50,6 +52,11 @@ export async function openTunnel(
       origin.destroy();
       release();
       return;
+    }
+    if (speaksTls && target.plainOnly) {
+      const address = origin.remoteAddress;
+      origin.destroy();
+      throw new Refusal('tls-to-plain-port', address === undefined ? {} : { address });
     }
     recorder.allowed(subject, origin.remoteAddress, target.learned);
     opened(new Tunnel(parts, connection, { target, origin, subject }, release));
