@@ -104,9 +104,8 @@ export class AnswerReader {
   #readHead(bytes: Buffer, from: number): number {
     const block = this.#until('\r\n\r\n', bytes, from);
     if (block === undefined) return bytes.length;
-    let { text } = block;
-    // Empty lines before it are what some servers have left of the answer before.
-    while (text.startsWith('\r\n')) text = text.slice(2);
+    // Ends of lines before it are what some servers have left of the answer before.
+    const text = block.text.replace(/^[\r\n]+/, '');
     if (text === '') return block.end;
     const head = readAnswerHead(text, this.#options.toHead);
     if (head.status === 101) throw new BrokenAnswer('an upgrade that nobody asked for');

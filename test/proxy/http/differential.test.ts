@@ -46,6 +46,8 @@ const ANSWERS = [
   'HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n',
   '\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
   '\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+  '\rHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+  '\n\r\n\r\n\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
   'HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n',
   'HTTP/1.1 200 OK\r\nContent-Length: 0\n\r\n',
   'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\n',
