@@ -217,11 +217,11 @@ class JobProxy implements EgressProxy {
 
   async #listenDirect(host: string, { names, ports }: DirectPorts): Promise<DirectPorts> {
     this.#names.gateway = host;
-    const { port } = await this.#listeners.open(host, names, new TcpNames(this.#names));
+    const { port } = await this.#listeners.open(host, names, new TcpNames(this.#names), { usual: true });
     await this.#udpNames.listen(host, port);
     const bound: [number, number][] = [];
     for (const [direct, own] of ports) {
-      bound.push([direct, (await this.#listeners.open(host, own, this.#direct(direct), direct)).port]);
+      bound.push([direct, (await this.#listeners.open(host, own, this.#direct(direct), { direct })).port]);
     }
     return { names: port, ports: bound };
   }

@@ -37,12 +37,17 @@ export class Listeners {
     this.#logger = logger;
   }
 
-  /** @param direct as `Acceptor.accept` has it. Rejects with what the system says (`EADDRINUSE`, …). */
+  /**
+   * Rejects with what the system says (`EADDRINUSE`, …).
+   *
+   * @param direct as `Acceptor.accept` has it
+   * @param usual whether the port is one that others have as well: 53, say
+   */
   async open(
     host: string,
     port: number,
     service: ConnectionService,
-    direct?: number,
+    { direct, usual = direct !== undefined }: { direct?: number; usual?: boolean } = {},
   ): Promise<net.AddressInfo> {
     const server = net.createServer(SOCKET_OPTIONS, (socket) =>
       this.#acceptor.accept(socket, service, direct),
@@ -62,7 +67,7 @@ export class Listeners {
     server.on('error', (error) => this.#logger.error({ error: String(error) }, 'a listener failed'));
     this.#servers.add(server);
     const bound = server.address() as net.AddressInfo;
-    this.#unregister.push(registerListener(bound.address, bound.port));
+    this.#unregister.push(registerListener(bound.address, bound.port, usual));
     return bound;
   }
 

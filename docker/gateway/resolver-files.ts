@@ -14,7 +14,7 @@ import type Dockerode from 'dockerode';
 import { type EnginePath, enginePaths } from '../engine/engine-path.js';
 import { hasInterface } from '../host/host-net.js';
 
-const NAME = /^(jg-[0-9a-f]{12})\.(\d+)\.resolv\.conf$/;
+const NAME = /^(jg[-c][0-9a-f]{12})\.(\d+)\.resolv\.conf$/;
 
 /**
  * Files that name a gateway as resolver, to be mounted as /etc/resolv.conf of its job: the engine's own would name the
@@ -60,6 +60,7 @@ export class ResolverFiles {
   /** Removes those of networks that are gone: of processes that were killed. */
   tidy(): void {
     const own = netns();
+    if (own === undefined) return;
     for (const file of this.#folders.flatMap(list)) {
       const [, bridge = '', of] = NAME.exec(file) ?? [];
       if (of === own && !hasInterface(bridge)) this.remove(bridge);
@@ -82,7 +83,11 @@ function pathOf(folder: string, bridge: string): string {
 
 /** Bridges of other network namespaces cannot be seen to be gone. */
 function netns(): string | undefined {
-  return /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0];
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0];
+  } catch {
+    return undefined; // no Linux
+  }
 }
 
 /** @throws for a folder that is not this user's: others could change what jobs read. */

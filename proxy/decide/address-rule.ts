@@ -88,16 +88,20 @@ export class AddressRule {
 
   #isListener(ip: Ip, port: number): boolean {
     for (const listener of this.#options.listeners()) {
-      if (listener.port === port && this.#reaches(ip, listener.host)) return true;
+      if (listener.port === port && this.#reaches(ip, listener)) return true;
     }
     return false;
   }
 
   /** Whether a connection to `ip`, at a listener's port, can end at that listener. */
-  #reaches(ip: Ip, host: string): boolean {
+  #reaches(ip: Ip, { host, exact }: Listener): boolean {
     const bound = parseIp(host);
     // A listed address is translated to one of this node's, nobody here knows which; so is a host that is no address.
-    if (bound === undefined || UNSPECIFIED.includes(formatIp(ip)) || this.#options.node.isListed(ip))
+    if (
+      bound === undefined ||
+      UNSPECIFIED.includes(formatIp(ip)) ||
+      (!exact && this.#options.node.isListed(ip))
+    )
       return true;
     const at = formatIp(unmapped(bound));
     if (at === formatIp(ip)) return true;

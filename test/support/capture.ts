@@ -46,7 +46,7 @@ function ended(child: ChildProcess): Promise<void> {
 
 // IPv4 and IPv6, UDP and the first segment of TCP that has a question; each frame on each interface that it passes.
 const SCRIPT = `
-import json, socket, struct
+import json, re, socket
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 wire.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)
 print('ready')
@@ -56,7 +56,9 @@ def name_of(message):
     while at < len(message) and message[at]:
         labels.append(message[at + 1:at + 1 + message[at]].decode('latin1'))
         at += 1 + message[at]
-    return '.'.join(labels).lower()[:100]
+    name = '.'.join(labels).lower()
+    if message[at + 3:at + 5] != b'\\0\\1' or not re.fullmatch('[a-z0-9._-]+', name): return None
+    return name[:100]
 while True:
     frame, source = wire.recvfrom(65535)
     kind = source[1]
