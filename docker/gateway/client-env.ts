@@ -29,15 +29,15 @@ const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
  * only the lower-case `http_proxy`, others only upper case), and ALL_PROXY is the http URL as well (a socks one
  * breaks clients that lack the package). aiohttp asks for `ws_proxy` and `wss_proxy`.
  *
- * NO_PROXY names loopback only, and what the job or its image say: with private ranges in it clients would go direct,
- * and fail. `*` would be all that; it is kept where names are served.
+ * NO_PROXY names loopback only, and what the job or its image say but for `*`: with private ranges in it clients would
+ * go direct, and fail.
  *
  * @param own what the job itself sets; its proxy variables are overridden, `no_proxy` and JAVA_TOOL_OPTIONS appended to.
  */
 export function clientEnv(proxyUrl: string, own: Variables = {}, options: ClientEnvOptions = {}): ClientEnv {
   const { image = {}, namesServed = false, runtimes = !namesServed } = options;
   const wanted = ['no_proxy', 'NO_PROXY'].flatMap((name) => hostsOf(own[name] ?? image[name]));
-  const kept = wanted.filter((host) => host !== '*' || namesServed);
+  const kept = wanted.filter((host) => host !== '*');
   const direct = new Set([...LOOPBACK, ...kept]);
   const noProxy = [...direct].join(',');
   const ours: Record<string, string> = {
@@ -60,11 +60,13 @@ export function clientEnv(proxyUrl: string, own: Variables = {}, options: Client
       : own[name] !== ours[name];
   const overridden = Object.keys(ours).filter((name) => own[name] !== undefined && lost(name));
   const java = own.JAVA_TOOL_OPTIONS ?? image.JAVA_TOOL_OPTIONS;
+  // Where there is one already its line is printed, and a proxy in it would be another than ours.
+  const needsJava = runtimes || (options.runtimes === undefined && java !== undefined);
   return {
     env: {
       ...own,
       ...ours,
-      ...(runtimes && { JAVA_TOOL_OPTIONS: [java, ...javaOptions(proxyUrl)].filter(Boolean).join(' ') }),
+      ...(needsJava && { JAVA_TOOL_OPTIONS: [java, ...javaOptions(proxyUrl)].filter(Boolean).join(' ') }),
     },
     overridden,
   };

@@ -23,6 +23,8 @@ export interface Config {
     readonly placement: 'auto' | 'host' | 'container';
     readonly port: number;
     readonly anyProgram: boolean;
+    /** Absent: where names are not answered. */
+    readonly runtimeVariables?: boolean;
     readonly subnetPool?: SubnetPoolOptions;
     /** Of gateways in containers. */
     readonly image?: string;
@@ -153,6 +155,9 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       placement: set('gatewayPlacement'),
       port: set('gatewayPort'),
       anyProgram: set('anyProgram'),
+      ...(settings.get('runtimeVariables') !== undefined && {
+        runtimeVariables: settings.get('runtimeVariables') as boolean,
+      }),
       ...(subnetPool && { subnetPool }),
       ...(settings.get('gatewayImage') && { image: settings.get('gatewayImage') as string }),
       outside: set('outsideNetwork'),

@@ -32,6 +32,12 @@ export const SETTINGS = {
     default: true,
     help: 'serve programs that know of no proxy: answer names, and take connections as if for the host',
   }),
+  runtimeVariables: setting({
+    kind: yesNo,
+    key: 'Gateway.RuntimeVariables',
+    env: 'JOBGATE_RUNTIME_VARIABLES',
+    help: 'give jobs JAVA_TOOL_OPTIONS and NODE_USE_ENV_PROXY, for which Java and Node print a line; unless set, only where names are not answered',
+  }),
   subnetPool: setting({
     kind: text,
     key: 'Gateway.SubnetPool',

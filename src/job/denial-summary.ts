@@ -59,6 +59,8 @@ function remedy(event: DecisionEvent, reason: DenialReason): string {
       address !== undefined && entry === undefined && address !== host ? `resolves to ${address}; ` : '';
     return `${found}to allow it: ${flags}`;
   }
+  if (reason === 'domain-not-allowed' && host !== OTHER)
+    return "a name without a dot is the job's own, or nobody's";
   if (reason === 'job-itself') {
     return `this is the job itself, where its proxy does not reach: -e no_proxy=${host.includes(':') ? `[${host}]` : host}`;
   }

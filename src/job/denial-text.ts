@@ -46,7 +46,7 @@ function fold(rows: readonly DenialRow[]): { folded: Folded; shown: readonly Den
 
 /** The one that was registered. */
 function domainOf({ host, port, reason }: DenialRow): string | undefined {
-  if (reason !== 'domain-not-allowed' || (port !== 80 && port !== 443)) return undefined;
+  if (reason !== 'domain-not-allowed' || ![0, 80, 443].includes(port)) return undefined;
   return parse(host, NAME).domain ?? undefined;
 }
 

@@ -34,6 +34,7 @@ export class ServedGateway {
   /** Of a job that this serve runs, and closed with it. */
   readonly ofJob: boolean;
   readonly #learned: LearnedDomains | undefined;
+  readonly #runtimes: boolean;
 
   constructor(
     readonly gateway: Gateway,
@@ -43,12 +44,15 @@ export class ServedGateway {
       readonly reopened?: boolean;
       readonly ofJob?: boolean;
       readonly learned?: LearnedDomains | undefined;
+      /** Default true: a caller may leave out what has names answered, and give its job the variables alone. */
+      readonly runtimeVariables?: boolean | undefined;
     },
   ) {
     this.created = more.created;
     this.reopened = more.reopened ?? false;
     this.ofJob = more.ofJob ?? false;
     this.#learned = more.learned;
+    this.#runtimes = more.runtimeVariables ?? true;
   }
 
   get id(): string {
@@ -76,7 +80,7 @@ export class ServedGateway {
     const { gateway, policy } = this;
     const { network, proxy } = gateway;
     const create = createOptions(gateway);
-    const { env } = clientEnv(proxy.url);
+    const { env } = clientEnv(proxy.url, {}, { runtimes: this.#runtimes });
     const { job, execution, allow, rate } = policy;
     return {
       id: this.id,

@@ -62,11 +62,13 @@ describe('environment of a job behind its proxy', () => {
   });
 
   it('leaves out what makes programs print where nothing needs it, unless asked for', () => {
-    const quiet = clientEnv(PROXY, { NO_PROXY: '*' }, { namesServed: true });
+    const quiet = clientEnv(PROXY, {}, { namesServed: true });
     expect(quiet.env).not.toHaveProperty('JAVA_TOOL_OPTIONS');
     expect(quiet.env).not.toHaveProperty('NODE_USE_ENV_PROXY');
-    expect(quiet.env.no_proxy).toBe('localhost,127.0.0.1,::1,*');
-    expect(quiet.overridden).toEqual([]);
+    const options = { JAVA_TOOL_OPTIONS: '-Dhttp.proxyHost=192.0.2.1' };
+    expect(clientEnv(PROXY, {}, { namesServed: true, image: options }).env.JAVA_TOOL_OPTIONS).toMatch(
+      /^-Dhttp\.proxyHost=192\.0\.2\.1 -Dhttp\.proxyHost=10\.0\.0\.1 /,
+    );
     expect(clientEnv(PROXY, {}, { namesServed: true, runtimes: true }).env.NODE_USE_ENV_PROXY).toBe('1');
   });
 });
