@@ -33,6 +33,7 @@ import { Sessions } from './sessions.js';
 import { IdleWatch } from './tunnel/idle.js';
 import { LargeBuffers } from './tunnel/large-buffers.js';
 import { Semaphore } from './util/semaphore.js';
+import { turns } from './util/turns.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */
@@ -95,6 +96,7 @@ class JobProxy implements EgressProxy {
   readonly #recorder: Recorder;
   readonly #connections: Semaphore;
   readonly #descriptors = descriptors.share();
+  readonly #turn = turns.ofJob();
   readonly #tunnels: Semaphore;
   readonly #requests: Semaphore;
   readonly #limiter: JobLimiter;
@@ -177,6 +179,7 @@ class JobProxy implements EgressProxy {
       ...shared,
       operator,
       nodeHttp,
+      turn: this.#turn,
       // None where the job has a rate: its tokens are slower than any read.
       large: job.rate === null ? new LargeBuffers() : new LargeBuffers(0),
     };
@@ -286,6 +289,7 @@ class JobProxy implements EgressProxy {
     this.#agent.destroy();
     this.#pool.close();
     this.#descriptors.close();
+    this.#turn.close();
     await Promise.all([stopped, gone]);
     const left = await this.#sessions.settled();
     if (left > 0) this.#logger.error({ left }, 'unexpected: sessions that did not end with their sockets');

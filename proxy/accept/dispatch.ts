@@ -9,6 +9,7 @@ import { Refusal } from '../refuse/refusal.js';
 import { subjectOf } from '../report/subject.js';
 import { checkConnectForm, serveConnect } from '../tunnel/connect-method.js';
 import type { OpenTunnelParts } from '../tunnel/open-tunnel.js';
+import type { Turn } from '../util/turns.js';
 import type { ConnectionService } from './acceptor.js';
 import type { ClientConnection } from './client-connection.js';
 import { type HeadHandlers, HeadReader } from './head-reader.js';
@@ -20,6 +21,8 @@ type Served = Duplex & { [CONNECTION]?: ClientConnection };
 
 export type DispatchParts = PassageParts &
   Omit<OpenTunnelParts, 'serveInside'> & {
+    /** Requests are read in it. */
+    readonly turn: Turn;
     /** Whether Node's parser reads all requests. */
     readonly nodeHttp: boolean;
   };
@@ -52,11 +55,13 @@ export class Dispatch implements ConnectionService {
       simple,
       server: new HttpServer(headerBytes, { request, connect, broken }),
       headerBytes,
+      turn: parts.turn,
     };
     this.#inner = {
       simple,
       server: new HttpServer(headerBytes, { request, connect: connectInside, broken }),
       headerBytes,
+      turn: parts.turn,
     };
   }
 

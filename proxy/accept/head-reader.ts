@@ -1,6 +1,7 @@
 import type { HttpServer } from '../http/http-server.js';
 import { readSimpleHead, type SimpleHead } from '../http/simple-head.js';
 import { discardInput } from '../refuse/answer.js';
+import type { Turn } from '../util/turns.js';
 import type { ClientConnection } from './client-connection.js';
 import { readConnectHead } from './connect-head.js';
 
@@ -15,6 +16,8 @@ export interface HeadHandlers {
   /** Node's parser, for all else: from there on the connection is its. */
   readonly server: HttpServer;
   readonly headerBytes: number;
+  /** Of the job. */
+  readonly turn: Turn;
 }
 
 /**
@@ -44,9 +47,14 @@ export class HeadReader {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (!this.#busy) {
-      this.#read(chunk);
+    const { turn } = this.#handlers;
+    if (!this.#busy && turn.mayBegin) {
+      turn.run(() => this.#read(chunk));
       return;
+    }
+    if (!this.#busy) {
+      this.#busy = true;
+      turn.wait(this.#inTurn);
     }
     // Nothing of it is lost: it is read once the answer is out.
     this.#ahead = this.#ahead ? Buffer.concat([this.#ahead, chunk]) : chunk;
@@ -56,6 +64,16 @@ export class HeadReader {
   readonly #onEnd = (): void => {
     this.#ended = true;
     if (!this.#busy) this.#close();
+  };
+
+  readonly #inTurn = (): void => {
+    const { stream, refused } = this.#connection;
+    const chunk = this.#ahead;
+    this.#busy = false;
+    this.#ahead = undefined;
+    if (stream.destroyed || refused || chunk === undefined) return;
+    stream.resume();
+    this.#read(chunk);
   };
 
   #read(chunk: Buffer): void {
@@ -97,6 +115,7 @@ export class HeadReader {
   #handOver(chunk: Buffer): void {
     const { stream } = this.#connection;
     stream.unshift(chunk);
+    if ('inTurns' in stream) stream.inTurns(this.#handlers.turn);
     this.#handlers.server.serve(stream);
     stream.resume();
   }

@@ -1,4 +1,5 @@
 import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
+import type { Bound } from '../../proxy/listeners.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import {
   DEFAULT_LIMITS,
@@ -52,41 +53,54 @@ export async function startProxy(options: TestProxyOptions = {}): Promise<TestPr
   const { nodeHttp = process.env.JOBGATE_TEST_NODE_HTTP === 'yes', ...operator } = others;
   const events: ProxyEvent[] = [];
   const waiting = new Set<() => void>();
-  const proxy = createEgressProxy(
-    {
-      job: {
-        job: 'job-1',
-        allow: allow ?? ['.allowed.test'],
-        rate: rate ?? null,
-        ...(execution && { execution }),
-        ...(learn && { learn }),
+  const made = () =>
+    createEgressProxy(
+      {
+        job: {
+          job: 'job-1',
+          allow: allow ?? ['.allowed.test'],
+          rate: rate ?? null,
+          ...(execution && { execution }),
+          ...(learn && { learn }),
+        },
+        operator: {
+          ...DEFAULT_OPERATOR_POLICY,
+          allowAddresses: LOOPBACK,
+          addHosts: [['allowed.test', '127.0.0.1']],
+          // Nothing listens there: a look-up that should not be fails at once and leaves no packet.
+          dns: '127.0.0.1:1',
+          ...operator,
+          // All proxies of a test file have the same destination: loopback.
+          limits: { ...DEFAULT_LIMITS, destinationConnectionsPerSecond: 1_000_000, ...limits },
+        },
       },
-      operator: {
-        ...DEFAULT_OPERATOR_POLICY,
-        allowAddresses: LOOPBACK,
-        addHosts: [['allowed.test', '127.0.0.1']],
-        // Nothing listens there: a look-up that should not be fails at once and leaves no packet.
-        dns: '127.0.0.1:1',
-        ...operator,
-        // All proxies of a test file have the same destination: loopback.
-        limits: { ...DEFAULT_LIMITS, destinationConnectionsPerSecond: 1_000_000, ...limits },
+      {
+        ...(logger && { logger }),
+        nodeHttp,
+        onEvent: (event) => {
+          events.push(event);
+          for (const wake of waiting) wake();
+        },
       },
-    },
-    {
-      ...(logger && { logger }),
-      nodeHttp,
-      onEvent: (event) => {
-        events.push(event);
-        for (const wake of waiting) wake();
-      },
-    },
-  );
-  const bound = await proxy.listen({
+    );
+  const listen = {
     host: '127.0.0.1',
     port: 0,
     clients,
     ...(direct && { direct: { names: 0, ports: direct.map((port) => [port, 0] as const) } }),
-  });
+  };
+  let proxy = made();
+  let bound: Bound | undefined;
+  for (let attempt = 1; bound === undefined; attempt++) {
+    try {
+      bound = await proxy.listen(listen);
+    } catch (error) {
+      await proxy.close();
+      // A free port for names by TCP may be taken by UDP.
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || attempt === 5) throw error;
+      proxy = made();
+    }
+  }
   const find = <E extends ProxyEvent>(test: (event: ProxyEvent) => event is E): Promise<E> =>
     new Promise((resolve) => {
       const look = () => {
