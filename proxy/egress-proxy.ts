@@ -90,6 +90,9 @@ export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOpti
   return new JobProxy(parsePolicy(policy), options);
 }
 
+/** How often it is looked at what is buffered, ms. */
+const LOOK_MS = 1_000;
+
 class JobProxy implements EgressProxy {
   readonly #logger: Logger;
   readonly #sessions = new Sessions(() => this.#wakeWhenEmpty());
@@ -114,6 +117,8 @@ class JobProxy implements EgressProxy {
   readonly #names: Names;
   readonly #udpNames: UdpNames;
   readonly #listeners: Listeners;
+  readonly #bufferedBytes: number;
+  #watch: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
   #wakeDrain: (() => void) | undefined;
 
@@ -124,6 +129,7 @@ class JobProxy implements EgressProxy {
     const { job, operator } = parsed.policy;
     const { limits } = operator;
     this.#logger = logger;
+    this.#bufferedBytes = limits.bufferedBytes;
     this.#connections = new Semaphore(limits.connections, 'too-many-connections');
     this.#tunnels = new Semaphore(limits.tunnels, 'too-many-tunnels');
     this.#requests = new Semaphore(limits.requests, 'too-many-requests');
@@ -213,6 +219,7 @@ class JobProxy implements EgressProxy {
     if (this.#sessions.closing) throw new Error('the proxy is closed');
     this.setClients(clients);
     this.#denied.watch();
+    this.#watch ??= setInterval(() => this.#sessions.bound(this.#bufferedBytes), LOOK_MS).unref();
     const bound = await this.#listeners.open(host, port, this.#dispatch);
     const at = { host: bound.address, port: bound.port };
     return direct ? { ...at, direct: await this.#listenDirect(bound.address, direct) } : at;
@@ -290,6 +297,7 @@ class JobProxy implements EgressProxy {
     this.#pool.close();
     this.#descriptors.close();
     this.#turn.close();
+    clearInterval(this.#watch);
     await Promise.all([stopped, gone]);
     const left = await this.#sessions.settled();
     if (left > 0) this.#logger.error({ left }, 'unexpected: sessions that did not end with their sockets');

@@ -2,6 +2,7 @@ import type http from 'node:http';
 import type net from 'node:net';
 import type { JudgedTarget } from '../policy/judged.js';
 import type { ThrottledSocket } from '../rate/throttled-socket.js';
+import { buffered } from '../util/buffered.js';
 import { keepAlive } from '../util/keep-alive.js';
 
 /** A job's connection behind its limiter; the accepted socket itself where there is no limit. */
@@ -125,6 +126,11 @@ export class ClientConnection {
   whenAnswered(callback: () => void): void {
     if (this.inFlight === 0) callback();
     else this.#last = callback;
+  }
+
+  /** Bytes that are buffered for it. */
+  get held(): number {
+    return this.stream === this.raw ? buffered(this.raw) : buffered(this.raw, this.stream);
   }
 
   /** Bytes of this connection in each direction since this was last asked; together they are all its bytes. */

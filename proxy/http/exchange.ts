@@ -13,6 +13,7 @@ import type { Subject } from '../report/subject.js';
 import type { Session, Sessions } from '../sessions.js';
 import type { IdleWatch } from '../tunnel/idle.js';
 import { WatchedRelay } from '../tunnel/watched-relay.js';
+import { buffered } from '../util/buffered.js';
 import type { Cancellation } from '../util/cancellation.js';
 import { resetSocket } from '../util/reset.js';
 import { hasUnknownCoding, type RequestHead, responseLines, trailerLines } from './heads.js';
@@ -108,6 +109,12 @@ export class Exchange implements Session {
   start(): void {
     this.#with.sessions.began(this);
     this.#send();
+  }
+
+  get held(): number {
+    const { connection, request, response } = this.#parts;
+    const passed = request.readableLength + response.writableLength + (this.#answer?.readableLength ?? 0);
+    return connection.held + passed + buffered(this.#upstream?.socket ?? undefined);
   }
 
   end(reason: string): void {

@@ -6,6 +6,7 @@ import { closeWith } from '../refuse/answer.js';
 import { Refusal } from '../refuse/refusal.js';
 import { type Subject, subjectOf } from '../report/subject.js';
 import type { Session } from '../sessions.js';
+import { buffered } from '../util/buffered.js';
 import { Cancellation } from '../util/cancellation.js';
 import type { AnswerHead } from './answer-head.js';
 import { AnswerReader, type AnswerSink } from './answer-reader.js';
@@ -98,6 +99,10 @@ export class Passage implements Session, OriginUser, AnswerSink {
     } catch (error) {
       if (!this.#cancel.cancelled) this.#refuse(refuser.refusalFor(error));
     }
+  }
+
+  get held(): number {
+    return this.#connection.held + buffered(this.#origin?.socket);
   }
 
   end(reason: string): void {

@@ -68,6 +68,8 @@ export interface Limits {
   readonly destinationConnections: number;
   /** New connections per second to one address, of all jobs of the node together. */
   readonly destinationConnectionsPerSecond: number;
+  /** What is buffered for the job, bytes: beyond it the connections that hold most are cut. */
+  readonly bufferedBytes: number;
   /** Request and response heads, bytes. */
   readonly headerBytes: number;
   /** Time to receive a request head, ms. */
@@ -95,6 +97,7 @@ export const DEFAULT_LIMITS: Limits = {
   lookups: 32,
   destinationConnections: 20_000,
   destinationConnectionsPerSecond: 2_000,
+  bufferedBytes: 134_217_728,
   headerBytes: 65_536,
   headerTimeoutMs: 30_000,
   tunnelIdleMs: 3_600_000,

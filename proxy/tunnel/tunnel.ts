@@ -9,6 +9,7 @@ import type { Refuser } from '../refuse/refuser.js';
 import type { Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import type { Session, Sessions } from '../sessions.js';
+import { buffered } from '../util/buffered.js';
 import { HelloWatch } from './hello-watch.js';
 import type { IdleWatch } from './idle.js';
 import { type Inspection, inspect } from './inspect.js';
@@ -89,6 +90,10 @@ export class Tunnel implements Session {
   startTls(hello: Buffer): void {
     const watch = new HelloWatch(this.target.authority, (reason, detail) => this.#deny(reason, detail));
     this.#startRelay(hello, watch);
+  }
+
+  get held(): number {
+    return this.#connection.held + buffered(this.#origin);
   }
 
   end(reason: string): void {

@@ -152,6 +152,12 @@ export const EGRESS_SETTINGS = {
     'destinationConnectionsPerSecond',
     'new connections per second of all jobs together to one address',
   ),
+  limitBufferedBytes: limit(
+    'BufferedBytes',
+    'bufferedBytes',
+    'what is buffered for a job: beyond it the connections that hold most are cut',
+    size,
+  ),
   limitHeaderBytes: limit('HeaderBytes', 'headerBytes', 'size of a request or response head', size),
   limitHeaderTimeoutMs: limit(
     'HeaderTimeout',
