@@ -24,8 +24,8 @@ export interface AnswerHead {
 const STATUS_LINE = /^HTTP\/(0\.9|1\.0|1\.1|2\.0) ([0-9]{3})(?: ([^\r\n]*))?\r\n/;
 const LINE = /([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 const LENGTH = /^[0-9]{1,15}$/;
-/** A tab behind a length is space to newer parsers of Node, and an error to older ones. */
-const TAB_BEHIND_LENGTH = /\ncontent-length:[\t ]*[0-9]+ *\t/i;
+/** A tab is space to newer parsers of Node, and to older ones a part of these values: bodies end elsewhere then. */
+const TAB_BEHIND = /\n(?:content-length:[\t ]*[0-9]+|transfer-encoding:[\t ]*chunked) *\t/i;
 
 /**
  * Reads the head of an answer, from its first byte to the empty line; as strict as Node's parser is.
@@ -40,8 +40,7 @@ export function readAnswerHead(text: string, toHead: boolean): AnswerHead {
   const lines = readLines(text, first[0].length);
   let length: number | undefined;
   let chunked = false;
-  let asksToClose = false;
-  let asksToKeep = false;
+  let closes = false;
   for (let i = 0; i < lines.length; i += 2) {
     const value = lines[i + 1] as string;
     switch (lowerOf(lines[i] as string)) {
@@ -55,18 +54,12 @@ export function readAnswerHead(text: string, toHead: boolean): AnswerHead {
         chunked = true;
         break;
       case 'connection':
-      case 'proxy-connection': {
-        const asked = value.toLowerCase().split(',');
-        for (const token of asked) {
-          if (token.trim() === 'close') asksToClose = true;
-          else if (token.trim() === 'keep-alive') asksToKeep = true;
-        }
-      }
+      case 'proxy-connection':
+        closes ||= value.split(',').some((token) => token.trim().toLowerCase() === 'close');
     }
   }
-  if (length !== undefined && text.includes('\t') && TAB_BEHIND_LENGTH.test(text)) {
-    throw new BrokenAnswer('Content-Length is broken');
-  }
+  if (text.includes('\t') && TAB_BEHIND.test(text))
+    throw new BrokenAnswer('a tab behind what delimits the body');
   if (chunked && length !== undefined)
     throw new BrokenAnswer('Transfer-Encoding and Content-Length together');
   const delimited: AnswerFraming = chunked
@@ -75,7 +68,8 @@ export function readAnswerHead(text: string, toHead: boolean): AnswerHead {
       ? { kind: 'length', length }
       : { kind: 'end' };
   const empty = status < 200 || status === 204 || status === 304;
-  const keeps = first[1] === '1.1' ? !asksToClose : first[1] === '1.0' && asksToKeep && !asksToClose;
+  // One of HTTP/1.0 could be asked to keep it; none is.
+  const keeps = first[1] === '1.1' && !closes;
   return {
     status,
     phrase: first[3] ?? '',

@@ -110,6 +110,7 @@ export class AnswerReader {
     const head = readAnswerHead(text, this.#options.toHead);
     if (head.status === 101) throw new BrokenAnswer('an upgrade that nobody asked for');
     if (head.status >= 100 && head.status < 200) {
+      if (!head.persists) throw new BrokenAnswer('a 1xx that ends its connection');
       this.#sink.information(head);
       return block.end;
     }

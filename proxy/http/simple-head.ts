@@ -47,6 +47,8 @@ export function readSimpleHead(chunk: Buffer, inTunnel: boolean, maxBytes: numbe
     if (names.has(lower)) return undefined;
     names.add(lower);
     if (lower === 'connection' || lower === 'proxy-connection') {
+      // A tab is space to newer parsers of Node, and a part of the word to older ones.
+      if (text.slice(colon, end).includes('\t')) return undefined;
       const asked = value.toLowerCase();
       if (asked === 'close') closes = true;
       else if (asked !== 'keep-alive') return undefined;

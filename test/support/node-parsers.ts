@@ -115,9 +115,13 @@ export function answerHere(bytes: Buffer, method: string, size: () => number): U
   return { ...head, body, trailers };
 }
 
-/** What is refused here though Node takes it: nobody sends it who means well. */
-export const STRICTER =
-  /^(?:Content-Length is broken|a chunk is too large|an extension of a chunk is broken|a head is too large)$/;
+const STRICTER =
+  /^(?:Content-Length is broken|a tab behind what delimits the body|a chunk is too large|an extension of a chunk is broken|a head is too large)$/;
+
+/** Whether an answer is refused here though Node may take it: nobody sends such a one who means well. */
+export function isStricter(here: Understood, bytes: Buffer): boolean {
+  return 'broken' in here && (STRICTER.test(here.broken) || bytes.includes('\r\r'));
+}
 
 export interface Asked {
   readonly method: string;
@@ -150,7 +154,7 @@ export function requestByNode(bytes: Buffer): Promise<Asked | undefined> {
       broken: () => resolve(undefined),
     });
     server.serve(stream);
-    stream.on('end', () => setTimeout(() => resolve(undefined), 50));
+    stream.on('end', () => setTimeout(() => resolve(more ? undefined : asked), 50));
   });
 }
 

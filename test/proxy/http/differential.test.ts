@@ -4,9 +4,9 @@ import {
   type Asked,
   answerByNode,
   answerHere,
+  isStricter,
   requestByNode,
   requestHere,
-  STRICTER,
   type Understood,
 } from '../../support/node-parsers.js';
 
@@ -54,6 +54,7 @@ const ANSWERS = [
   'HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n',
   'HTTP/1.1 200 OK\r\nContent-Length:  5 \t\r\n\r\nhello',
   'HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n',
+  'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
   'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello',
   'HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello',
   'HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello',
@@ -100,6 +101,8 @@ const ANSWERS = [
   'HTTP/1.1 200 OK\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n',
   'HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
   'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+  'HTTP/1.0 103 Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+  'HTTP/1.1 103 Hints\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
   'HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n',
   'HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n',
   'HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n',
@@ -114,7 +117,7 @@ const ANSWERS = [
 describe("an origin's answer is to jobgate what it is to Node", () => {
   async function compare(bytes: Buffer, method: string, size: () => number): Promise<Understood> {
     const here = answerHere(bytes, method, size);
-    if ('broken' in here && STRICTER.test(here.broken)) return here;
+    if (isStricter(here, bytes)) return here;
     const byNode = await answerByNode(bytes, method);
     // A connection may be closed that could be kept, never the other way round.
     const careful = 'persists' in byNode && 'persists' in here && byNode.persists && !here.persists;
@@ -133,7 +136,9 @@ describe("an origin's answer is to jobgate what it is to Node", () => {
   test.each(ANSWERS.map((text) => [text]))('%j', async (text) => {
     for (const method of ['GET', 'HEAD']) {
       const whole = await compare(latin1(text), method, () => 1_000_000);
-      if (!('broken' in whole)) expect(whole.persists).toBe(await persistsInNode(text, method));
+      if (!('broken' in whole) && !text.startsWith('HTTP/1.0')) {
+        expect(whole.persists).toBe(await persistsInNode(text, method));
+      }
       for (const size of [1, 2, 7]) expect(answerHere(latin1(text), method, () => size)).toEqual(whole);
     }
   });
@@ -187,6 +192,7 @@ describe('a request that jobgate reads itself is to Node what it is to it', () =
     'GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\n\r\n',
     'GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nConnection: x-hop\r\n\r\n',
     'GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nConnection: close, x\r\n\r\n',
+    'GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nConnection: close\t\r\n\r\n',
     'GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\nGET ',
     'GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n',
     'GET http://u@a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n',
