@@ -91,8 +91,11 @@ export class Passage implements Session, OriginUser, AnswerSink {
       if (sessions.closing) throw new Refusal('closing');
       this.#release = requests.acquire();
       if (this.#release === undefined) throw new Refusal(requests.reason);
-      this.#target = await decider.route(authority, connection.tunnel ? 'tunnel' : 'request', this.#cancel);
-      this.#key = keyOf(this.#target);
+      const target = await decider.route(authority, connection.tunnel ? 'tunnel' : 'request', this.#cancel);
+      // It may have gone since the decision: nobody would end then what begins here.
+      this.#cancel.throwIfCancelled();
+      this.#target = target;
+      this.#key = keyOf(target);
       this.#request = this.#headFor(path, head.lines);
       sessions.began(this);
       this.#send(this.#with.pool.take(this.#key));

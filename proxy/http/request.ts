@@ -73,6 +73,8 @@ export async function serveRequest(
     // Inside a tunnel the port is the one that CONNECT was allowed to.
     const kind = connection.tunnel ? 'tunnel' : secure ? 'tls' : 'request';
     const judged = await decider.route(authority, kind, gone);
+    // It may have gone since the decision: nobody would end then what begins here.
+    gone.throwIfCancelled();
     const allowed = {
       connection,
       request,
