@@ -102,5 +102,7 @@ export class FloodGuard {
 /** Whether both are of one kind. */
 function isAlike(a: ProxyEvent, b: ProxyEvent): boolean {
   if (a.reason !== b.reason || a.method !== b.method || a.host !== b.host || a.port !== b.port) return false;
-  return a.type === 'closed' ? b.type === 'closed' && a.kind === b.kind : b.type === 'decision';
+  return a.type === 'closed'
+    ? b.type === 'closed' && a.kind === b.kind
+    : b.type === 'decision' && a.how === b.how;
 }
