@@ -12,6 +12,7 @@ import { nodePeer } from './peers/node-peer.js';
 import { startPeers } from './peers.js';
 import { asJson, type Figure, tables } from './report.js';
 import { allowlist } from './sections/allowlist.js';
+import { anyProgram } from './sections/any-program.js';
 import { containerGateways } from './sections/container-gateways.js';
 import { forwarders } from './sections/forwarders.js';
 import { gateways } from './sections/gateways.js';
@@ -35,6 +36,7 @@ const SECTIONS: readonly Section[] = [
   jobs,
   memory,
   gateways,
+  anyProgram,
   containerGateways,
   allowlist,
   neighbours,
