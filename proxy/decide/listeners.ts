@@ -14,7 +14,7 @@ const open = new Set<Listener>();
 
 /** Adds a listener, and gives the function that removes it. */
 export function registerListener(host: string, port: number, exact = false): () => void {
-  const listener: Listener = { host, port, exact };
+  const listener: Listener = { host, port, ...(exact && { exact }) };
   open.add(listener);
   return () => {
     open.delete(listener);
