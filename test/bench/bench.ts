@@ -14,6 +14,7 @@ import { asJson, type Figure, tables } from './report.js';
 import { allowlist } from './sections/allowlist.js';
 import { anyProgram } from './sections/any-program.js';
 import { containerGateways } from './sections/container-gateways.js';
+import { deaths } from './sections/deaths.js';
 import { forwarders } from './sections/forwarders.js';
 import { gateways } from './sections/gateways.js';
 import { jobs } from './sections/jobs.js';
@@ -39,6 +40,7 @@ const SECTIONS: readonly Section[] = [
   anyProgram,
   containerGateways,
   allowlist,
+  deaths,
   neighbours,
   many,
 ];
