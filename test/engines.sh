@@ -44,6 +44,7 @@ install_engine() { # SUITE
 # In the namespaces, with the machine's root: the engine, then the tests.
 inside() { # SUITE VITEST-ARGUMENTS…
   local suite=$1 root run engine waited version status=0
+  unset JOBGATE_ENGINES # no setting of jobgate's
   shift
   root=$folders/$suite
   run=$folders/$suite.run
