@@ -57,6 +57,7 @@ export class Names {
       return 'late';
     }
     const reading = readQuestion(message);
+    if (reading.is !== 'question') this.#refused(asker, 'malformed-request', '');
     if (reading.is === 'noise') return undefined;
     if (reading.is === 'error') return writeError(message, reading.rcode, reading.section);
     return writeAnswer(message, reading.question, this.#judge(reading.question, asker));

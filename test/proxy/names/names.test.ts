@@ -142,6 +142,13 @@ describe('what is no question', () => {
     expect(await askUdp(proxy.names, question('allowed.test'))).toBeDefined();
   });
 
+  test('what is none is told, and is no more than an error', async () => {
+    await using proxy = await startProxy({ direct: [] });
+    const [said] = await askTcp(proxy.names, Buffer.alloc(12));
+    expect(said?.rcode).toBe(1);
+    expect(proxy.denials).toEqual(['malformed-request']);
+  });
+
   test('an answer is never much longer than the question', async () => {
     await using proxy = await startProxy({ direct: [] });
     for (const name of ['a.b', 'evil.test', 'allowed.test', 'x'.repeat(60)]) {
