@@ -10,6 +10,7 @@ import {
   assertLocal,
   createIsolatedNetwork,
   disconnectAll,
+  gatewayId,
   type IsolatedNetwork,
   removeNetwork,
 } from './network.js';
@@ -35,6 +36,7 @@ export interface HostGatewayOptions {
  */
 export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
   const pool = new SubnetPool(options.subnetPool);
+  const sharedPool = SubnetPool.shared(options.subnetPool);
   let lockdown = options.lockdown;
   let guard: Guard | undefined;
   let { createProxy } = options;
@@ -45,13 +47,14 @@ export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
       ...(open.logger && { logger: open.logger }),
     });
     guard ??= new Guard(open.logger);
-    return openHostGateway(open, { pool, lockdown, guard, createProxy });
+    return openHostGateway(open, { pool, sharedPool, lockdown, guard, createProxy });
   };
 }
 
 /** What the gateways of one process share. */
 interface HostResources {
   readonly pool: SubnetPool;
+  readonly sharedPool: SubnetPool;
   readonly lockdown: Lockdown;
   readonly guard: Guard;
   readonly createProxy: typeof createEgressProxy;
@@ -65,7 +68,7 @@ interface HostResources {
  */
 async function openHostGateway(
   options: OpenGatewayOptions,
-  { pool, lockdown, guard, createProxy }: HostResources,
+  { pool, sharedPool, lockdown, guard, createProxy }: HostResources,
 ): Promise<Gateway> {
   if (process.platform !== 'linux') {
     throw new PlacementError('the gateway can be placed on a Linux host only: use --gateway container');
@@ -86,13 +89,18 @@ async function openHostGateway(
     if (existing || !lockdown.isWatched) await lockdown.ensure();
     network = existing
       ? { ...existing, cidr: existing.subnet }
-      : await createIsolatedNetwork(docker, pool, {
-          owner: options.owner.ref,
-          kind: options.owner.kind,
-          ...options.policy.job,
-          port: lockdown.port,
-          created: new Date(),
-        });
+      : await createIsolatedNetwork(
+          docker,
+          options.network?.shared ? sharedPool : pool,
+          {
+            owner: options.owner.ref,
+            kind: options.owner.kind,
+            ...options.policy.job,
+            port: lockdown.port,
+            created: new Date(),
+          },
+          wishOf(options),
+        );
     if (existing) assertPort(existing, lockdown.port);
     if (existing) {
       // Down since its serve died.
@@ -113,6 +121,8 @@ async function openHostGateway(
     throw error;
   }
 }
+
+const wishOf = ({ network }: OpenGatewayOptions) => (network ? { wish: network } : {});
 
 // Its container has the address in its environment.
 function assertPort({ name, record }: OwnedNetwork, port: number): void {
@@ -174,7 +184,7 @@ class HostGateway implements Gateway {
     lockdown: Lockdown,
     guard: Guard,
   ) {
-    this.id = network.name.replace(/^jobgate-/, '');
+    this.id = gatewayId(network);
     this.network = {
       id: network.id,
       name: network.name,

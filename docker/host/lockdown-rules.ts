@@ -1,5 +1,5 @@
 import type { Family } from './firewall.js';
-import { BRIDGE_PREFIX } from './host-net.js';
+import { BRIDGE_PREFIX, SHARED_BRIDGE_PREFIX } from './host-net.js';
 
 /** The gateway port. Nothing registers it, so no other program's proxy takes it after a crash. */
 export const DEFAULT_GATEWAY_PORT = 13128;
@@ -8,7 +8,7 @@ export const DEFAULT_GATEWAY_PORT = 13128;
  * The lock-down as data, and what is to be done to get from the rules that are there to it. No I/O.
  *
  * Traffic from `jg-+` to the host is refused, except TCP to the gateway port on the same interface's own address.
- * Forwarding from and to `jg-+` is refused. In nat, `jg-+` is exempt from DNAT: a port that another container
+ * Forwarding from and to `jg-+` is refused, but within one bridge that containers share (`jg-s+`). In nat, `jg-+` is exempt from DNAT: a port that another container
  * publishes would else be rewritten before INPUT sees it. The table `security` comes after `filter` and drops
  * again what `filter` has refused: as long as `filter` stands it sees nothing, and after `iptables -F` it holds
  * until the rules are mended.
@@ -48,6 +48,8 @@ export interface Shape {
   readonly port: number;
   /** Whether the kernel has the match `socket`. */
   readonly socketMatch: boolean;
+  /** Whether the kernel has the match `physdev`. */
+  readonly bridgedMatch: boolean;
 }
 
 function wanted(family: Family, table: TableName, shape: Shape, present: Table | undefined): Wanted {
@@ -56,6 +58,10 @@ function wanted(family: Family, table: TableName, shape: Shape, present: Table |
   // There is no gateway on IPv6.
   const own = `-m addrtype --dst-type LOCAL --limit-iface-in${shape.socketMatch ? ' -m socket' : ''}`;
   const accept = family === 4 ? [`-p tcp -m tcp --dport ${shape.port} ${own} -j ACCEPT`] : [];
+  // Only where the kernel shows bridged packets to these rules. What is routed from one bridge to another is not bridged.
+  const shared = `-i ${SHARED_BRIDGE_PREFIX}+ -o ${SHARED_BRIDGE_PREFIX}+`;
+  const among =
+    family === 4 && shape.bridgedMatch ? [`${shared} -m physdev --physdev-is-bridged -j ACCEPT`] : [];
   // An ICMP answer costs a TCP client a second, a reset nothing.
   const refuse = [
     '-p tcp -j REJECT --reject-with tcp-reset',
@@ -64,7 +70,7 @@ function wanted(family: Family, table: TableName, shape: Shape, present: Table |
   switch (table) {
     case 'filter':
       return {
-        chains: { 'JOBGATE-INPUT': [...accept, ...refuse], 'JOBGATE-FORWARD': refuse },
+        chains: { 'JOBGATE-INPUT': [...accept, ...refuse], 'JOBGATE-FORWARD': [...among, ...refuse] },
         jumps: {
           INPUT: INPUT_JUMPS,
           FORWARD: FORWARD_JUMPS,
@@ -78,7 +84,7 @@ function wanted(family: Family, table: TableName, shape: Shape, present: Table |
       };
     case 'security':
       return {
-        chains: { 'JOBGATE-INPUT': [...accept, '-j DROP'], 'JOBGATE-FORWARD': ['-j DROP'] },
+        chains: { 'JOBGATE-INPUT': [...accept, '-j DROP'], 'JOBGATE-FORWARD': [...among, '-j DROP'] },
         jumps: { INPUT: INPUT_JUMPS, FORWARD: FORWARD_JUMPS },
       };
   }

@@ -2,6 +2,7 @@ import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../logging.js';
 import { ADMISSION_SETTINGS } from './admission-settings.js';
 import { EGRESS_SETTINGS } from './egress-settings.js';
+import { GATE_SETTINGS } from './gate-settings.js';
 import { choice, integer, text } from './kinds.js';
 import { SERVICE_SETTINGS } from './service-settings.js';
 import { setting } from './setting.js';
@@ -53,6 +54,7 @@ export const SETTINGS = {
   }),
   ...EGRESS_SETTINGS,
   ...SERVICE_SETTINGS,
+  ...GATE_SETTINGS,
   logLevel: setting({
     kind: choice(LOG_LEVELS),
     key: 'Log.Level',

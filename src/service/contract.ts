@@ -10,6 +10,8 @@ const BY_DEFAULT = new Set(['NET_RAW']);
 interface ContractOptions {
   /** Name of the gateway's network. */
   readonly network: string;
+  /** Names of isolated networks on which it may be as well. */
+  readonly also?: readonly string[];
   /** Paths on the node through which a container would rule it: the engine's socket and our own. */
   readonly sockets: readonly string[];
 }
@@ -21,7 +23,9 @@ interface ContractOptions {
 export function contractBreaches(info: Dockerode.ContainerInspectInfo, options: ContractOptions): string[] {
   const { HostConfig: host, NetworkSettings: settings } = info;
   const breaches: string[] = [];
-  const others = Object.keys(settings?.Networks ?? {}).filter((name) => name !== options.network);
+  const others = Object.keys(settings?.Networks ?? {}).filter(
+    (name) => name !== options.network && !options.also?.includes(name),
+  );
   if (others.length > 0) breaches.push(`it is on another network as well: ${others.join(', ')}`);
   if (host.Privileged) breaches.push('it is privileged');
   else {

@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, '../..');
 const INTERNAL: Readonly<Record<string, string>> = {
   ApiError: 'an answer of the API',
   DialError: 'a denial',
+  GateRefusal: 'an answer of the gate',
   JsonError: 'a problem of a job file or a request',
   RaceError: 'a DialError',
   Refusal: 'a denial',

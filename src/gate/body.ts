@@ -1,0 +1,43 @@
+import type { IncomingMessage } from 'node:http';
+import { JsonError, parseExactJson } from '../../admission/exact-json.js';
+import { isRecord } from '../../admission/known-keys.js';
+import { discardBody } from '../service/discard-body.js';
+import { GateRefusal } from './refusal.js';
+
+/** Of a body that is judged, bytes. */
+const MAX_BODY = 1 << 20;
+
+/** Reads a body whole. @throws GateRefusal 413 for one that is too long. */
+export async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY) {
+      await discardBody(request);
+      throw new GateRefusal(413, `jobgate: the body has more than ${MAX_BODY} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A JSON object, of which every reader reads the same. @throws GateRefusal 400. */
+export function parseBody(text: string): Record<string, unknown> {
+  let body: unknown;
+  try {
+    body = parseExactJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw new GateRefusal(400, `jobgate: the body is not usable: ${error.message}`);
+  }
+  if (!isRecord(body)) throw new GateRefusal(400, 'jobgate: the body must be a JSON object');
+  return body;
+}
+
+/** @throws GateRefusal 400 where a request brings a body that it has no use for, and that an engine may read. */
+export function assertEmpty(text: string): void {
+  if (!['', '{}', 'null'].includes(text.trim())) {
+    throw new GateRefusal(400, 'jobgate: this request takes no body');
+  }
+}
