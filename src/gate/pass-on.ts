@@ -6,7 +6,7 @@ import type { EngineAsks } from './engine-asks.js';
 /** Headers of a client that the engine gets to see. */
 const PASSED = ['accept', 'user-agent', 'x-registry-auth'];
 /** And where the body is the client's. */
-const OF_BODY = ['content-type', 'content-length', 'transfer-encoding'];
+const OF_BODY = ['content-type', 'content-length'];
 
 interface Passed {
   readonly request: IncomingMessage;
@@ -45,6 +45,8 @@ export class PassOn {
         names.flatMap((name) => (request.headers[name] ? [[name, request.headers[name]]] : [])),
       ),
       host: 'docker',
+      // In whatever coding it came, Node has taken it out of that.
+      ...(upload && request.headers['transfer-encoding'] !== undefined && { 'transfer-encoding': 'chunked' }),
       ...(!upload && request.method !== 'GET' && request.method !== 'HEAD' && { 'content-length': '0' }),
     };
     return new Promise((resolve, reject) => {

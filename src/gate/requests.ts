@@ -1,4 +1,4 @@
-import { type GateRefusal, refuse } from './refusal.js';
+import { GateRefusal } from './refusal.js';
 import type { Target } from './target.js';
 
 /** How a request is answered. `pass`: by the engine, for what is the client's own. */
@@ -186,5 +186,7 @@ function match(template: readonly string[], segments: readonly string[]): Names 
 function unknown(method: string, segments: readonly string[]): GateRefusal {
   const [first = ''] = segments;
   const advice = Object.hasOwn(ADVICE, first) ? ADVICE[first] : 'docs/gate.md lists what it does';
-  return refuse(`the gate does not do ${method} /${segments.join('/').slice(0, 100)}: ${advice}`);
+  const message = `jobgate: the gate does not do ${method} /${segments.join('/').slice(0, 100)}: ${advice}`;
+  // Who only looks, in one place after the other, takes anything but "not there" for the end of it.
+  return new GateRefusal(method === 'GET' || method === 'HEAD' ? 404 : 403, message);
 }
