@@ -89,7 +89,7 @@ describeE2e('the gate', () => {
       '--format',
       '{{.Actor.ID}} {{.Action}}',
     );
-    expect(told).toMatch(/ restart$/m);
+    expect(told, told).toMatch(/ restart$/m);
     const id = await docker('inspect', '--format', '{{.Id}}', other);
     expect(told).not.toContain(id);
     expect(await docker('events', '--since', since, '--until', '0s', '--format', '{{.Actor.ID}}')).toContain(

@@ -3,7 +3,7 @@ import { ID_PATTERN } from '../../../admission/job.js';
 import { GATE_LABEL } from '../../../docker/gateway/labels.js';
 import { createOptions, type ServedGateway } from '../../service/served-gateway.js';
 import { parseBody, readBody } from '../body.js';
-import { messageOf } from '../engine-asks.js';
+import { type EngineAnswer, messageOf } from '../engine-asks.js';
 import type { Exchange, Gate, Handler } from '../exchange.js';
 import { type AskedPolicy, assertNoPolicy, readPolicyLabels } from '../policy-labels.js';
 import { GateRefusal, notFound, refuse } from '../refusal.js';
@@ -22,15 +22,16 @@ export const create: Handler = async (exchange, gate) => {
   await own.ready();
 
   const random = `gate-${randomBytes(6).toString('hex')}`;
-  const found = await lookUp(wanted, gate);
+  const found = await lookUp(wanted, gate).catch(orMissing);
   const asked = askedOf(wanted, found, gate);
   assertNoShadows(wanted.extraHosts, asked.domains);
   const id = asked.job ?? (name !== undefined && ID_PATTERN.test(name) ? name : random);
   const job = jobOf(wanted, { id, executionId: random, name, domains: asked.domains });
   const { inputs } = await gate.service.admit(job);
-  await ownVolumes(wanted, gate);
+  await ownVolumes(wanted, gate).catch(orMissing);
 
   let opened: ServedGateway | undefined;
+  let answer: EngineAnswer;
   try {
     if (wanted.network.kind === 'own' && asked.domains.length > 0) {
       const policy = { job: id, execution: random, allow: asked.domains, rate: asked.rate };
@@ -38,16 +39,16 @@ export const create: Handler = async (exchange, gate) => {
     }
     const place: Place = opened ? { kind: 'gateway', served: opened } : (found.place ?? { kind: 'none' });
     const { body: made, network } = optionsOf(wanted, { ...found, place, inputs, mark: own.mark });
-    const answer = await askTwice(exchange, gate, made, place);
+    answer = await askTwice(exchange, gate, made, place);
     if (answer.status === 201) {
       const { Id } = JSON.parse(answer.body.toString('utf8'));
       own.add(Id, network);
       opened = undefined;
     }
-    exchange.answer(answer.status, answer.body, answer.type);
   } finally {
     if (opened) await gate.close(opened, 'its container was not made');
   }
+  exchange.answer(answer.status, answer.body, answer.type);
 
   // jobgate in a container of its own: its files are not the engine's. Names fail slower then, no other difference.
   async function askTwice({ path }: Exchange, { asks }: Gate, made: Record<string, unknown>, place: Place) {
@@ -62,6 +63,11 @@ export const create: Handler = async (exchange, gate) => {
     return asks.ask('POST', path, { body: { ...made, HostConfig: { ...host, Mounts } } });
   }
 };
+
+/** Clients take "not found" for the image's, and pull that. @throws GateRefusal */
+function orMissing(error: unknown): never {
+  throw error instanceof GateRefusal && error.status === 404 ? new GateRefusal(400, error.message) : error;
+}
 
 /** @throws GateRefusal for a name that jobgate would take for one of its own. */
 export function assertName(name: string | undefined): void {
