@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { JsonError, parseExactJson } from '../../admission/exact-json.js';
 import { isRecord } from '../../admission/known-keys.js';
+import { shown } from '../../admission/problem.js';
 import { discardBody } from '../service/discard-body.js';
 import { GateRefusal } from './refusal.js';
 
@@ -35,9 +36,13 @@ export function parseBody(text: string): Record<string, unknown> {
   return body;
 }
 
-/** @throws GateRefusal 400 where a request brings a body that it has no use for, and that an engine may read. */
-export function assertEmpty(text: string): void {
-  if (!['', '{}', 'null'].includes(text.trim())) {
-    throw new GateRefusal(400, 'jobgate: this request takes no body');
-  }
+/**
+ * @param repeated of the query, which some clients repeat in a body that the engine does not read.
+ * @throws GateRefusal 400 where a request brings a body that it has no use for, and that an engine of old may read.
+ */
+export function assertNothing(text: string, repeated: readonly string[]): void {
+  if (text === '' || text === 'null') return;
+  const odd = Object.keys(parseBody(text)).find((name) => !repeated.includes(name));
+  if (odd !== undefined)
+    throw new GateRefusal(400, `jobgate: this request takes no body, and has ${shown(odd)} in it`);
 }

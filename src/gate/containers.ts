@@ -1,4 +1,4 @@
-import { assertEmpty, parseBody, readBody } from './body.js';
+import { assertNothing, parseBody, readBody } from './body.js';
 import { assertName, openOf } from './create/create.js';
 import type { Exchange, Gate, Handler } from './exchange.js';
 import { flag, judged, kept, never, ours, text, texts } from './fields.js';
@@ -24,7 +24,7 @@ export const list: Handler = async ({ path, target, json }, { asks, own, config 
 export const start: Handler = async ({ request, response, names, path }, { own, passOn }) => {
   const id = names.container ?? '';
   // Engines of old took a container's settings here.
-  assertEmpty(await readBody(request));
+  assertNothing(await readBody(request), ['t', 'signal', 'detachKeys', 'abortSignal']);
   if (own.networkOf(id) !== 'none') {
     const served = own.gatewayOf(id);
     if (!served) throw new GateRefusal(409, 'jobgate: its gateway is gone: create the container anew');

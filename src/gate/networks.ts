@@ -16,6 +16,16 @@ interface Info {
   readonly Id: string;
   readonly Name: string;
   readonly Containers?: Readonly<Record<string, unknown>> | null;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
+}
+
+/** As its client asked for it: clients compare, and make what differs anew. */
+function asAsked(info: Info): Info {
+  const labels = Object.entries(info.Labels ?? {});
+  if (!labels.some(([name]) => name.startsWith(PREFIX))) return info;
+  const Labels = Object.fromEntries(labels.filter(([name]) => !name.startsWith(PREFIX)));
+  return { ...info, Options: {}, Labels };
 }
 
 /** The engine's own, which clients look for; no container of theirs is on them. */
@@ -25,10 +35,7 @@ export const listNetworks: Handler = async ({ path, json }, { asks, own, config 
   const listed = await asks.read<Info[]>('GET', path);
   if (config.gate?.readOthers) return json(200, listed);
   const ids = new Set(own.gateways().flatMap(({ shared, gateway }) => (shared ? [gateway.network.id] : [])));
-  json(
-    200,
-    listed.filter(({ Id, Name }) => ids.has(Id) || BUILT_IN.includes(Name)),
-  );
+  json(200, listed.filter(({ Id, Name }) => ids.has(Id) || BUILT_IN.includes(Name)).map(asAsked));
 };
 
 export const inspectNetwork: Handler = async ({ target, names, json }, { asks, own, config }) => {
@@ -44,7 +51,7 @@ export const inspectNetwork: Handler = async ({ target, names, json }, { asks, o
   const shown = Object.entries(info.Containers ?? {}).filter(
     ([one]) => own.has(one) || config.gate?.readOthers,
   );
-  json(200, { ...info, Containers: Object.fromEntries(shown) });
+  json(200, { ...asAsked(info), Containers: Object.fromEntries(shown) });
 };
 
 const chosen = never('the gate chooses the addresses of its networks: leave it out');
@@ -130,14 +137,27 @@ export const connectNetwork: Handler = async ({ request, target, names, answer }
     parseBody(await readBody(request)),
   ) as { Container?: string; EndpointConfig?: ReturnType<typeof readEndpoint> };
   const served = openOf(shared(gate, names.network));
+  const id = await gate.own.container(Container ?? '');
+  await leaveNone(id, target.version, gate);
   const body = {
-    Container: await gate.own.container(Container ?? ''),
+    Container: id,
     EndpointConfig: await endpointOf(EndpointConfig ?? {}, gate.own),
   };
   const path = `${target.version}/networks/${served.gateway.network.id}/connect`;
   const { status, body: said, type } = await gate.asks.ask('POST', path, { body });
   answer(status, said, type);
 };
+
+/** The engine connects nothing that is on its network `none`; some clients create first, and connect then. */
+async function leaveNone(container: string, version: string, { asks, own }: Gate): Promise<void> {
+  if (own.networkOf(container) !== 'none') return;
+  const { NetworkSettings } = await asks.read<{ NetworkSettings: { Networks?: Record<string, unknown> } }>(
+    'GET',
+    `${version}/containers/${container}/json`,
+  );
+  if (NetworkSettings.Networks?.none === undefined) return;
+  await asks.read('POST', `${version}/networks/none/disconnect`, { body: { Container: container } });
+}
 
 export const disconnectNetwork: Handler = async ({ request, target, names, answer }, gate) => {
   const { Container, Force } = judged({ Container: text, Force: flag }, parseBody(await readBody(request)));

@@ -71,10 +71,11 @@ export function optionsOf(
 
 function hostOf(place: Place): Host {
   if (place.kind === 'gateway') return createOptions(place.served).HostConfig;
-  const { Dns, DnsOptions, DnsSearch, Mounts, ...host } = isolatedOptions('none').HostConfig;
+  // It may be connected to a network that it shares, where names are found by the engine's resolver.
+  const { Mounts, ...host } = isolatedOptions('none').HostConfig;
   if (place.kind === 'none') return host;
   // The network, and with it these, are the other container's.
-  const { Sysctls, ...rest } = host;
+  const { Dns, DnsOptions, DnsSearch, Sysctls, ...rest } = host;
   return { ...rest, NetworkMode: `container:${place.id}` };
 }
 
