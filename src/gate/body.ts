@@ -8,17 +8,22 @@ import { GateRefusal } from './refusal.js';
 /** Of a body that is judged, bytes. */
 const MAX_BODY = 1 << 20;
 
-/** Reads a body whole. @throws GateRefusal 413 for one that is too long. */
+/** Reads a body whole. @throws GateRefusal 413 for one that is too long, 400 for one without an end. */
 export async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_BODY) {
-      await discardBody(request);
-      throw new GateRefusal(413, `jobgate: the body has more than ${MAX_BODY} bytes`);
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MAX_BODY) break;
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+  } catch {
+    throw new GateRefusal(400, 'jobgate: the body broke off');
+  }
+  if (length > MAX_BODY) {
+    await discardBody(request);
+    throw new GateRefusal(413, `jobgate: the body has more than ${MAX_BODY} bytes`);
   }
   return Buffer.concat(chunks).toString('utf8');
 }

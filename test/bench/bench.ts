@@ -14,6 +14,7 @@ import { asJson, type Figure, tables } from './report.js';
 import { allowlist } from './sections/allowlist.js';
 import { containerGateways } from './sections/container-gateways.js';
 import { forwarders } from './sections/forwarders.js';
+import { gate } from './sections/gate.js';
 import { gateways } from './sections/gateways.js';
 import { jobs } from './sections/jobs.js';
 import { latency } from './sections/latency.js';
@@ -34,6 +35,7 @@ const SECTIONS: readonly Section[] = [
   memory,
   gateways,
   containerGateways,
+  gate,
   allowlist,
 ];
 
