@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
-import { dirname, isAbsolute } from 'node:path';
+import { dirname } from 'node:path';
 import { withHostLock } from '../../docker/host/host-lock.js';
 import { registerListener } from '../../proxy/decide/listeners.js';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
@@ -35,7 +35,7 @@ export function parseSocketPath(
   { flag, example }: { readonly flag: string; readonly example: string },
 ): string {
   const path = text.replace(/^unix:(?:\/\/(?=\/))?/, '');
-  if (text.startsWith('unix:') && isAbsolute(path) && Buffer.byteLength(path) < 108) return path;
+  if (text.startsWith('unix:') && /^\/[^/]/.test(path) && Buffer.byteLength(path) < 108) return path;
   throw new UsageError(
     `${flag} ${text}: write an absolute path of less than 108 bytes: unix:/run/jobgate/${example}`,
   );

@@ -38,7 +38,17 @@ export const create: Handler = async (exchange, gate) => {
       opened = await gate.open(policy, { gate: own.id }, async () => {});
     }
     const place: Place = opened ? { kind: 'gateway', served: opened } : (found.place ?? { kind: 'none' });
-    const { body: made, network } = optionsOf(wanted, { ...found, place, inputs, mark: own.mark });
+    const {
+      body: made,
+      network,
+      overridden,
+    } = optionsOf(wanted, { ...found, place, inputs, mark: own.mark });
+    if (overridden.length > 0) {
+      gate.logger.warn(
+        { job: id, variables: overridden },
+        'a container sets proxy variables; overridden by its gateway',
+      );
+    }
     answer = await askTwice(exchange, gate, made, place);
     if (answer.status === 201) {
       const { Id } = JSON.parse(answer.body.toString('utf8'));

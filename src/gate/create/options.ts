@@ -33,7 +33,7 @@ type Host = ReturnType<typeof isolatedOptions>['HostConfig'];
 export function optionsOf(
   wanted: Wanted,
   found: LookedUp,
-): { body: Record<string, unknown>; network: string } {
+): { body: Record<string, unknown>; network: string; overridden: readonly string[] } {
   const { config, host, mounts } = wanted;
   const { place } = found;
   const ours = hostOf(place);
@@ -57,15 +57,17 @@ export function optionsOf(
     ContainerIDFile: found.mark,
   };
   const served = place.kind === 'none' ? undefined : place.served;
+  const env = served && proxied((config.Env ?? []) as string[], served);
   const hasEndpoints = Object.keys(found.endpoints).length > 0;
   return {
     body: {
       ...config,
-      ...(served && { Env: proxied((config.Env ?? []) as string[], served) }),
+      ...(env && { Env: env.list }),
       HostConfig,
       ...(hasEndpoints && { NetworkingConfig: { EndpointsConfig: found.endpoints } }),
     },
     network,
+    overridden: env?.overridden ?? [],
   };
 }
 
@@ -89,10 +91,13 @@ function bind({ source, target, readOnly }: Input) {
 }
 
 // In the order of the client, and ours behind.
-function proxied(variables: readonly string[], { gateway }: ServedGateway): string[] {
-  const { env } = clientEnv(gateway.proxy.url, environment(variables));
+function proxied(variables: readonly string[], { gateway }: ServedGateway) {
+  const { env, overridden } = clientEnv(gateway.proxy.url, environment(variables));
   const removed = variables.filter((pair) => !pair.includes('=') && env[pair] === undefined);
-  return [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...removed];
+  return {
+    list: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...removed],
+    overridden,
+  };
 }
 
 /** @throws GateRefusal for a name in the container's own hosts file that stands for one that the network allows. */
