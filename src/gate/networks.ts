@@ -85,6 +85,8 @@ export const createNetwork: Handler = async ({ request, target, json }, gate) =>
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/.test(name))
     throw new GateRefusal(400, 'jobgate: Name is no name of a network');
   assertName(name);
+  // The engine takes an id for a network's before it looks at names.
+  if (/^[0-9a-f]{64}$/.test(name)) throw refuse('Name: an id is no name of a network');
   const reserved = Object.keys(Labels).find((label) => label.startsWith(PREFIX));
   if (reserved !== undefined) throw refuse(`Labels: ${reserved} is jobgate's own: choose another`);
   const all = await gate.asks.read<Info[]>('GET', `${target.version}/networks`);

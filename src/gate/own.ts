@@ -30,6 +30,8 @@ export class Own {
   readonly #options: OwnOptions;
   readonly #containers = new Map<string, OwnContainer>();
   readonly #gone = new Set<string>();
+  /** Looked at, and not its own: what a container was created with does not change. */
+  #others: ReadonlySet<string> = new Set();
   #looked: Promise<void> | undefined;
 
   constructor(options: OwnOptions) {
@@ -164,11 +166,12 @@ export class Own {
     const list = await asks.read<{ Id: string }[]>('GET', '/containers/json?all=1');
     const ids = new Set(list.map(({ Id }) => Id));
     for (const id of before) if (!ids.has(id)) this.remove(id);
-    const unknown = [...ids].filter((id) => !this.#containers.has(id));
+    const unknown = [...ids].filter((id) => !this.#containers.has(id) && !this.#others.has(id));
     const next = async (): Promise<void> => {
       for (let id = unknown.pop(); id !== undefined; id = unknown.pop()) await this.#lookAt(id);
     };
     await Promise.all(Array.from({ length: 8 }, next));
+    this.#others = new Set([...ids].filter((id) => !this.had(id)));
   }
 
   async #lookAt(id: string): Promise<void> {

@@ -49,6 +49,8 @@ export class Service {
   readonly #owners: Owner[];
   readonly #logger: Logger;
   readonly #atEnd = new Set<() => void>();
+  /** Through these a container would rule the node: the engine's sockets, and those of this serve. */
+  readonly sockets: readonly string[];
   readonly #atReady = new Set<() => void>();
   readonly #atGone = new Set<(container: string) => void>();
   #ending = false;
@@ -64,6 +66,7 @@ export class Service {
     jobsOwner: Owner,
   ) {
     this.config = config;
+    this.sockets = [...engineSockets(), ...sockets];
     this.#logger = logger;
     this.#owners = [owner, jobsOwner];
     const { unusedAfterMs, brokenContract } = config.service;
@@ -120,7 +123,7 @@ export class Service {
       hub: this.hub,
       logger,
       broken: brokenContract,
-      sockets: [...engineSockets(), ...sockets],
+      sockets: this.sockets,
     });
     this.metrics = new Metrics({ gateways: this.gateways, hub: this.hub, ...(workers && { workers }) });
   }

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
@@ -78,6 +80,20 @@ describeE2e('a hostile client of the gate', () => {
     });
     expect(plain.status).toBe(201);
     expect((await gate.ask(`${V}/containers/${plain.body.Id}`, { method: 'DELETE' })).status).toBe(204);
+  });
+
+  it('mounts no directory that has the socket of the gate or of its engine in it, whatever the operator allows', async () => {
+    await using wide = await startGate('--allowed-mount', tmpdir());
+    const create = (source: string) => {
+      const HostConfig = { Binds: [`${source}:/x:ro`] };
+      return wide.ask(`${V}/containers/create`, { body: { Image: JOB_IMAGE, Cmd: ['true'], HostConfig } });
+    };
+    for (const source of [dirname(wide.socket), tmpdir()]) {
+      const { status, body } = await create(source);
+      expect(status, JSON.stringify(body)).toBe(403);
+      expect(body.message).toContain('is not mounted: it has');
+    }
+    expect((await create(wide.allowed)).status).toBe(201);
   });
 
   it('gets what isolation needs, whatever it says of that', async () => {
@@ -163,6 +179,8 @@ describeE2e('a hostile client of the gate', () => {
   it('gets no more for its own than it had, after it was made', async () => {
     const at = `${V}/containers/${own}`;
     const wrong: string[] = [];
+    // A network of this name would have containers on the engine's own one.
+    const bridge = await docker('network', 'inspect', '--format', '{{.Id}}', 'bridge');
     for (const [path, body, does] of [
       [`${at}/exec`, { Cmd: ['true'], Privileged: true }, 201],
       [`${at}/exec`, { Cmd: ['true'], privileged: true }, 201],
@@ -194,6 +212,7 @@ describeE2e('a hostile client of the gate', () => {
       [`${V}/networks/create`, { Name: newName('n'), Labels: { 'io.jobgate.version': '1' } }, 201],
       [`${V}/networks/create`, { Name: newName('n'), Labels: { 'jobgate.network': 'bridge' } }, 201],
       [`${V}/networks/create`, { Name: 'jobgate-0123456789ab' }, 201],
+      [`${V}/networks/create`, { Name: bridge }, 201],
       [`${V}/volumes/create`, { Driver: 'local', DriverOpts: { type: 'none', o: 'bind', device: '/' } }, 201],
       [`${V}/volumes/create`, { Labels: { 'io.jobgate.gate': 'x' } }, 201],
       [`${V}/images/create?fromSrc=http://192.0.2.1/x`, undefined, undefined],

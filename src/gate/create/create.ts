@@ -11,6 +11,7 @@ import type { Endpoint } from './endpoints.js';
 import { jobOf } from './job.js';
 import { judgeCreate, type Wanted } from './judge.js';
 import { assertNoShadows, optionsOf, type Place } from './options.js';
+import { assertNoRulers } from './rulers.js';
 
 /** Judges a create, gives it a gateway where it needs one of its own, and has the engine make the container. */
 export const create: Handler = async (exchange, gate) => {
@@ -28,6 +29,7 @@ export const create: Handler = async (exchange, gate) => {
   const id = asked.job ?? (name !== undefined && ID_PATTERN.test(name) ? name : random);
   const job = jobOf(wanted, { id, executionId: random, name, domains: asked.domains });
   const { inputs } = await gate.service.admit(job);
+  await assertNoRulers(inputs, gate);
   await ownVolumes(wanted, gate).catch(orMissing);
 
   let opened: ServedGateway | undefined;
