@@ -22,7 +22,13 @@ import {
 import { directPorts, entryPorts, exactNames } from './direct-ports.js';
 import { engineHostAddresses } from './engine-host-addresses.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
-import { createIsolatedNetwork, disconnectAll, type IsolatedNetwork, removeNetwork } from './network.js';
+import {
+  createIsolatedNetwork,
+  disconnectAll,
+  gatewayId,
+  type IsolatedNetwork,
+  removeNetwork,
+} from './network.js';
 import { OpeningTurns } from './opening-turns.js';
 import { containerName, ownerOfContainerName } from './owner.js';
 import { createProxyContainer, type ProxyContainer } from './proxy-container.js';
@@ -53,6 +59,7 @@ export function containerGateways(options: ContainerGatewayOptions = {}): OpenGa
 /** What the gateways of one process share: what was found out about the engine. */
 class Shared {
   readonly pool: SubnetPool;
+  readonly sharedPool: SubnetPool;
   readonly port: number;
   readonly image: string;
   readonly outside: string;
@@ -64,6 +71,7 @@ class Shared {
 
   constructor(options: ContainerGatewayOptions) {
     this.pool = new SubnetPool(options.subnetPool);
+    this.sharedPool = SubnetPool.shared(options.subnetPool);
     this.port = options.port ?? DEFAULT_GATEWAY_PORT;
     this.image = options.image ?? defaultGatewayImage();
     this.outside = options.outside ?? 'bridge';
@@ -118,7 +126,7 @@ async function makeContainerGateway(
   shared: Shared,
   waitedMs: number,
 ): Promise<Gateway> {
-  const { engine, owner, policy, existing, logger } = options;
+  const { engine, owner, policy, existing, network: wish, logger } = options;
   const { docker } = engine;
   const port = existing?.record.port ?? shared.port;
 
@@ -129,9 +137,9 @@ async function makeContainerGateway(
       ? { ...existing, cidr: existing.subnet }
       : await createIsolatedNetwork(
           docker,
-          shared.pool,
+          wish?.shared ? shared.sharedPool : shared.pool,
           { owner: owner.ref, kind: owner.kind, ...policy.job, port, created: new Date() },
-          wallOf(engine.apiVersion),
+          { wall: wallOf(engine.apiVersion), ...(wish && { wish }) },
         );
     const { bridge, gateway: hostEnd } = network;
     if (existing) await removePredecessor(docker, existing.id, addressAfter(hostEnd));
@@ -235,7 +243,7 @@ class ContainerGateway implements Gateway {
     shared: Pick<Shared, 'image' | 'outside' | 'files'>,
     { port, names }: ContainerShape,
   ) {
-    this.id = network.name.replace(/^jobgate-/, '');
+    this.id = gatewayId(network);
     const { id, name, cidr: subnet, gateway } = network;
     this.network = { id, name, subnet, gateway };
     const host = addressAfter(gateway);

@@ -17,9 +17,23 @@ export interface OpenGatewayOptions {
    * Its owner must have been taken over (`Owner.takeOver`). On failure the network stays, and nothing passes it.
    */
   readonly existing?: OwnedNetwork;
+  /** What is to be said of the network beside the policy. Default: one for one container, named by us. */
+  readonly network?: NetworkWish;
   readonly logger?: Logger;
   /** What the egress proxy decides and closes. */
   readonly onEvent?: (event: ProxyEvent) => void;
+}
+
+/** What the gate wants of a network that it makes for a client of its own. */
+export interface NetworkWish {
+  /** Which gate made it: 12 hex digits. */
+  readonly gate: string;
+  /** Several containers may be on it, and reach each other. */
+  readonly shared?: boolean;
+  /** The client's own name for it. Only with `shared`. */
+  readonly name?: string;
+  /** The client's own labels. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   assertLocal,
   createIsolatedNetwork,
   disconnectAll,
+  gatewayId,
   type IsolatedNetwork,
   removeNetwork,
 } from './network.js';
@@ -41,6 +42,7 @@ export interface HostGatewayOptions {
  */
 export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
   const pool = new SubnetPool(options.subnetPool);
+  const sharedPool = SubnetPool.shared(options.subnetPool);
   let lockdown = options.lockdown;
   let guard: Guard | undefined;
   const files = new ResolverFiles();
@@ -54,13 +56,14 @@ export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
     });
     if (!guard) files.tidy();
     guard ??= new Guard(open.logger);
-    return openHostGateway(open, { pool, lockdown, guard, createProxy, files, anyProgram });
+    return openHostGateway(open, { pool, sharedPool, lockdown, guard, createProxy, files, anyProgram });
   };
 }
 
 /** What the gateways of one process share. */
 interface HostResources {
   readonly pool: SubnetPool;
+  readonly sharedPool: SubnetPool;
   readonly lockdown: Lockdown;
   readonly guard: Guard;
   readonly createProxy: typeof createEgressProxy;
@@ -75,7 +78,7 @@ interface HostResources {
  *   throws.
  */
 async function openHostGateway(options: OpenGatewayOptions, resources: HostResources): Promise<Gateway> {
-  const { pool, lockdown, createProxy, files } = resources;
+  const { pool, sharedPool, lockdown, createProxy, files } = resources;
   if (process.platform !== 'linux') {
     throw new PlacementError('the gateway can be placed on a Linux host only: use --gateway container');
   }
@@ -95,13 +98,18 @@ async function openHostGateway(options: OpenGatewayOptions, resources: HostResou
     if (existing || !lockdown.isWatched) await lockdown.ensure();
     network = existing
       ? { ...existing, cidr: existing.subnet }
-      : await createIsolatedNetwork(docker, pool, {
-          owner: options.owner.ref,
-          kind: options.owner.kind,
-          ...options.policy.job,
-          port: lockdown.port,
-          created: new Date(),
-        });
+      : await createIsolatedNetwork(
+          docker,
+          options.network?.shared ? sharedPool : pool,
+          {
+            owner: options.owner.ref,
+            kind: options.owner.kind,
+            ...options.policy.job,
+            port: lockdown.port,
+            created: new Date(),
+          },
+          wishOf(options),
+        );
     if (existing) assertPort(existing, lockdown.port);
     if (existing) {
       // Down since its serve died.
@@ -149,6 +157,8 @@ async function release(
   files.remove(bridge);
   await lockdown.unmap(bridge).catch(() => {});
 }
+
+const wishOf = ({ network }: OpenGatewayOptions) => (network ? { wish: network } : {});
 
 // Its container has the address in its environment.
 function assertPort({ name, record }: OwnedNetwork, port: number): void {
@@ -221,7 +231,7 @@ class HostGateway implements Gateway {
     const { lockdown, guard } = resources;
     this.names = resources.names;
     this.#resources = resources;
-    this.id = network.name.replace(/^jobgate-/, '');
+    this.id = gatewayId(network);
     this.network = {
       id: network.id,
       name: network.name,

@@ -19,13 +19,20 @@ export interface NetworkRecord {
   /** Port of the gateway. */
   readonly port: number;
   readonly created: Date;
+  /** The gate that made it for one of its clients: 12 hex digits. */
+  readonly gate?: string;
+  /** Several containers may be on it, and reach each other. */
+  readonly shared?: boolean;
 }
 
 const LABEL_VERSION = '1';
 
-const PREFIX = 'io.jobgate.';
+/** Labels that begin so are ours alone. */
+export const PREFIX = 'io.jobgate.';
 /** Present on every network of ours. */
 export const VERSION_LABEL = `${PREFIX}version`;
+/** On networks and volumes: the gate that made them. */
+export const GATE_LABEL = `${PREFIX}gate`;
 
 const MAX_ENTRIES = 10_000;
 
@@ -43,6 +50,8 @@ export function toLabels(record: NetworkRecord): Record<string, string> {
     ...(record.learn && { learn: 'true' }),
     port: String(record.port),
     created: record.created.toISOString(),
+    ...(record.gate !== undefined && { gate: record.gate }),
+    ...(record.shared && { shared: 'true' }),
   };
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [PREFIX + key, value]));
 }
@@ -74,6 +83,8 @@ export function fromLabels(
   const created = date(get('created'));
   if (!created) return 'its label created is not a time';
   const learn = get('learn') === 'true' && { learn: true };
+  const gate = get('gate');
+  if (gate !== undefined && !isGateId(gate)) return 'its label gate is not the id of a gate';
   return {
     owner,
     kind,
@@ -84,8 +95,13 @@ export function fromLabels(
     ...learn,
     port,
     created,
+    ...(gate !== undefined && { gate }),
+    ...(get('shared') === 'true' && { shared: true }),
   };
 }
+
+const isGateId = (value: unknown): value is string =>
+  typeof value === 'string' && /^[0-9a-f]{12}$/.test(value);
 
 const isId = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(value);

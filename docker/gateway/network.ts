@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { EngineError, engineMessage, engineStatus, PlacementError } from '../engine/errors.js';
 import { bridgeIsHere } from '../host/bridge.js';
-import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, rangesInUse } from '../host/host-net.js';
+import {
+  BRIDGE_PREFIX,
+  CONTAINER_BRIDGE_PREFIX,
+  rangesInUse,
+  SHARED_BRIDGE_PREFIX,
+} from '../host/host-net.js';
+import type { NetworkWish } from './gateway.js';
 import { type NetworkRecord, toLabels } from './labels.js';
 import { type Subnet, type SubnetPool, upperHalf } from './subnet-pool.js';
 
@@ -16,9 +22,9 @@ export type Wall = 'lock-down' | 'isolated' | 'inhibit_ipv4';
 /** The network of one job. */
 export interface IsolatedNetwork extends Subnet {
   readonly id: string;
-  /** `jobgate-<random>`; never made of the job's id. */
+  /** `jobgate-<random>`, never made of the job's id; of a network that a client of the gate made, its own. */
   readonly name: string;
-  /** Name of the bridge on the engine's host: `jg-<random>` behind the lock-down, else `jgc<random>`. */
+  /** Name of the bridge on the engine's host: `jg-<random>` behind the lock-down (`jg-s…` where containers share it), else `jgc<random>`. */
   readonly bridge: string;
 }
 
@@ -35,16 +41,16 @@ export async function createIsolatedNetwork(
   docker: Dockerode,
   pool: SubnetPool,
   record: NetworkRecord,
-  wall: Wall = 'lock-down',
+  { wall = 'lock-down', wish }: { wall?: Wall; wish?: NetworkWish } = {},
 ): Promise<IsolatedNetwork> {
   const random = randomBytes(6).toString('hex');
-  const name = `jobgate-${random}`;
-  const bridge = `${wall === 'lock-down' ? BRIDGE_PREFIX : CONTAINER_BRIDGE_PREFIX}${random}`;
+  const name = wish?.name ?? `jobgate-${random}`;
+  const bridge = bridgeName(random, wall, wish);
   let attempts = 0;
   for (const subnet of pool.free(await takenRanges(docker))) {
     if (attempts++ === MAX_ATTEMPTS) break;
     try {
-      const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, record, wall));
+      const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, { record, wall, wish }));
       return { id, name, bridge, ...subnet };
     } catch (error) {
       // Another process was faster, or the engine knows of something that the host doesn't.
@@ -59,8 +65,7 @@ function networkOptions(
   name: string,
   bridge: string,
   subnet: Subnet,
-  record: NetworkRecord,
-  wall: Wall,
+  { record, wall, wish }: { record: NetworkRecord; wall: Wall; wish: NetworkWish | undefined },
 ): Dockerode.NetworkCreateOptions {
   const addresses = { Subnet: subnet.cidr, Gateway: subnet.gateway };
   return {
@@ -79,22 +84,38 @@ function networkOptions(
     Options: {
       'com.docker.network.bridge.name': bridge,
       'com.docker.network.bridge.enable_ip_masquerade': 'false',
-      ...wallOptions(wall),
+      ...wallOptions(wall, wish?.shared ?? false),
     },
-    Labels: toLabels(record),
+    Labels: { ...wish?.labels, ...toLabels(withWish(record, wish)) },
   };
 }
 
-function wallOptions(wall: Wall): Record<string, string> {
+function wallOptions(wall: Wall, shared: boolean): Record<string, string> {
   switch (wall) {
     case 'lock-down':
       // One container per network; whatever else gets attached is no neighbour of it.
-      return { 'com.docker.network.bridge.enable_icc': 'false' };
+      return { 'com.docker.network.bridge.enable_icc': String(shared) };
     case 'isolated':
       return { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' };
     case 'inhibit_ipv4':
       return { 'com.docker.network.bridge.inhibit_ipv4': 'true' };
   }
+}
+
+function bridgeName(random: string, wall: Wall, wish: NetworkWish | undefined): string {
+  if (wall !== 'lock-down') return CONTAINER_BRIDGE_PREFIX + random;
+  return wish?.shared ? SHARED_BRIDGE_PREFIX + random.slice(1) : BRIDGE_PREFIX + random;
+}
+
+function withWish(record: NetworkRecord, wish: NetworkWish | undefined): NetworkRecord {
+  if (!wish) return record;
+  const { gate, shared = false } = wish;
+  return { ...record, gate, ...(shared && { shared }) };
+}
+
+/** Id of a network's gateway: what of its bridge's name is random, since the network's own may be a client's. */
+export function gatewayId({ bridge }: { readonly bridge: string }): string {
+  return bridge.slice(BRIDGE_PREFIX.length);
 }
 
 /**

@@ -13,6 +13,8 @@ export interface SubnetPoolOptions {
 
 const DEFAULT_SUBNET_POOL = { pool: '10.213.0.0/16', prefix: 29 } as const;
 
+const SHARED_PREFIX = 26;
+
 /** A subnet for one isolated network. */
 export interface Subnet {
   /** `10.213.4.8/29` */
@@ -50,6 +52,15 @@ export class SubnetPool {
       );
     }
     this.#pool = { ...covered(parsed.value), text };
+  }
+
+  /** The same range in larger pieces, for networks that several containers share: 59 fit on one. */
+  static shared({ pool = DEFAULT_SUBNET_POOL.pool, prefix }: SubnetPoolOptions = {}): SubnetPool {
+    const length = Number(pool.split('/')[1]);
+    return new SubnetPool({
+      pool,
+      prefix: Math.max(length, Math.min(prefix ?? SHARED_PREFIX, SHARED_PREFIX)),
+    });
   }
 
   /** How many networks the pool has room for. */

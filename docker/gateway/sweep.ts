@@ -113,14 +113,22 @@ export function readNetwork(info: Dockerode.NetworkInspectInfo): OwnedNetwork | 
   const bridge = info.Options?.['com.docker.network.bridge.name'];
   const { Subnet: subnet, Gateway: gateway } = info.IPAM?.Config?.[0] ?? {};
   if (!info.Internal || info.Driver !== 'bridge') return 'it is not an internal bridge network';
-  if (!/^jobgate-[0-9a-f]{12}$/.test(info.Name)) return 'its name is not one of ours';
-  const prefix = [BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX].find(
-    (one) => bridge === info.Name.replace(/^jobgate-/, one),
-  );
+  if (!record.shared && !/^jobgate-[0-9a-f]{12}$/.test(info.Name)) return 'its name is not one of ours';
+  const prefix = bridge && prefixOf(bridge, record.shared ? undefined : info.Name);
   if (!bridge || !prefix) return 'its bridge is not one of ours';
   if (!subnet || !gateway) return 'it has no subnet';
   const placement = prefix === BRIDGE_PREFIX ? 'host' : 'container';
   return { id: info.Id, name: info.Name, bridge, placement, subnet, gateway, record };
+}
+
+function prefixOf(bridge: string, network: string | undefined): string | undefined {
+  if (network === undefined) {
+    if (/^jg-s[0-9a-f]{11}$/.test(bridge)) return BRIDGE_PREFIX;
+    return /^jgc[0-9a-f]{12}$/.test(bridge) ? CONTAINER_BRIDGE_PREFIX : undefined;
+  }
+  return [BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX].find(
+    (prefix) => bridge === network.replace(/^jobgate-/, prefix),
+  );
 }
 
 /** Ms after which a gateway's container must run, by the engine's own clock. */

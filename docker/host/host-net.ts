@@ -3,6 +3,8 @@ import { machineIpv4Addresses } from '../../proxy/decide/machine-addresses.js';
 
 /** Interface names begin so for every isolated network of the host placement; the lock-down's rules match `jg-+`. */
 export const BRIDGE_PREFIX = 'jg-';
+/** Of those that several containers share: the lock-down lets these reach each other. Random parts are hex digits. */
+export const SHARED_BRIDGE_PREFIX = 'jg-s';
 /** The same for the container placement, whose traffic between two containers those rules would refuse. */
 export const CONTAINER_BRIDGE_PREFIX = 'jgc';
 

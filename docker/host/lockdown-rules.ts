@@ -1,5 +1,5 @@
 import type { Family } from './firewall.js';
-import { BRIDGE_PREFIX } from './host-net.js';
+import { BRIDGE_PREFIX, SHARED_BRIDGE_PREFIX } from './host-net.js';
 
 /** The gateway port. Nothing registers it, so no other program's proxy takes it after a crash. */
 export const DEFAULT_GATEWAY_PORT = 13128;
@@ -30,7 +30,8 @@ export function ownPorts(port: number) {
  *
  * Traffic from `jg-+` to the host is refused, except TCP to the gateway port on the same interface's own address, and
  * what the rules themselves redirected from :53, :80, :443 and the ports of entries on that address to own ports of the
- * gateway: others may listen there on all addresses. Forwarding from and to `jg-+` is refused. In nat, `jg-+` is exempt
+ * gateway: others may listen there on all addresses. Forwarding from and to `jg-+` is refused, but within one
+ * bridge that containers share (`jg-s+`). In nat, `jg-+` is exempt
  * from any other DNAT: a port that another container publishes would else be rewritten before INPUT sees it. The table `security` comes after `filter` and drops
  * again what `filter` has refused: as long as `filter` stands it sees nothing, and after `iptables -F` it holds
  * until the rules are mended.
@@ -72,6 +73,8 @@ export interface Shape {
   readonly socketMatch: boolean;
   /** Whether it can redirect: else programs need the proxy. */
   readonly redirects: boolean;
+  /** Whether the kernel has the match `physdev`. */
+  readonly bridgedMatch: boolean;
 }
 
 /** The chain of what differs between gateways: their entries' ports. The lock-down's own are static. */
@@ -127,6 +130,10 @@ function wanted(family: Family, table: TableName, shape: Shape, present: Table |
     redirect('tcp', 443, own.https),
     `${local} -j ${PORTS}`,
   ];
+  // Only where the kernel shows bridged packets to these rules. What is routed from one bridge to another is not bridged.
+  const shared = `-i ${SHARED_BRIDGE_PREFIX}+ -o ${SHARED_BRIDGE_PREFIX}+`;
+  const among =
+    family === 4 && shape.bridgedMatch ? [`${shared} -m physdev --physdev-is-bridged -j ACCEPT`] : [];
   // An ICMP answer costs a TCP client a second, a reset nothing.
   const refuse = [
     '-p tcp -j REJECT --reject-with tcp-reset',
@@ -135,7 +142,7 @@ function wanted(family: Family, table: TableName, shape: Shape, present: Table |
   switch (table) {
     case 'filter':
       return {
-        chains: { 'JOBGATE-INPUT': [...accept, ...refuse], 'JOBGATE-FORWARD': refuse },
+        chains: { 'JOBGATE-INPUT': [...accept, ...refuse], 'JOBGATE-FORWARD': [...among, ...refuse] },
         jumps: {
           INPUT: INPUT_JUMPS,
           FORWARD: FORWARD_JUMPS,
@@ -149,7 +156,7 @@ function wanted(family: Family, table: TableName, shape: Shape, present: Table |
       };
     case 'security':
       return {
-        chains: { 'JOBGATE-INPUT': [...accept, '-j DROP'], 'JOBGATE-FORWARD': ['-j DROP'] },
+        chains: { 'JOBGATE-INPUT': [...accept, '-j DROP'], 'JOBGATE-FORWARD': [...among, '-j DROP'] },
         jumps: { INPUT: INPUT_JUMPS, FORWARD: FORWARD_JUMPS },
       };
   }

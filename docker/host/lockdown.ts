@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../proxy/policy/logger.js';
 import { LockdownError } from '../engine/errors.js';
 import { type Family, type Firewall, FirewallError, Iptables } from './firewall.js';
@@ -63,7 +64,12 @@ export class Lockdown {
   #next: Promise<boolean> | undefined;
 
   constructor(options: LockdownOptions = {}) {
-    this.#shape = { port: options.port ?? DEFAULT_GATEWAY_PORT, socketMatch: true, redirects: true };
+    this.#shape = {
+      port: options.port ?? DEFAULT_GATEWAY_PORT,
+      socketMatch: true,
+      bridgedMatch: true,
+      redirects: true,
+    };
     this.#logger = options.logger;
     this.#watch = new LockdownWatch({
       ensure: () => this.ensure(),
@@ -230,14 +236,14 @@ export class Lockdown {
           { err: error },
           'this kernel has no security table: the lock-down has no second line',
         );
-      } else if (family === 4 && table === 'filter' && this.#shape.socketMatch) {
-        const without = { ...this.#shape, socketMatch: false };
-        await apply(without);
-        this.#shape = without;
-        this.#logger?.warn(
-          { err: error },
-          `this kernel has no socket match: let no other program listen on port ${this.port} of all addresses`,
-        );
+      } else if (family === 4 && table === 'filter') {
+        this.#shape = await this.#leastLess(apply, error);
+        if (!this.#shape.socketMatch) {
+          this.#logger?.warn(
+            { err: error },
+            `this kernel has no socket match: let no other program listen on port ${this.port} of all addresses`,
+          );
+        }
       } else if (family === 4 && table === 'nat' && this.#shape.redirects) {
         const without = { ...this.#shape, redirects: false };
         await apply(without);
@@ -263,6 +269,25 @@ export class Lockdown {
   async #removePorts(saved: string | undefined, isThere: (bridge: string) => boolean): Promise<void> {
     const input = portRemoval(parseSave(saved ?? ''), isThere);
     if (input) await this.#firewall.restore(4, input);
+  }
+
+  /** Applies the rules without what this kernel may lack. @throws the error where that is not why they failed. */
+  async #leastLess(apply: (shape: Shape) => Promise<void>, error: Error): Promise<Shape> {
+    for (const lack of [
+      { bridgedMatch: false },
+      { socketMatch: false },
+      { bridgedMatch: false, socketMatch: false },
+    ]) {
+      const shape = { ...this.#shape, ...lack };
+      if (isDeepStrictEqual(shape, this.#shape)) continue;
+      try {
+        await apply(shape);
+        return shape;
+      } catch {
+        // more is missing
+      }
+    }
+    throw error;
   }
 
   get #families(): Family[] {

@@ -7,10 +7,18 @@ import { packageVersion } from '../../proxy/util/package-files.js';
 import { Workers } from '../../proxy/worker/workers.js';
 import { loadConfig } from '../config/load.js';
 import { EXIT, signalExit } from '../exit-codes.js';
+import { EngineGate, gateId } from '../gate/gate.js';
 import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
 import { Auth, readToken } from '../service/auth.js';
-import { denyEntries, formatListen, listen, parseListen } from '../service/listen.js';
+import {
+  denyEntries,
+  formatListen,
+  listen,
+  listenOnSocket,
+  parseListen,
+  parseSocketPath,
+} from '../service/listen.js';
 import { serviceRoutes } from '../service/routes/all.js';
 import { createServer } from '../service/server.js';
 import { Service } from '../service/service.js';
@@ -36,12 +44,14 @@ export function serveCommand(): Command {
       `
 Examples:
   jobgate serve
+  jobgate serve --gate unix:///run/jobgate/docker.sock
   jobgate serve --config node.yaml --listen 127.0.0.1:13129 --token-file /etc/jobgate/token
   curl --unix-socket /run/jobgate/jobgate.sock http://localhost/v1/gateways`,
     );
   addOptions(
     command,
     ...settingOptions(...settingsOf('Serve')),
+    ...settingOptions(...settingsOf('Gate')),
     ...egressOptions(),
     ...settingOptions(...settingsOf('Gateway')),
     ...admissionOptions(),
@@ -57,6 +67,8 @@ async function serve(flags: CommonFlags): Promise<number> {
   const { tokenFile, drainMs } = loaded.service;
   const token = tokenFile === undefined ? undefined : readToken(tokenFile);
   const address = parseListen(loaded.service.listen, { hasToken: token !== undefined });
+  const gatePath =
+    loaded.gate && parseSocketPath(loaded.gate.listen, { flag: '--gate', example: 'docker.sock' });
   const deny = [...loaded.operator.deny];
   const config = { ...loaded, operator: { ...loaded.operator, deny } };
   const logger = createLogger(config.log);
@@ -76,7 +88,11 @@ async function serve(flags: CommonFlags): Promise<number> {
       onPlaced: (placement, why) => logger.info({ placement, why }, 'gateways are placed'),
     }),
     logger,
-    ...(address.kind === 'unix' && { socket: address.path }),
+    sockets: [
+      ...(address.kind === 'unix' ? [address.path] : []),
+      ...(gatePath === undefined ? [] : [gatePath]),
+    ],
+    ...(gatePath !== undefined && { gate: gateId(gatePath) }),
   });
   const app = await createServer({
     routes: serviceRoutes(service, auth),
@@ -84,14 +100,21 @@ async function serve(flags: CommonFlags): Promise<number> {
     logger,
     version: packageVersion(),
   });
+  const gate =
+    gatePath === undefined ? undefined : new EngineGate({ id: gateId(gatePath), service, config, logger });
   try {
     // Listening comes first: who starts second must not take anything over.
     const bound = await listen(app.server, address);
     // A proxy in another process doesn't know what this one listens on, and the operator may have excepted its address.
     // No gateway is open before the start.
     deny.push(...denyEntries(bound));
+    if (gate && gatePath !== undefined && config.gate) {
+      await listenOnSocket(gate.server, gatePath, { flag: '--gate', ...config.gate });
+    }
     await service.start();
     process.stdout.write(`listening ${formatListen(bound)}\n`);
+    if (gatePath !== undefined)
+      logger.info({ gate: `unix://${gatePath}` }, 'the gate listens: DOCKER_HOST for its clients');
     notifySystemd(logger);
     await whenAborted(signals.stop);
     logger.info({ signal: signals.received }, 'ending');
@@ -99,6 +122,7 @@ async function serve(flags: CommonFlags): Promise<number> {
     signals.kill.addEventListener('abort', () => process.exit(signalExit(signals.received ?? 'SIGTERM')));
     await service.stop(drainMs);
   } finally {
+    await gate?.stop();
     await service.stop(0);
     await app.close();
   }

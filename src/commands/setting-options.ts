@@ -4,7 +4,7 @@ import { SETTINGS, type SettingName } from '../config/settings.js';
 
 /** Names of the settings that stand in one section of the file and have a flag. */
 export function settingsOf(
-  section: 'JobAdmissionControl' | 'Gateway' | 'Egress' | 'Serve' | 'Log',
+  section: 'JobAdmissionControl' | 'Gate' | 'Gateway' | 'Egress' | 'Serve' | 'Log',
 ): SettingName[] {
   return (Object.keys(SETTINGS) as SettingName[]).filter((name) => {
     const { key, flag } = SETTINGS[name] as Setting;

@@ -10,9 +10,9 @@ export const OLD_SECTION = 'Node.Compute.JobSelection';
 const OLD = OLD_SECTION;
 const NEW = 'JobAdmissionControl';
 
-// Which ports a domain may name is a setting too: the loader judges the whole list with it.
 const ANY_PORT = Array.from({ length: 1023 }, (_, index) => index + 1);
-const domain = parsed('example.com, .example.com', (value) => {
+/** A domain entry, on any port: the loader judges whole lists with the ports that the operator allows. */
+export const domain = parsed('example.com, .example.com', (value) => {
   const entry = parseEntry(value, { allowPorts: ANY_PORT });
   return entry.ok ? { ok: true, value: entry.value.text } : entry;
 });

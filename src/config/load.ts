@@ -42,7 +42,24 @@ export interface Config {
     /** Absent: as many as cores. */
     readonly workers?: number;
   };
+  /** The engine's API for Docker clients; absent where there is none. */
+  readonly gate?: GateConfig;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+}
+
+/** What clients of the gate get and may. */
+export interface GateConfig {
+  readonly listen: string;
+  /** Permission bits of the socket. */
+  readonly mode: number;
+  /** A name or a number. */
+  readonly group?: string;
+  /** Domains where no label says otherwise; empty is no network. */
+  readonly domains: readonly string[];
+  readonly runtimes: readonly string[];
+  readonly pull: boolean;
+  readonly removeImages: boolean;
+  readonly readOthers: boolean;
 }
 
 interface ConfigSources {
@@ -171,7 +188,26 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       drainMs: set('drainMs'),
       ...(settings.get('workers') !== undefined && { workers: settings.get('workers') as number }),
     },
+    ...gate(settings),
     log: { level: set('logLevel'), format: set('logFormat') },
+  };
+}
+
+function gate(settings: Settings): Pick<Config, 'gate'> {
+  const listen = settings.get('gateListen');
+  if (!listen) return {};
+  const group = settings.get('gateGroup');
+  return {
+    gate: {
+      listen,
+      mode: Number.parseInt(settings.get('gateMode') as string, 8),
+      ...(group && { group }),
+      domains: settings.get('gateDefault') as string[],
+      runtimes: settings.get('gateRuntimes') as string[],
+      pull: settings.get('gatePull') as boolean,
+      removeImages: settings.get('gateRemoveImages') as boolean,
+      readOthers: settings.get('gateReadOthers') as boolean,
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { DEFAULT_GATEWAY_PORT, MAX_GATEWAY_PORT } from '../../docker/host/lockdo
 import { LOG_FORMATS, LOG_LEVELS } from '../logging.js';
 import { ADMISSION_SETTINGS } from './admission-settings.js';
 import { EGRESS_SETTINGS } from './egress-settings.js';
+import { GATE_SETTINGS } from './gate-settings.js';
 import { choice, integer, text, yesNo } from './kinds.js';
 import { SERVICE_SETTINGS } from './service-settings.js';
 import { setting } from './setting.js';
@@ -66,6 +67,7 @@ export const SETTINGS = {
   }),
   ...EGRESS_SETTINGS,
   ...SERVICE_SETTINGS,
+  ...GATE_SETTINGS,
   logLevel: setting({
     kind: choice(LOG_LEVELS),
     key: 'Log.Level',

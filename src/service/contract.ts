@@ -12,6 +12,8 @@ interface ContractOptions {
   readonly network: string;
   /** Address of the gateway, where it answers names. */
   readonly names?: string | undefined;
+  /** Names of isolated networks on which it may be as well. */
+  readonly also?: readonly string[];
   /** Paths on the node through which a container would rule it: the engine's socket and our own. */
   readonly sockets: readonly string[];
 }
@@ -23,7 +25,9 @@ interface ContractOptions {
 export function contractBreaches(info: Dockerode.ContainerInspectInfo, options: ContractOptions): string[] {
   const { HostConfig: host, NetworkSettings: settings } = info;
   const breaches: string[] = [];
-  const others = Object.keys(settings?.Networks ?? {}).filter((name) => name !== options.network);
+  const others = Object.keys(settings?.Networks ?? {}).filter(
+    (name) => name !== options.network && !options.also?.includes(name),
+  );
   if (others.length > 0) breaches.push(`it is on another network as well: ${others.join(', ')}`);
   if (host.Privileged) breaches.push('it is privileged');
   else {

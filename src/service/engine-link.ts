@@ -17,6 +17,8 @@ interface EngineLinkOptions {
   /** It can be used, and its events come from now on. */
   readonly onReady: () => void;
   readonly onNetworkEvent: (event: NetworkEvent) => void;
+  /** A container was removed. */
+  readonly onContainerGone: (id: string) => void;
   readonly connect?: () => Promise<Engine>;
 }
 
@@ -89,7 +91,7 @@ export class EngineLink {
   // Subscribed before anything is looked at, so that nothing is missed in between.
   async #events({ docker }: Engine): Promise<Readable> {
     const stream = (await docker.getEvents({
-      filters: { type: ['network'], event: ['connect', 'disconnect', 'destroy'] },
+      filters: { type: ['network', 'container'], event: ['connect', 'disconnect', 'destroy'] },
     })) as unknown as Readable;
     this.#ended.signal.addEventListener('abort', () => stream.destroy(), { once: true });
     stream.on('error', () => {});
@@ -113,8 +115,12 @@ export class EngineLink {
 
   #tell(line: string): void {
     try {
-      const { Actor: actor } = JSON.parse(line);
+      const { Actor: actor, Type: type } = JSON.parse(line);
       if (typeof actor?.ID !== 'string') return;
+      if (type === 'container') {
+        this.#options.onContainerGone(actor.ID);
+        return;
+      }
       const { container } = actor.Attributes ?? {};
       this.#options.onNetworkEvent({ network: actor.ID, ...(container && { container }) });
     } catch {

@@ -1,5 +1,5 @@
 import type { Engine } from '../../docker/engine/engine.js';
-import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
+import type { Gateway, NetworkWish, OpenGateway } from '../../docker/gateway/gateway.js';
 import { removeNetwork } from '../../docker/gateway/network.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import type { Owner } from '../../docker/gateway/owner.js';
@@ -25,6 +25,8 @@ interface GatewaysOptions {
   readonly logger: Logger;
   /** A gateway without a container is closed after so long, ms. */
   readonly unusedAfterMs: number;
+  /** Whether somebody else closes a gateway when it is used no more. Default: nobody does. */
+  readonly isKept?: (gateway: ServedGateway) => boolean;
   /** Called before a gateway is opened, for what may still stand in its way. @throws what the caller is told. */
   readonly beforeOpen?: (policy: JobPolicy) => Promise<void>;
   /** A gateway was closed: its last figures. */
@@ -74,6 +76,7 @@ export class Gateways {
   async open(
     policy: JobPolicy,
     admit: () => Promise<void>,
+    wish?: NetworkWish,
   ): Promise<{ gateway: ServedGateway; created: boolean }> {
     const key = keyOf(policy);
     const wanted = fingerprint(policy);
@@ -91,7 +94,7 @@ export class Gateways {
       await this.close(gateway.id);
     }
     if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
-    const opening = admit().then(() => this.#open(policy));
+    const opening = admit().then(() => this.#open(policy, wish));
     this.#byKey.set(key, { wanted, opening });
     try {
       return { gateway: await opening, created: true };
@@ -126,7 +129,7 @@ export class Gateways {
     existing: OwnedNetwork,
     { engine, owner }: { engine: Engine; owner: Owner },
   ): Promise<ServedGateway> {
-    const { job, execution, allow, rate, learn, created } = existing.record;
+    const { job, execution, allow, rate, learn, created, gate, shared } = existing.record;
     const policy: JobPolicy = {
       job,
       ...(execution !== undefined && { execution }),
@@ -136,7 +139,13 @@ export class Gateways {
     };
     const key = keyOf(policy);
     if (this.isTaken(policy)) throw new ApiError('conflict', `${key} has a gateway already`);
-    const opening = this.#make(policy, { engine, existing, owner, created });
+    const opening = this.#make(policy, {
+      engine,
+      existing,
+      owner,
+      created,
+      wish: gate === undefined ? undefined : { gate, shared: shared ?? false },
+    });
     this.#byKey.set(key, { wanted: fingerprint(policy), opening });
     try {
       return await opening;
@@ -207,11 +216,11 @@ export class Gateways {
     await this.#removeLeft();
   }
 
-  async #open(policy: JobPolicy): Promise<ServedGateway> {
+  async #open(policy: JobPolicy, wish: NetworkWish | undefined): Promise<ServedGateway> {
     // Admission may have taken its time.
     if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
     const { link, owner } = this.#options;
-    return this.#make(policy, { engine: link.engine, owner, created: new Date() });
+    return this.#make(policy, { engine: link.engine, owner, created: new Date(), wish });
   }
 
   async #make(
@@ -221,7 +230,14 @@ export class Gateways {
       existing,
       owner,
       created,
-    }: { engine: Engine; existing?: OwnedNetwork; owner: Owner; created: Date },
+      wish,
+    }: {
+      engine: Engine;
+      existing?: OwnedNetwork;
+      owner: Owner;
+      created: Date;
+      wish: NetworkWish | undefined;
+    },
   ): Promise<ServedGateway> {
     const { operator: operatorOf, hub, logger, openGateway } = this.#options;
     let gateway: Gateway | undefined;
@@ -239,9 +255,15 @@ export class Gateways {
       logger: logWithIds(logger, { job, execution }),
       onEvent,
       ...(existing && { existing }),
+      ...(wish && { network: wish }),
     });
-    const more = { created, reopened: existing !== undefined, learned, ...this.#forAll };
-    const served = new ServedGateway(gateway, policy, more);
+    const served = new ServedGateway(gateway, policy, {
+      created,
+      reopened: existing !== undefined,
+      learned,
+      wish,
+      ...this.#forAll,
+    });
     this.#byId.set(served.id, served);
     void gateway.failed.then((error) => this.fail(served, error.message));
     this.#tell(served, existing ? 'reopened' : 'opened');
@@ -263,10 +285,10 @@ export class Gateways {
   }
 
   async #tick(): Promise<void> {
-    const { unusedAfterMs } = this.#options;
+    const { unusedAfterMs, isKept = () => false } = this.#options;
     for (const served of this.list()) {
       const { unusedSince, state, ofJob } = served;
-      if (ofJob || state === 'draining' || unusedSince === undefined) continue;
+      if (ofJob || isKept(served) || state === 'draining' || unusedSince === undefined) continue;
       if (performance.now() - unusedSince < unusedAfterMs) continue;
       await this.close(served.id, { reason: `no container for ${unusedAfterMs / 1000} s` }).catch(() => {});
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
-import { dirname, isAbsolute } from 'node:path';
+import { dirname } from 'node:path';
 import { withHostLock } from '../../docker/host/host-lock.js';
 import { registerListener } from '../../proxy/decide/listeners.js';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
@@ -15,11 +15,7 @@ type ListenAddress =
 /** Reads `--listen`. @throws UsageError, also for an address that others reach where there is no token. */
 export function parseListen(text: string, { hasToken }: { hasToken: boolean }): ListenAddress {
   if (text.startsWith('unix:')) {
-    const path = text.slice('unix:'.length);
-    if (isAbsolute(path) && Buffer.byteLength(path) < 108) return { kind: 'unix', path };
-    throw new UsageError(
-      `--listen ${text}: write an absolute path of less than 108 bytes: unix:/run/jobgate/jobgate.sock`,
-    );
+    return { kind: 'unix', path: parseSocketPath(text, { flag: '--listen', example: 'jobgate.sock' }) };
   }
   const address = parseSocketAddress(text);
   if (!address) {
@@ -31,6 +27,18 @@ export function parseListen(text: string, { hasToken }: { hasToken: boolean }): 
     );
   }
   return { kind: 'tcp', ...address };
+}
+
+/** Reads `unix:/PATH`, also as `unix:///PATH`. @throws UsageError */
+export function parseSocketPath(
+  text: string,
+  { flag, example }: { readonly flag: string; readonly example: string },
+): string {
+  const path = text.replace(/^unix:(?:\/\/(?=\/))?/, '');
+  if (text.startsWith('unix:') && /^\/[^/]/.test(path) && Buffer.byteLength(path) < 108) return path;
+  throw new UsageError(
+    `${flag} ${text}: write an absolute path of less than 108 bytes: unix:/run/jobgate/${example}`,
+  );
 }
 
 export function formatListen(address: ListenAddress): string {
@@ -54,8 +62,7 @@ export function denyEntries(address: ListenAddress): string[] {
  */
 export async function listen(server: Server, address: ListenAddress): Promise<ListenAddress> {
   if (address.kind === 'unix') {
-    const name = createHash('sha256').update(address.path).digest('hex').slice(0, 16);
-    await withHostLock(`listen-${name}`, () => listenUnix(server, address.path));
+    await listenOnSocket(server, address.path);
     return address;
   }
   await bind(server, address, () => server.listen({ ...address, exclusive: true }));
@@ -65,12 +72,41 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
   return { ...address, port };
 }
 
-async function listenUnix(server: Server, path: string): Promise<void> {
-  await clearStale(path);
+/** The same for a unix socket, which others may be let to afterwards. */
+export async function listenOnSocket(
+  server: Server,
+  path: string,
+  { flag = '--listen', mode, group }: { flag?: string; mode?: number; group?: string } = {},
+): Promise<void> {
+  const name = createHash('sha256').update(path).digest('hex').slice(0, 16);
+  await withHostLock(`listen-${name}`, () => listenUnix(server, path, flag));
+  try {
+    if (group !== undefined) chownSync(path, process.getuid?.() ?? 0, groupId(group));
+    if (mode !== undefined) chmodSync(path, mode);
+  } catch (error) {
+    server.close();
+    throw new UsageError(
+      `${flag} unix:${path}: its group or mode cannot be set: ${(error as Error).message}`,
+    );
+  }
+}
+
+function groupId(group: string): number {
+  if (/^\d+$/.test(group)) return Number(group);
+  const line = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .find((one) => one.startsWith(`${group}:`));
+  const id = line?.split(':')[2];
+  if (id === undefined) throw new Error(`there is no group ${group}`);
+  return Number(id);
+}
+
+async function listenUnix(server: Server, path: string, flag: string): Promise<void> {
+  await clearStale(path, flag);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw new UsageError(`--listen unix:${path}: ${(error as Error).message}`);
+    throw new UsageError(`${flag} unix:${path}: ${(error as Error).message}`);
   }
   await bind(server, { kind: 'unix', path }, () => {
     const before = process.umask(0o177);
@@ -82,10 +118,10 @@ async function listenUnix(server: Server, path: string): Promise<void> {
   });
 }
 
-async function clearStale(path: string): Promise<void> {
+async function clearStale(path: string, flag: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return;
-  if (!found.isSocket()) throw new UsageError(`--listen unix:${path}: there is a file that is no socket`);
+  if (!found.isSocket()) throw new UsageError(`${flag} unix:${path}: there is a file that is no socket`);
   const alive = await new Promise<boolean>((resolve) => {
     const socket = connect({ path });
     socket.once('connect', () => {
@@ -97,7 +133,7 @@ async function clearStale(path: string): Promise<void> {
     );
   });
   if (alive)
-    throw new UsageError(`--listen unix:${path}: another program listens there; is a serve running already?`);
+    throw new UsageError(`${flag} unix:${path}: another program listens there; is a serve running already?`);
   rmSync(path, { force: true });
 }
 

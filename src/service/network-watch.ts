@@ -120,9 +120,11 @@ export class NetworkWatch {
     id: string,
     others: readonly AttachedContainer[],
   ): Promise<AttachedContainer | undefined> {
-    const { link, sockets, broken } = this.#options;
+    const { link, gateways, sockets, broken } = this.#options;
     const { docker } = link.engine;
     const { network, names } = served.gateway;
+    const siblings =
+      served.gate === undefined ? [] : gateways.list().filter(({ gate }) => gate === served.gate);
     const info = await docker
       .getContainer(id)
       .inspect()
@@ -131,9 +133,16 @@ export class NetworkWatch {
         throw new EngineError(engineMessage(error));
       });
     if (!info) return undefined;
-    const breaches = contractBreaches(info, { network: network.name, names: names?.address, sockets });
+    const breaches = contractBreaches(info, {
+      network: network.name,
+      names: names?.address,
+      // A gate connects its clients' containers to several of its networks.
+      also: siblings.map(({ gateway }) => gateway.network.name),
+      sockets,
+    });
     const first = others.find((one) => one.enforced);
-    if (first) breaches.push(`the network is for one container, and ${first.name} is on it`);
+    if (first && !served.shared)
+      breaches.push(`the network is for one container, and ${first.name} is on it`);
     const container: AttachedContainer = {
       id,
       name: info.Name.replace(/^\//, ''),

@@ -2,7 +2,7 @@ import type Dockerode from 'dockerode';
 import type { Engine } from '../../docker/engine/engine.js';
 import { EngineError, engineMessage, GatewayError } from '../../docker/engine/errors.js';
 import { removeContainer } from '../../docker/engine/remove-container.js';
-import { removeNetwork } from '../../docker/gateway/network.js';
+import { gatewayId, removeNetwork } from '../../docker/gateway/network.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import { Owner, ownerOfContainerName } from '../../docker/gateway/owner.js';
 import { sweep } from '../../docker/gateway/sweep.js';
@@ -149,8 +149,8 @@ export class Recovery implements AsyncDisposable {
     if (problem === left.problem) logger.debug({ ...about, problem }, 'still not');
     else {
       logger.error({ ...about, err: error }, 'a gateway cannot be opened again yet: its job reaches nothing');
-      const { network, ...ids } = aboutOf(left.network);
-      const gateway = network.replace(/^jobgate-/, '');
+      const { network: _name, ...ids } = aboutOf(left.network);
+      const gateway = gatewayId(left.network);
       hub.publish({ type: 'gateway', time: Date.now(), ...ids, gateway, change: 'failed', reason: problem });
     }
     left.problem = problem;
@@ -199,8 +199,11 @@ function hasJob(
   containers: readonly Dockerode.ContainerInfo[],
   unusedAfterMs: number,
 ): boolean {
+  // The gate's are its clients' until these remove them.
+  if (record.shared) return true;
   const of = containers.filter((container) => !isOurs(container) && isOn(container, { id, name }));
-  if (of.some(({ State }) => State !== 'exited' && State !== 'dead')) return true;
+  if (of.some(({ State }) => record.gate !== undefined || (State !== 'exited' && State !== 'dead')))
+    return true;
   return of.length === 0 && Date.now() - record.created.getTime() < unusedAfterMs;
 }
 

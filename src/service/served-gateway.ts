@@ -33,6 +33,10 @@ export class ServedGateway {
   readonly reopened: boolean;
   /** Of a job that this serve runs, and closed with it. */
   readonly ofJob: boolean;
+  /** The gate that it was opened for, which closes it. */
+  readonly gate: string | undefined;
+  /** Several containers may be on its network. */
+  readonly shared: boolean;
   readonly #learned: LearnedDomains | undefined;
   readonly #runtimes: boolean;
 
@@ -43,6 +47,7 @@ export class ServedGateway {
       readonly created: Date;
       readonly reopened?: boolean;
       readonly ofJob?: boolean;
+      readonly wish?: { readonly gate?: string; readonly shared?: boolean } | undefined;
       readonly learned?: LearnedDomains | undefined;
       /** Default true: a caller may leave out what has names answered, and give its job the variables alone. */
       readonly runtimeVariables?: boolean | undefined;
@@ -51,6 +56,8 @@ export class ServedGateway {
     this.created = more.created;
     this.reopened = more.reopened ?? false;
     this.ofJob = more.ofJob ?? false;
+    this.gate = more.wish?.gate;
+    this.shared = more.wish?.shared ?? false;
     this.#learned = more.learned;
     this.#runtimes = more.runtimeVariables ?? true;
   }
@@ -70,7 +77,7 @@ export class ServedGateway {
     for (const container of containers) this.containers.set(container.id, container);
     if (containers.length > 0) this.unusedSince = undefined;
     else this.unusedSince ??= performance.now();
-    if (this.state !== 'open') return;
+    if (this.state !== 'open' || this.shared) return;
     const clients = containers.filter(({ address }) => address !== '');
     const client = clients.find(({ enforced }) => enforced) ?? clients[0];
     this.gateway.setContainer(client?.address);
@@ -79,7 +86,7 @@ export class ServedGateway {
   view() {
     const { gateway, policy } = this;
     const { network, proxy } = gateway;
-    const create = createOptions(gateway);
+    const create = createOptions(this);
     const { env } = clientEnv(proxy.url, {}, { runtimes: this.#runtimes });
     const { job, execution, allow, rate } = policy;
     return {
@@ -106,10 +113,18 @@ export class ServedGateway {
   }
 }
 
-/** Where the proxy has a container of its own, the engine may not see the files of this host. */
-function createOptions({ network, proxy, names }: Gateway) {
-  const create = isolatedOptions(network.name, names);
-  if (names || proxy.host === network.gateway) return create;
+/**
+ * The options of a container on the gateway's network. Where the proxy has a container of its own, the engine may not
+ * see the files of this host; where containers share the network, they find each other by the engine's resolver.
+ */
+export function createOptions({
+  gateway,
+  shared,
+}: Pick<ServedGateway, 'gateway' | 'shared'>): ReturnType<typeof isolatedOptions> {
+  const { network, proxy, names } = gateway;
+  // A file would hide the engine's resolver, which knows the containers of a shared network and asks ours for the rest.
+  const create = isolatedOptions(network.name, names && shared ? { ...names, file: undefined } : names);
+  if (names || (proxy.host === network.gateway && !shared)) return create;
   const { Mounts, ...HostConfig } = create.HostConfig;
   return { HostConfig };
 }

@@ -19,13 +19,16 @@ import { Jobs } from './jobs.js';
 import { Metrics } from './metrics.js';
 import { NetworkWatch } from './network-watch.js';
 import { Recovery } from './recovery.js';
+import type { ServedGateway } from './served-gateway.js';
 
 interface ServiceOptions {
   readonly config: Config;
   readonly openGateway: OpenGateway;
   readonly logger: Logger;
-  /** Where the API listens, if that is a unix socket: no job may have it. */
-  readonly socket?: string;
+  /** Where this serve listens, as far as that is unix sockets: no job may have them. */
+  readonly sockets?: readonly string[];
+  /** Id of the gate, if there is one: it closes its gateways itself. */
+  readonly gate?: string;
   /** Of the processes that the proxies are in. Default: none. */
   readonly workers?: () => WorkersFigures;
   /** Default: the engine that the docker CLI would use. */
@@ -46,6 +49,10 @@ export class Service {
   readonly #owners: Owner[];
   readonly #logger: Logger;
   readonly #atEnd = new Set<() => void>();
+  /** Through these a container would rule the node: the engine's sockets, and those of this serve. */
+  readonly sockets: readonly string[];
+  readonly #atReady = new Set<() => void>();
+  readonly #atGone = new Set<(container: string) => void>();
   #ending = false;
 
   /** @throws AdmissionConfigError, GatewayError. */
@@ -54,11 +61,12 @@ export class Service {
   }
 
   private constructor(
-    { config, openGateway, logger, socket, workers, connect }: ServiceOptions,
+    { config, openGateway, logger, sockets = [], gate, workers, connect }: ServiceOptions,
     owner: Owner,
     jobsOwner: Owner,
   ) {
     this.config = config;
+    this.sockets = [...engineSockets(), ...sockets];
     this.#logger = logger;
     this.#owners = [owner, jobsOwner];
     const { unusedAfterMs, brokenContract } = config.service;
@@ -70,8 +78,14 @@ export class Service {
       logger,
       ...(connect && { connect }),
       onUp: (engine) => this.#recovery.start(engine),
-      onReady: () => void this.#watch.lookAtAll(),
+      onReady: () => {
+        void this.#watch.lookAtAll();
+        for (const ready of this.#atReady) ready();
+      },
       onNetworkEvent: (event) => this.#watch.onEvent(event),
+      onContainerGone: (id) => {
+        for (const gone of this.#atGone) gone(id);
+      },
     });
     this.gateways = new Gateways({
       link: this.#link,
@@ -82,6 +96,7 @@ export class Service {
       hub: this.hub,
       logger,
       unusedAfterMs,
+      isKept: (served) => gate !== undefined && served.gate === gate,
       beforeOpen: (policy) => this.#recovery.retry(policy),
       onClosed: (gateway) => this.metrics.closed(gateway),
     });
@@ -110,7 +125,7 @@ export class Service {
       hub: this.hub,
       logger,
       broken: brokenContract,
-      sockets: [...engineSockets(), ...(socket === undefined ? [] : [socket])],
+      sockets: this.sockets,
     });
     this.metrics = new Metrics({ gateways: this.gateways, hub: this.hub, ...(workers && { workers }) });
   }
@@ -129,6 +144,27 @@ export class Service {
   onEnd(listener: () => void): () => void {
     this.#atEnd.add(listener);
     return () => this.#atEnd.delete(listener);
+  }
+
+  /** @throws EngineError while it is away. */
+  get engine(): Engine {
+    return this.#link.engine;
+  }
+
+  /** Calls whenever the engine can be used (again). */
+  onReady(listener: () => void): void {
+    this.#atReady.add(listener);
+    if (!this.#link.problem) listener();
+  }
+
+  /** Calls with the id of each container that was removed. */
+  onContainerGone(listener: (container: string) => void): void {
+    this.#atGone.add(listener);
+  }
+
+  /** Looks now at what is connected to a gateway. */
+  look(served: ServedGateway): Promise<void> {
+    return this.#watch.look(served);
   }
 
   /** Asks the node's admission about a job that a Bacalhau node will run. */

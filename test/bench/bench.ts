@@ -16,6 +16,7 @@ import { anyProgram } from './sections/any-program.js';
 import { containerGateways } from './sections/container-gateways.js';
 import { deaths } from './sections/deaths.js';
 import { forwarders } from './sections/forwarders.js';
+import { gate } from './sections/gate.js';
 import { gateways } from './sections/gateways.js';
 import { jobs } from './sections/jobs.js';
 import { latency } from './sections/latency.js';
@@ -39,6 +40,7 @@ const SECTIONS: readonly Section[] = [
   gateways,
   anyProgram,
   containerGateways,
+  gate,
   allowlist,
   deaths,
   neighbours,

@@ -94,7 +94,17 @@ describeE2e('an engine that restarts under serve', () => {
     }
     const socket = `${folder}/api.sock`;
     const [file = '', ...prefix] = namespace.prefix;
-    const options = ['serve', '--listen', `unix:${socket}`, '--gateway', placement, '--log-format', 'json'];
+    const options = [
+      'serve',
+      '--listen',
+      `unix:${socket}`,
+      '--gateway',
+      placement,
+      '--log-format',
+      'json',
+      '--gate',
+      `unix://${folder}/gate.sock`,
+    ];
     const serve = spawn(file, [...prefix, process.execPath, `${projectRoot}dist/src/cli.js`, ...options], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -165,4 +175,18 @@ describeE2e('an engine that restarts under serve', () => {
       );
     },
   );
+
+  it("a container of the gate that its policy starts again has its gateway, and is its client's", async () => {
+    const { socket } = await startServe('host');
+    const gate = { env: { DOCKER_HOST: `unix://${folder}/gate.sock` } };
+    const options = ['--name', 'job', '--restart', 'always', '--label', 'jobgate.domains=example.com'];
+    const ran = await run('docker', ['run', '-d', ...options, JOB_IMAGE, 'sleep', '600'], gate);
+    expect(ran, ran.stderr).toMatchObject({ code: 0 });
+    expect(await refused()).toBe('403');
+    await restartEngine(socket);
+    await vi.waitFor(async () => expect(await refused()).toBe('403'));
+    expect((await run('docker', ['ps', '--format', '{{.Names}}'], gate)).stdout).toBe('job\n');
+    expect((await run('docker', ['rm', '-f', 'job'], gate)).code).toBe(0);
+    await vi.waitFor(async () => expect((await ask(socket, '/v1/gateways')).body.gateways).toEqual([]));
+  });
 });

@@ -11,6 +11,7 @@ const INTERNAL: Readonly<Record<string, string>> = {
   ApiError: 'an answer of the API',
   BrokenAnswer: 'a denial',
   DialError: 'a denial',
+  GateRefusal: 'an answer of the gate',
   JsonError: 'a problem of a job file or a request',
   RaceError: 'a DialError',
   Refusal: 'a denial',

@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fetchDebianBinaries } from './debian-binary.js';
 import { projectRoot } from './engine.js';
+import { fetchGateClients } from './gate-clients.js';
 import { canShard, runShards, type Shard } from './shards.js';
 
 /**
@@ -56,6 +57,7 @@ async function runAll(file: string | undefined): Promise<number> {
       ),
     );
     await fetchDebianBinaries();
+    await fetchGateClients();
     // The unit tests keep the cores busy; the others wait for engines and containers.
     const codes = [...(await runShards(units, 1)), ...(await runShards(parts, AT_ONCE))];
     const reports = [...units, ...parts].flatMap(({ args }) => {

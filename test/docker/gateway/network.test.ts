@@ -54,7 +54,9 @@ describe('an isolated network', () => {
 
   it('keeps the address of a gateway that is a container from all others', async () => {
     const { docker, created } = engine([]);
-    await createIsolatedNetwork(docker, new SubnetPool({ pool: '198.18.0.0/29' }), RECORD, 'inhibit_ipv4');
+    await createIsolatedNetwork(docker, new SubnetPool({ pool: '198.18.0.0/29' }), RECORD, {
+      wall: 'inhibit_ipv4',
+    });
     expect(created[0]?.IPAM?.Config).toEqual([
       { Subnet: '198.18.0.0/29', Gateway: '198.18.0.1', IPRange: '198.18.0.4/30' },
     ]);

@@ -49,6 +49,9 @@ const flush = () => {
 const rules = (table: string, chain: string, family: 4 | 6 = 4) =>
   firewall.tables[family].get(table)?.get(chain);
 
+/** Containers that share a network reach each other, and no other bridge. */
+const AMONG = '-i jg-s+ -o jg-s+ -m physdev --physdev-is-bridged -j ACCEPT';
+
 describe('installing', () => {
   it('puts jumps at the head of INPUT, FORWARD, DOCKER-USER and PREROUTING', async () => {
     expect(await lockdown().ensure()).toBe(true);
@@ -69,6 +72,7 @@ describe('installing', () => {
       '-j REJECT --reject-with icmp-admin-prohibited',
     ]);
     expect(rules('filter', 'JOBGATE-FORWARD')).toEqual([
+      AMONG,
       '-p tcp -j REJECT --reject-with tcp-reset',
       '-j REJECT --reject-with icmp-admin-prohibited',
     ]);
@@ -91,7 +95,7 @@ describe('installing', () => {
     await lockdown().ensure();
     expect(rules('security', 'INPUT')).toEqual(['-i jg-+ -j JOBGATE-INPUT']);
     expect(rules('security', 'JOBGATE-INPUT')?.at(-1)).toBe('-j DROP');
-    expect(rules('security', 'JOBGATE-FORWARD')).toEqual(['-j DROP']);
+    expect(rules('security', 'JOBGATE-FORWARD')).toEqual([AMONG, '-j DROP']);
   });
 
   it('does nothing the second time', async () => {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { listen } from '../../../src/service/listen.js';
+import { listen, listenOnSocket, parseSocketPath } from '../../../src/service/listen.js';
 import { Cleanup } from '../../support/cleanup.js';
 import { ask } from '../../support/serve.js';
 import { startService } from '../../support/service.js';
@@ -35,6 +35,34 @@ describe('where the API listens', () => {
     expect(process.umask()).toBe(0);
     expect((await ask(path, '/')).body).toBe('ok');
   });
+
+  it('may be let to a group, by a mode of the operator', async () => {
+    await listenOnSocket(newServer(), path, {
+      flag: '--gate',
+      mode: 0o660,
+      group: String(process.getgid?.() ?? 0),
+    });
+    expect(statSync(path).mode & 0o777).toBe(0o660);
+    expect(statSync(path).gid).toBe(process.getgid?.());
+    const none = listenOnSocket(newServer(), `${path}2`, { flag: '--gate', group: 'no-such-group' });
+    await expect(none).rejects.toThrow(/--gate unix:.*: there is no group no-such-group/);
+  });
+
+  it.each([
+    ['unix:/run/docker.sock', '/run/docker.sock'],
+    ['unix:///run/docker.sock', '/run/docker.sock'],
+  ])('%s is a socket', (text, socket) => {
+    expect(parseSocketPath(text, { flag: '--gate', example: 'docker.sock' })).toBe(socket);
+  });
+
+  it.each(['tcp://127.0.0.1:1', '/run/docker.sock', 'unix://run/docker.sock', 'unix:relative'])(
+    '%s is none',
+    (text) => {
+      expect(() => parseSocketPath(text, { flag: '--gate', example: 'docker.sock' })).toThrow(
+        /--gate .*: write an absolute path.*unix:\/run\/jobgate\/docker\.sock/,
+      );
+    },
+  );
 
   it('is not the socket of a program that lives, nor a file; that of a dead one is replaced', async () => {
     const first = newServer((_request, response) => response.end('first'));

@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { NetworkWish } from '../../docker/gateway/gateway.js';
+import type { Logger } from '../../proxy/policy/logger.js';
+import type { JobPolicy } from '../../proxy/policy/policy.js';
+import type { Config } from '../config/load.js';
+import type { ServedGateway } from '../service/served-gateway.js';
+import type { Service } from '../service/service.js';
+import { EngineAsks } from './engine-asks.js';
+import type { Exchange, Gate } from './exchange.js';
+import { HANDLERS } from './handlers.js';
+import { answerPlainly, type ClientEnd } from './hijack.js';
+import { answerHijack } from './hijacked.js';
+import { Own } from './own.js';
+import { PassOn } from './pass-on.js';
+import { asRefusal, GateRefusal, notFound } from './refusal.js';
+import { findRequest, type Known, type Names } from './requests.js';
+import { formatTarget, parseTarget } from './target.js';
+
+/** Of a head: clients of one library put all that they create into the query as well. */
+const MAX_HEAD = 1 << 20;
+const HEAD_MS = 30_000;
+/** Whether containers are gone is looked at so often, events or not. */
+const LOOK_MS = 30_000;
+
+/** Id of the gate that listens at a path: the same after each start. */
+export function gateId(path: string): string {
+  return createHash('sha256').update(path).digest('hex').slice(0, 12);
+}
+
+interface GateOptions {
+  readonly id: string;
+  readonly service: Service;
+  readonly config: Config;
+  readonly logger: Logger;
+}
+
+/** The engine's API as jobgate offers it to Docker clients: what comes through it is enforced. */
+export class EngineGate implements Gate, AsyncDisposable {
+  readonly server: Server;
+  readonly service: Service;
+  readonly config: Config;
+  readonly own: Own;
+  readonly asks: EngineAsks;
+  readonly passOn: PassOn;
+  readonly logger: Logger;
+  readonly #sockets = new Set<Socket>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor({ id, service, config, logger }: GateOptions) {
+    this.service = service;
+    this.config = config;
+    this.logger = logger;
+    this.asks = new EngineAsks(() => service.engine);
+    this.passOn = new PassOn(this.asks);
+    this.own = new Own({ id, asks: this.asks, gateways: () => service.gateways.list() });
+    this.server = createServer({ maxHeaderSize: MAX_HEAD, headersTimeout: HEAD_MS, requestTimeout: 0 });
+    this.server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket)).on('error', () => {});
+    });
+    this.server.on('request', (request, response) => void this.#answer(request, response));
+    this.server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket as Socket, head));
+    service.onReady(() => void this.#lookAround());
+    service.onContainerGone((container) => this.removed(container));
+    this.#timer = setInterval(() => void this.#lookAround(), LOOK_MS).unref();
+  }
+
+  async open(policy: JobPolicy, wish: NetworkWish, admit: () => Promise<void>): Promise<ServedGateway> {
+    const { gateway: served } = await this.service.gateways.open(policy, admit, wish);
+    return served;
+  }
+
+  async close(served: ServedGateway, reason: string): Promise<void> {
+    await this.service.gateways
+      .close(served.id, { reason })
+      .catch((error) => this.logger.warn({ ...served.ids, err: error }, 'a gateway does not close'));
+  }
+
+  removed(container: string): void {
+    const network = this.own.remove(container)?.network;
+    const served = this.own.gateways().find(({ gateway }) => gateway.network.name === network);
+    if (served && !served.shared) void this.close(served, 'its container was removed');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Ends at once: what its clients have open is cut. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    this.passOn.close();
+    this.asks.close();
+    if (this.server.listening) await closed;
+  }
+
+  /** Closes gateways whose containers went while nobody listened. */
+  async #lookAround(): Promise<void> {
+    const before = this.own.gateways();
+    try {
+      await this.own.look();
+    } catch (error) {
+      this.logger.debug({ err: error }, 'what the engine has cannot be seen now');
+      return;
+    }
+    const used = new Set([...this.own.containers.values()].map(({ network }) => network));
+    for (const served of before) {
+      const { name } = served.gateway.network;
+      // Its container may be on its way.
+      const isYoung = Date.now() - served.created.getTime() < this.config.service.unusedAfterMs;
+      if (served.shared || used.has(name) || isYoung) continue;
+      await this.close(served, 'it has no container');
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const { known, exchange } = await this.#read(request, response);
+      if (known.way === 'hijack') await answerHijack(exchange, this);
+      else await HANDLERS[known.way](exchange, this);
+    } catch (error) {
+      const refusal = this.#refusal(error, request);
+      if (response.headersSent || response.destroyed) response.destroy();
+      else reply(response, refusal.status, JSON.stringify({ message: refusal.message }));
+    }
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const client: ClientEnd = { socket, head, upgrade: true };
+    try {
+      const { known, exchange } = await this.#read(request, new ServerResponse(request));
+      if (known.way !== 'hijack' || request.headers.upgrade?.toLowerCase() !== 'tcp') {
+        throw new GateRefusal(400, 'jobgate: this request is not one for an upgrade');
+      }
+      await answerHijack(exchange, this, client);
+    } catch (error) {
+      const { status, message } = this.#refusal(error, request);
+      answerPlainly(socket, {
+        status,
+        type: 'application/json',
+        body: Buffer.from(JSON.stringify({ message })),
+      });
+    }
+  }
+
+  async #read(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<{ readonly known: Known; readonly exchange: Exchange }> {
+    const target = parseTarget(request.method ?? '', request.url ?? '');
+    const { known, names } = findRequest(target);
+    const own = await this.#owned(names, known);
+    const segments = known.path
+      .slice(1)
+      .split('/')
+      .flatMap((part) => own[/^\{(\w+)\}$/.exec(part)?.[1] as keyof Names]?.split('/') ?? [part]);
+    const exchange: Exchange = {
+      request,
+      response,
+      target,
+      names: own,
+      path: formatTarget(target, segments, known.query),
+      answer: (status, body, type) => reply(response, status, body, type),
+      json: (status, value) => reply(response, status, JSON.stringify(value)),
+    };
+    return { known, exchange };
+  }
+
+  /** The names as the engine has them, all of the client's own. @throws GateRefusal 404 */
+  async #owned(names: Names, { looks = false }: Known): Promise<Names> {
+    const { container, exec, volume } = names;
+    const others = looks && this.config.gate?.readOthers === true;
+    if (container !== undefined) return { container: await this.own.container(container, others) };
+    if (exec !== undefined) {
+      await this.own.ready();
+      if (!/^[0-9a-f]{64}$/.test(exec)) throw notFound('exec instance', exec);
+      const of = await this.asks.read<{ ContainerID: string }>('GET', `/exec/${exec}/json`);
+      if (!this.own.has(of.ContainerID) && !others) throw notFound('exec instance', exec);
+    }
+    if (volume !== undefined && !others) await this.own.assertVolume(volume);
+    return names;
+  }
+
+  #refusal(error: unknown, { method, url }: IncomingMessage): GateRefusal {
+    const known = asRefusal(error);
+    const about = { method, path: url?.split('?')[0]?.slice(0, 200) };
+    if (!known) this.logger.error({ err: error, ...about }, 'unexpected, at the gate');
+    else if (known.status !== 404)
+      this.logger.info({ ...about, problem: known.message }, 'refused at the gate');
+    return known ?? new GateRefusal(500, 'jobgate: an unexpected error; the log of serve has more');
+  }
+}
+
+function reply(
+  response: ServerResponse,
+  status: number,
+  body: Buffer | string,
+  type = 'application/json',
+): void {
+  const bare = status === 204 || status === 304;
+  response.writeHead(status, bare ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  response.end(bare ? undefined : body);
+}
