@@ -10,8 +10,8 @@ const BY_DEFAULT = new Set(['NET_RAW']);
 interface ContractOptions {
   /** Name of the gateway's network. */
   readonly network: string;
-  /** Address of the gateway, where it answers names. */
-  readonly names?: string | undefined;
+  /** Addresses of gateways that answer its names: this one's, and those of the others. */
+  readonly names?: readonly string[];
   /** Names of isolated networks on which it may be as well. */
   readonly also?: readonly string[];
   /** Paths on the node through which a container would rule it: the engine's socket and our own. */
@@ -37,7 +37,7 @@ export function contractBreaches(info: Dockerode.ContainerInspectInfo, options: 
   }
   // One that answers nothing is as good: a daemon may give its containers no resolver.
   const dead = isolatedOptions(options.network).HostConfig.Dns;
-  const resolvers = [...(options.names === undefined ? [] : [[options.names]]), dead];
+  const resolvers = [...(options.names ?? []).map((address) => [address]), dead];
   if (!resolvers.some((one) => sameList(host.Dns, one))) {
     breaches.push(`it has another DNS server than ${resolvers.flat().join(' or ')}: ${shown(host.Dns)}`);
   }

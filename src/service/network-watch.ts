@@ -122,9 +122,9 @@ export class NetworkWatch {
   ): Promise<AttachedContainer | undefined> {
     const { link, gateways, sockets, broken } = this.#options;
     const { docker } = link.engine;
-    const { network, names } = served.gateway;
+    const { network } = served.gateway;
     const siblings =
-      served.gate === undefined ? [] : gateways.list().filter(({ gate }) => gate === served.gate);
+      served.gate === undefined ? [served] : gateways.list().filter(({ gate }) => gate === served.gate);
     const info = await docker
       .getContainer(id)
       .inspect()
@@ -135,8 +135,8 @@ export class NetworkWatch {
     if (!info) return undefined;
     const breaches = contractBreaches(info, {
       network: network.name,
-      names: names?.address,
-      // A gate connects its clients' containers to several of its networks.
+      // A gate connects its clients' containers to several of its networks; the first one's gateway answers.
+      names: siblings.flatMap(({ gateway }) => gateway.names?.address ?? []),
       also: siblings.map(({ gateway }) => gateway.network.name),
       sockets,
     });
