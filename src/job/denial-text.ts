@@ -11,8 +11,13 @@ export interface DenialRow {
   readonly remedy: string;
 }
 
-/** From so many hosts on, those that share a domain are folded: a browser alone asks for five by itself. */
+/** From so many hosts on they are folded: those that share a domain, and what a browser asks for by itself. */
 const CROWD = 4;
+/** Where Chromium and Firefox look for updates, accounts and lists, whatever page they are told to show. */
+const OF_BROWSERS: ReadonlySet<string> = new Set([
+  ...['google.com', 'googleapis.com', 'gstatic.com', 'gvt1.com'],
+  ...['mozilla.com', 'mozilla.net', 'mozilla.org', 'firefox.com'],
+]);
 /** Domains that are folded at most. */
 const MAX_DOMAINS = 5;
 
@@ -29,7 +34,7 @@ export function denialText(rows: readonly DenialRow[]): string {
   return `jobgate refused:\n${[...lines, ...crowd(folded, shown.length > 0)].join('\n')}\n`;
 }
 
-/** Those that share a domain with another, where they are many; by that domain. */
+/** Hosts by the domain that they are of. */
 type Folded = ReadonlyMap<string, ReadonlySet<string>>;
 
 function fold(rows: readonly DenialRow[]): { folded: Folded; shown: readonly DenialRow[] } {
@@ -38,7 +43,8 @@ function fold(rows: readonly DenialRow[]): { folded: Folded; shown: readonly Den
     const domain = domainOf(row);
     if (domain !== undefined) hosts.set(domain, (hosts.get(domain) ?? new Set()).add(row.host));
   }
-  const shared = [...hosts].filter(([, set]) => set.size > 1).sort(([, a], [, b]) => b.size - a.size);
+  const many = [...hosts].filter(([domain, set]) => set.size > 1 || OF_BROWSERS.has(domain));
+  const shared = many.sort(([, a], [, b]) => b.size - a.size);
   const folded = new Map(shared.slice(0, MAX_DOMAINS));
   if (count(folded) < CROWD) return { folded: new Map(), shown: rows };
   return { folded, shown: rows.filter((row) => !folded.has(domainOf(row) ?? '')) };
@@ -54,6 +60,7 @@ const NAME = { extractHostname: false, validateHostname: false };
 
 /** One entry for all names of a domain, unless anyone can have a name there (github.io, googleapis.com). */
 function entries([domain, hosts]: readonly [string, ReadonlySet<string>]): string[] {
+  if (hosts.size === 1) return [...hosts];
   const { publicSuffix } = parse(domain, { ...NAME, allowPrivateDomains: true });
   return publicSuffix === domain ? [...hosts] : [`.${domain}`];
 }

@@ -39,7 +39,7 @@ try() {
   local begin=\${EPOCHREALTIME/./} out code
   export URL=$2
   out=$(timeout 60 bash -c "$COMMAND" 2>/tmp/err </dev/null); code=$?
-  printf '@%s %s %s %s\\n' "$1" $code $(((\${EPOCHREALTIME/./} - begin) / 1000)) "$(printf %s "$out" | tr '\\n' ' ' | cut -c1-200)"
+  printf '@%s %s %s %s\\n' "$1" $code $(((\${EPOCHREALTIME/./} - begin) / 1000)) "$(printf %s "$out" | tr '\\r\\n' '  ' | cut -c1-200)"
   [ $code = 0 ] || { echo "--- $1"; tail -c 1500 /tmp/err; } >&2
 }`;
 

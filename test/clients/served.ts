@@ -6,8 +6,21 @@ import { join } from 'node:path';
 
 const HELLO = 'hello from example.com';
 
-/** What git, npm and cargo ask for: a repository, a registry's document, and an archive with its line of an index. */
+/** A page that shows what the WebSocket of its host says; it counts as loaded once the picture is there. */
+const PAGE = `<!DOCTYPE html><title>none</title>
+<script>
+  const socket = new WebSocket(location.origin.replace('http', 'ws'));
+  socket.onopen = () => socket.send('hello');
+  socket.onmessage = ({ data }) => { document.title = data; };
+</script>
+<img src="/delay/2000">`;
+
+/**
+ * What git, npm, cargo and a browser ask for: a repository, a registry's document, an archive with its line of an index,
+ * and a page.
+ */
 export function serveFiles(folder: string): void {
+  writeFileSync(join(folder, 'socket.html'), PAGE);
   const work = mkdtempSync(join(tmpdir(), 'jobgate-served-'));
   try {
     repository(folder, join(work, 'repository'));

@@ -61,11 +61,8 @@ describe('what a run refused', () => {
 
   it('folds hosts of the same domains where they are many, with entries that allow them', () => {
     const browser = [
-      'accounts.google.com',
-      'www.google.com',
-      'clients2.google.com',
-      'update.googleapis.com',
-      'safe.googleapis.com',
+      ...['accounts.google.com', 'clients2.google.com', 'www.google.com'],
+      ...['redirector.gvt1.com', 'update.googleapis.com', 'safe.googleapis.com'],
     ];
     const summary = new DenialSummary();
     for (const host of browser) summary.add(denied(host, 443, 'domain-not-allowed', { count: 3 }));
@@ -78,12 +75,12 @@ describe('what a run refused', () => {
         'jobgate refused:',
         '  a.example:443     once, domain-not-allowed: to allow it: --domain a.example',
         '  x.google.com:443  once, operator-denied: the operator of this node does not let jobs reach this host',
-        '  and 5 others of google.com, googleapis.com, domain-not-allowed: to allow them all: --domain .google.com --domain update.googleapis.com --domain safe.googleapis.com',
+        '  and 6 others of google.com, googleapis.com, gvt1.com, domain-not-allowed: to allow them all: --domain .google.com --domain update.googleapis.com --domain safe.googleapis.com --domain redirector.gvt1.com',
         '',
       ].join('\n'),
     );
     // Each is in the rows.
-    expect(summary.rows()).toHaveLength(8);
+    expect(summary.rows()).toHaveLength(9);
   });
 
   it('lists hosts of one domain where they are few', () => {
