@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type CliResult, cli } from '../support/cli.js';
+import { describeE2e } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';
 import { type Internet, startInternet } from '../support/internet.js';
 import { BIN, NPM, ROOT } from './provide.js';
@@ -47,7 +48,7 @@ try() {
 const FORGET =
   'for name in $(compgen -e); do case $name in *_proxy|*_PROXY|NODE_USE_ENV_PROXY|JAVA_TOOL_OPTIONS|JOBGATE) unset "$name" ;; esac; done';
 
-describe('real clients in a job', () => {
+describeE2e('real clients in a job', () => {
   let net: Internet;
   let folder: string;
   const rows: Row[] = [];
