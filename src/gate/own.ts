@@ -15,6 +15,11 @@ interface OwnContainer {
   readonly network: string;
 }
 
+export interface Volume {
+  readonly Name: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+}
+
 /** Of removed ones, whose last events are still to be shown. */
 const MAX_GONE = 10_000;
 
@@ -27,6 +32,8 @@ const MAX_GONE = 10_000;
  */
 export class Own {
   readonly id: string;
+  /** Names of volumes that were seen to be its own. */
+  readonly volumes = new Set<string>();
   readonly #options: OwnOptions;
   readonly #containers = new Map<string, OwnContainer>();
   readonly #gone = new Set<string>();
@@ -121,8 +128,16 @@ export class Own {
   }
 
   /** By its labels, which are of whoever made it, and never an image's. */
-  isVolume({ Labels }: { readonly Labels?: Readonly<Record<string, string>> | null }): boolean {
-    return Labels?.[GATE_LABEL] === this.id;
+  isVolume({ Name, Labels }: Volume): boolean {
+    const isOwn = Labels?.[GATE_LABEL] === this.id;
+    if (isOwn) this.volumes.add(Name);
+    return isOwn;
+  }
+
+  /** Learns which volumes are its own, for their events. */
+  async lookAtVolumes(): Promise<void> {
+    const { Volumes } = await this.#options.asks.read<{ Volumes: Volume[] | null }>('GET', '/volumes');
+    for (const volume of Volumes ?? []) this.isVolume(volume);
   }
 
   /** The network on which a container of its own is, also where that is another container's; or `none`. */

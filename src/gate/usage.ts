@@ -1,8 +1,9 @@
 import type { Handler } from './exchange.js';
+import type { Volume } from './own.js';
 
 interface Usage {
   readonly Containers?: readonly { readonly Id: string }[] | null;
-  readonly Volumes?: readonly { readonly Labels: Record<string, string> | null }[] | null;
+  readonly Volumes?: readonly Volume[] | null;
 }
 
 /** `docker system df`: of images, and of what is the client's own. */

@@ -4,12 +4,8 @@ import { volumeName } from './create/mounts.js';
 import type { Handler } from './exchange.js';
 import { judged, never, oneOf, text, textMap } from './fields.js';
 import { readFilters } from './filters.js';
+import type { Volume } from './own.js';
 import { notFound, refuse } from './refusal.js';
-
-interface Volume {
-  readonly Name: string;
-  readonly Labels: Readonly<Record<string, string>> | null;
-}
 
 export const listVolumes: Handler = async ({ path, json }, { asks, own, config }) => {
   const listed = await asks.read<{ Volumes: Volume[] | null }>('GET', path);

@@ -5,6 +5,7 @@ import { createOptions, type ServedGateway } from '../../service/served-gateway.
 import { parseBody, readBody } from '../body.js';
 import { type EngineAnswer, messageOf } from '../engine-asks.js';
 import type { Exchange, Gate, Handler } from '../exchange.js';
+import type { Volume } from '../own.js';
 import { type AskedPolicy, assertNoPolicy, readPolicyLabels } from '../policy-labels.js';
 import { GateRefusal, notFound, refuse } from '../refusal.js';
 import type { Endpoint } from './endpoints.js';
@@ -175,7 +176,7 @@ function linksOf(links: readonly string[], own: Gate['own']): Promise<string[]> 
 async function ownVolumes({ mounts }: Wanted, { asks, own }: Gate): Promise<void> {
   for (const { volume, labels } of mounts.volumes) {
     const body = { Name: volume, Driver: 'local', Labels: { ...labels, [GATE_LABEL]: own.id } };
-    const made = await asks.read<{ Labels: Record<string, string> | null }>('POST', '/volumes/create', {
+    const made = await asks.read<Volume>('POST', '/volumes/create', {
       body,
     });
     if (!own.isVolume(made)) throw notFound('volume', volume);
