@@ -17,25 +17,49 @@ const endToEnd = {
   hookTimeout: 600_000,
 };
 
+const unit = {
+  ...patient,
+  retry,
+  // A file costs as much to load as to run: those of a worker share what they import.
+  isolate: false,
+  server: { deps: { external: [/\/node_modules\//, /\/dist\//] } },
+  restoreMocks: true,
+  unstubEnvs: true,
+  // Much of the time is waiting: two more than there are cores.
+  maxWorkers: availableParallelism() + 2,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
+/** By itself: `npm run test:clients` fetches what it needs. */
+const clients = {
+  test: { name: 'clients', include: ['test/clients/**/*.test.ts'], ...endToEnd },
+};
+
 export default defineConfig({
   test: {
     projects: [
+      ...(process.env.TEST_CLIENTS ? [clients] : []),
       {
         test: {
           name: 'unit',
-          retry,
           include: ['test/{proxy,admission,docker,src,threats,build,docs,lint,growth}/**/*.test.ts'],
-          ...patient,
           globalSetup: ['test/support/build.setup.ts'],
-          // A file costs as much to load as to run: those of a worker share what they import.
-          isolate: false,
-          server: { deps: { external: [/\/node_modules\//, /\/dist\//] } },
-          restoreMocks: true,
-          unstubEnvs: true,
-          // Much of the time is waiting: two more than there are cores.
-          maxWorkers: availableParallelism() + 2,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...unit,
+        },
+      },
+      {
+        // The same for requests that Node's HTTP serves from their first byte on, as it does unusual ones.
+        test: {
+          name: 'unit-node-http',
+          include: [
+            'test/proxy/http/*.test.ts',
+            'test/threats/*.test.ts',
+            'test/proxy/accept/limits.test.ts',
+          ],
+          exclude: ['test/proxy/http/{differential,both-ways,origin-pool,web-socket}.test.ts'],
+          env: { JOBGATE_TEST_NODE_HTTP: 'yes' },
+          ...unit,
         },
       },
       {

@@ -27,14 +27,15 @@ await using gateway = await open({
   onEvent: (event: ProxyEvent) => console.log(JSON.stringify(event)),
 });
 
-const { name } = gateway.network;
-const Env = Object.entries(clientEnv(gateway.proxy.url).env).map(([key, value]) => `${key}=${value}`);
-const container = await engine.docker.createContainer({ Image, Cmd, Env, ...isolatedOptions(name) });
+const { network, names, proxy } = gateway;
+const Env = Object.entries(clientEnv(proxy.url).env).map(([key, value]) => `${key}=${value}`);
+const options = { Image, Cmd, Env, ...isolatedOptions(network.name, names) };
+const container = await engine.docker.createContainer(options);
 try {
   await container.start();
   const { NetworkSettings } = await container.inspect();
   // From now on the proxy serves this container only.
-  gateway.setContainer(NetworkSettings.Networks[name]?.IPAddress || undefined);
+  gateway.setContainer(NetworkSettings.Networks[network.name]?.IPAddress || undefined);
   process.exitCode = (await container.wait()).StatusCode;
 } finally {
   await container.remove({ force: true });

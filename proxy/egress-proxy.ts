@@ -1,4 +1,3 @@
-import net from 'node:net';
 import { Acceptor } from './accept/acceptor.js';
 import { ConnectionRate } from './accept/connection-rate.js';
 import { descriptors } from './accept/descriptors.js';
@@ -6,10 +5,19 @@ import { Dispatch } from './accept/dispatch.js';
 import { AddressRule } from './decide/address-rule.js';
 import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
-import { openListeners, registerListener } from './decide/listeners.js';
+import { openListeners } from './decide/listeners.js';
 import { NodeAddresses } from './decide/node-addresses.js';
+import { destinationCaps, type JobLeases, type Leases } from './dial/destination-caps.js';
+import { Destinations } from './dial/destinations.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
+import { OriginTls } from './dial/origin-tls.js';
+import { Direct } from './direct/direct.js';
 import { OriginAgent } from './http/origin-agent.js';
+import { OriginPool } from './http/origin-pool.js';
+import { type Bound, type DirectPorts, Listeners } from './listeners.js';
+import { Names } from './names/names.js';
+import { TcpNames } from './names/tcp-names.js';
+import { UdpNames } from './names/udp-names.js';
 import { DenyList } from './policy/deny-list.js';
 import { type Logger, silentLogger } from './policy/logger.js';
 import { type ParsedPolicy, parsePolicy } from './policy/parse-policy.js';
@@ -25,7 +33,7 @@ import { Sessions } from './sessions.js';
 import { IdleWatch } from './tunnel/idle.js';
 import { LargeBuffers } from './tunnel/large-buffers.js';
 import { Semaphore } from './util/semaphore.js';
-import { SOCKET_OPTIONS } from './util/socket-options.js';
+import { turns } from './util/turns.js';
 
 export interface EgressProxyOptions {
   /** Default: no log. */
@@ -34,6 +42,10 @@ export interface EgressProxyOptions {
   readonly onEvent?: (event: ProxyEvent) => void;
   /** It cannot go on, and is closed. Only what runs in a worker says so. */
   readonly onFailed?: (error: Error) => void;
+  /** Who gives leave to connect. Default: this process, for all its proxies. */
+  readonly leases?: Leases;
+  /** Has Node's HTTP serve all plain requests, not only unusual ones: slower, and the same otherwise. Not in a worker. */
+  readonly nodeHttp?: boolean;
 }
 
 export interface ListenOptions {
@@ -43,7 +55,12 @@ export interface ListenOptions {
   readonly port: number;
   /** CIDRs that clients must come from; empty: nobody. */
   readonly clients: readonly string[];
+  /** For programs that know of no proxy, at the same address, which is IPv4 then. Absent: nothing is there for them. */
+  readonly direct?: DirectPorts;
 }
+
+/** Questions of a job for names, per second. */
+const QUESTIONS_PER_SECOND = 1_000;
 
 /** The HTTP(S) proxy of one job. */
 export interface EgressProxy extends AsyncDisposable {
@@ -52,7 +69,7 @@ export interface EgressProxy extends AsyncDisposable {
    *
    * @throws PolicyError for a range of clients that is not valid; else what the system says (`EADDRINUSE`, …).
    */
-  listen(options: ListenOptions): Promise<{ host: string; port: number }>;
+  listen(options: ListenOptions): Promise<Bound>;
   /** Replaces the ranges of clients; connections of others end. @throws PolicyError, changing nothing. */
   setClients(cidrs: readonly string[]): void;
   /** Replaces the operator's deny list; what it forbids ends at once. @throws DenyListError, changing nothing. */
@@ -73,30 +90,46 @@ export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOpti
   return new JobProxy(parsePolicy(policy), options);
 }
 
+/** How often it is looked at what is buffered, ms. */
+const LOOK_MS = 1_000;
+
 class JobProxy implements EgressProxy {
   readonly #logger: Logger;
-  readonly #server: net.Server;
   readonly #sessions = new Sessions(() => this.#wakeWhenEmpty());
   readonly #recorder: Recorder;
   readonly #connections: Semaphore;
   readonly #descriptors = descriptors.share();
+  readonly #turn = turns.ofJob();
   readonly #tunnels: Semaphore;
   readonly #requests: Semaphore;
   readonly #limiter: JobLimiter;
   readonly #resolver: Resolver;
+  readonly #ownLeases: JobLeases | undefined;
+  readonly #destinations: Destinations;
   readonly #dialler: Dialler;
   readonly #denied: Denied;
   readonly #decider: Decider;
   readonly #agent: OriginAgent;
+  readonly #pool = new OriginPool();
   readonly #acceptor: Acceptor;
-  #unregister: (() => void) | undefined;
+  readonly #dispatch: Dispatch;
+  readonly #direct: (port: number) => Direct;
+  readonly #names: Names;
+  readonly #udpNames: UdpNames;
+  readonly #listeners: Listeners;
+  readonly #bufferedBytes: number;
+  #watch: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
   #wakeDrain: (() => void) | undefined;
 
-  constructor(parsed: ParsedPolicy, { logger = silentLogger, onEvent }: EgressProxyOptions) {
+  constructor(
+    parsed: ParsedPolicy,
+    { logger = silentLogger, onEvent, leases, nodeHttp = false }: EgressProxyOptions,
+  ) {
     const { job, operator } = parsed.policy;
     const { limits } = operator;
     this.#logger = logger;
+    this.#bufferedBytes = limits.bufferedBytes;
     this.#connections = new Semaphore(limits.connections, 'too-many-connections');
     this.#tunnels = new Semaphore(limits.tunnels, 'too-many-tunnels');
     this.#requests = new Semaphore(limits.requests, 'too-many-requests');
@@ -104,7 +137,13 @@ class JobProxy implements EgressProxy {
     this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst });
     const dns = { dns: parsed.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
     this.#resolver = createResolver({ ...dns, maxLookups: limits.lookups });
-    this.#dialler = createDialler({ ...dns, upstream: parsed.upstream });
+    this.#ownLeases = leases ? undefined : destinationCaps.ofJob(limits);
+    this.#destinations = new Destinations(leases ?? (this.#ownLeases as JobLeases));
+    this.#dialler = createDialler({
+      ...dns,
+      upstream: parsed.upstream,
+      leave: (destination) => this.#destinations.acquire(destination),
+    });
     this.#denied = new Denied(parsed.deny, {
       // Where the upstream resolves, this node may have no name servers to ask.
       resolver: this.#dialler.resolvesNames
@@ -127,6 +166,7 @@ class JobProxy implements EgressProxy {
       dialler: this.#dialler,
       dials: new Semaphore(limits.dials, 'too-many-dials'),
       connectTimeoutMs: limits.connectTimeoutMs,
+      tls: new OriginTls({ trusted: parsed.trustedCertificates, limiter: this.#limiter }),
       limiter: this.#limiter,
     });
     this.#agent = new OriginAgent((target, cancel) => this.#decider.dialForRequests(target, cancel));
@@ -141,47 +181,59 @@ class JobProxy implements EgressProxy {
       idle: new IdleWatch(limits.tunnelIdleMs),
     };
     const { credentials } = parsed.upstream ?? {};
-    const dispatch = new Dispatch({
+    const tunnels = {
       ...shared,
       operator,
+      nodeHttp,
+      turn: this.#turn,
       // None where the job has a rate: its tokens are slower than any read.
       large: job.rate === null ? new LargeBuffers() : new LargeBuffers(0),
+    };
+    const dispatch = new Dispatch({
+      ...tunnels,
       agent: this.#agent,
+      pool: this.#pool,
       stamp: [operator.jobHeader, job.execution ?? job.job],
       headerBytes: limits.headerBytes,
       ...(this.#dialler.forwardsRequests && {
         forward: { authorization: credentials && basicAuthorization(credentials) },
       }),
     });
+    this.#dispatch = dispatch;
+    this.#direct = (port) => new Direct({ ...tunnels, dispatch }, port);
     this.#acceptor = new Acceptor({
       ...shared,
       connections: this.#connections,
       descriptors: this.#descriptors,
       connectionRate: new ConnectionRate(limits.connectionsPerSecond),
       limiter: this.#limiter,
-      dispatch,
       headerTimeoutMs: limits.headerTimeoutMs,
       onGone: () => this.#wakeWhenEmpty(),
     });
-    this.#server = net.createServer(SOCKET_OPTIONS, (socket) => this.#acceptor.accept(socket));
-    // EMFILE in accept, say: those that are open go on.
-    this.#server.on('error', (error) => logger.error({ error: String(error) }, 'the listener failed'));
+    this.#names = new Names({ ...shared, rate: new ConnectionRate(QUESTIONS_PER_SECOND) });
+    this.#udpNames = new UdpNames(this.#names, (address) => this.#acceptor.isClient(address));
+    this.#listeners = new Listeners(this.#acceptor, logger);
   }
 
-  async listen({ host, port, clients }: ListenOptions): Promise<{ host: string; port: number }> {
+  async listen({ host, port, clients, direct }: ListenOptions): Promise<Bound> {
     if (this.#sessions.closing) throw new Error('the proxy is closed');
     this.setClients(clients);
     this.#denied.watch();
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, exclusive: true }, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
-    const bound = this.#server.address() as net.AddressInfo;
-    this.#unregister = registerListener(bound.address, bound.port);
-    return { host: bound.address, port: bound.port };
+    this.#watch ??= setInterval(() => this.#sessions.bound(this.#bufferedBytes), LOOK_MS).unref();
+    const bound = await this.#listeners.open(host, port, this.#dispatch);
+    const at = { host: bound.address, port: bound.port };
+    return direct ? { ...at, direct: await this.#listenDirect(bound.address, direct) } : at;
+  }
+
+  async #listenDirect(host: string, { names, ports }: DirectPorts): Promise<DirectPorts> {
+    this.#names.gateway = host;
+    const { port } = await this.#listeners.open(host, names, new TcpNames(this.#names), { usual: true });
+    await this.#udpNames.listen(host, port);
+    const bound: [number, number][] = [];
+    for (const [direct, own] of ports) {
+      bound.push([direct, (await this.#listeners.open(host, own, this.#direct(direct), { direct })).port]);
+    }
+    return { names: port, ports: bound };
   }
 
   setClients(cidrs: readonly string[]): void {
@@ -209,7 +261,7 @@ class JobProxy implements EgressProxy {
   async drain(ms: number): Promise<void> {
     if (!this.#sessions.closing) {
       this.#sessions.closing = true;
-      this.#server.close();
+      void this.#listeners.close();
       this.#acceptor.closeIdle();
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
@@ -234,10 +286,7 @@ class JobProxy implements EgressProxy {
   async #close(): Promise<void> {
     this.#sessions.closing = true;
     this.#wakeDrain?.();
-    const stopped = new Promise<void>((resolve) => {
-      if (this.#server.listening) this.#server.close(() => resolve());
-      else resolve();
-    });
+    const stopped = Promise.all([this.#listeners.close(), this.#udpNames.close()]);
     this.#sessions.end('closed');
     const gone = this.#acceptor.close();
     this.#limiter.close();
@@ -245,11 +294,16 @@ class JobProxy implements EgressProxy {
     this.#resolver.close();
     this.#denied.close();
     this.#agent.destroy();
+    this.#pool.close();
     this.#descriptors.close();
+    this.#turn.close();
+    clearInterval(this.#watch);
     await Promise.all([stopped, gone]);
     const left = await this.#sessions.settled();
     if (left > 0) this.#logger.error({ left }, 'unexpected: sessions that did not end with their sockets');
-    this.#unregister?.();
+    this.#destinations.close();
+    this.#ownLeases?.close();
+    this.#listeners.forget();
     this.#recorder.flush();
   }
 

@@ -5,7 +5,12 @@ export interface Session {
   readonly target: JudgedTarget;
   /** Cuts it; `reason` is for its `closed` event. */
   end(reason: string): void;
+  /** Bytes that are buffered for it, by its streams. */
+  readonly held: number;
 }
+
+/** What a session may hold at most, bytes: fewer need not be counted. */
+const MOST_HELD = 131_072;
 
 /** Of the event loop, that a session may take to end once its sockets are closed. */
 const MAX_TICKS = 1_000;
@@ -38,6 +43,20 @@ export class Sessions {
   /** Cuts all, or those to such targets. */
   end(reason: string, which: (target: JudgedTarget) => boolean = () => true): void {
     for (const session of this.#open) if (which(session.target)) session.end(reason);
+  }
+
+  /** Cuts those for which most is buffered, until all together hold no more than so many bytes. */
+  bound(bytes: number): void {
+    if (this.#open.size * MOST_HELD <= bytes) return;
+    const all = [...this.#open].map((session) => ({ session, held: session.held }));
+    let sum = all.reduce((total, { held }) => total + held, 0);
+    if (sum <= bytes) return;
+    all.sort((a, b) => b.held - a.held);
+    for (const { session, held } of all) {
+      if (sum <= bytes) return;
+      session.end('too-much-buffered');
+      sum -= held;
+    }
   }
 
   /**

@@ -25,6 +25,7 @@ export type { InputLocator } from '../admission/rules/locality.js';
 export {
   CommandError,
   isolatedOptions,
+  type JobNames,
   type Mount,
   StartGivenUp,
   type Stdio,
@@ -58,6 +59,7 @@ export {
   type ListenOptions,
 } from '../proxy/egress-proxy.js';
 // The way out.
+export type { Bound, DirectPorts } from '../proxy/listeners.js';
 export {
   type AllowEntry,
   Allowlist,
@@ -83,6 +85,7 @@ export {
   type ClosedEvent,
   type DecisionEvent,
   EVENT_VERSION,
+  type How,
   type ProxyEvent,
 } from '../proxy/report/events.js';
 export type { Figures, HostFigures } from '../proxy/report/figures.js';
@@ -91,5 +94,5 @@ export { ConfigError } from './config/config-error.js';
 export { AdmissionRefused, UsageError } from './errors.js';
 // A job from beginning to end.
 export { type AdmittedJob, admit } from './job/admit.js';
-export type { DenialRow } from './job/denial-summary.js';
+export type { DenialRow } from './job/denial-text.js';
 export { type JobResult, type RunJobOptions, runJob } from './job/run-job.js';

@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 project=$PWD
 folders=${JOBGATE_ENGINES:-/var/lib/jobgate-engines}
 # What the engine has to do with; the rest of the suite is the same on all.
-files=(test/e2e/{http-job,crash,sweep,gateway,lockdown,container-gateway,container-scan,doctor}.test.ts)
+files=(test/e2e/{http-job,any-program,crash,sweep,gateway,lockdown,container-gateway,container-scan,doctor}.test.ts)
 
 say() { printf 'test-engines: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -44,6 +44,7 @@ install_engine() { # SUITE
 # In the namespaces, with the machine's root: the engine, then the tests.
 inside() { # SUITE VITEST-ARGUMENTS…
   local suite=$1 root run engine waited version status=0
+  unset JOBGATE_ENGINES # no setting of jobgate's
   shift
   root=$folders/$suite
   run=$folders/$suite.run
@@ -63,8 +64,8 @@ inside() { # SUITE VITEST-ARGUMENTS…
     mount --make-rprivate /
     mount --bind "$root" "$root"
     # What the engine mounts into containers, it must see where the tests see it.
-    for folder in /proc /sys /dev /tmp "$run" "$project"; do
-      mkdir -p "$root$folder"
+    for folder in /proc /sys /dev /tmp /run/jobgate "$run" "$project"; do
+      mkdir -p "$folder" "$root$folder"
       mount --rbind "$folder" "$root$folder"
     done
     cd "$root"

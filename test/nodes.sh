@@ -58,7 +58,7 @@ vitest() { # NAME ARGUMENTS…
 prove() { # NAME
   local empty=$work/$1 image
   say "$1: Node $(node --version), npm $(npm --version)"
-  [ "$unit" = no ] || vitest "unit-$1" --project unit || return 1
+  [ "$unit" = no ] || vitest "unit-$1" --project unit --project unit-node-http || return 1
 
   mkdir "$empty"
   echo '{ "name": "empty", "version": "1.0.0" }' >"$empty/package.json"

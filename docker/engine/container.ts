@@ -34,17 +34,28 @@ export interface Mount {
   readonly readOnly: boolean;
 }
 
+/** What answers the names that a job asks for. */
+export interface JobNames {
+  /** Of the gateway, which is a name server, and what allowed names are. */
+  readonly address: string;
+  /** A file of the engine's host that names it as the resolver; absent where the engine sees none of this process. */
+  readonly file?: string | undefined;
+  /** Names for the container's own table, where there is no file: the engine's resolver may ask nobody for them. */
+  readonly hosts: readonly string[];
+}
+
 /** Which network the container gets. `isolated` names a gateway's network. */
 export type Attachment =
-  | { readonly kind: 'isolated'; readonly network: string }
+  | { readonly kind: 'isolated'; readonly network: string; readonly names?: JobNames | undefined }
   | { readonly kind: 'none' | 'bridge' | 'host' };
 
 const PIDS = 4096;
+const RESOLV_CONF = '/etc/resolv.conf';
 /** A resolver that is refused at once, where the engine sees the files of this process; see `isolatedOptions`. */
 const DEAD_RESOLVER: Dockerode.MountSettings = {
   Type: 'bind',
   Source: fileURLToPath(packageFile('docker/engine/resolv.conf')),
-  Target: '/etc/resolv.conf',
+  Target: RESOLV_CONF,
   ReadOnly: true,
 };
 const LOG_BYTES = '10m';
@@ -56,11 +67,16 @@ const LONGEST_WAIT_MS = 30_000;
 /**
  * Create options that a container on an isolated network must have, whoever starts it: no raw sockets (hand-made
  * frames reach IPv6 services of the host otherwise), no network administration, no way to regain them, no IPv6, and
- * a resolver that fails fast: a file that names the container's own loopback, where nothing answers. The engine's
- * embedded resolver, which a job can still ask, is told the same; alone it takes a second per question.
+ * a resolver. That is its gateway, or one that fails fast: a file that names the container's own loopback, where nothing
+ * answers. The engine's embedded resolver, which a job can still ask, is told the same; alone it takes a second per
+ * question.
+ *
+ * @param network name of the gateway's
+ * @param names the gateway's; absent: no name is answered
  */
 export function isolatedOptions(
   network: string,
+  names?: JobNames,
 ): Dockerode.ContainerCreateOptions & { HostConfig: Dockerode.HostConfig } {
   return {
     HostConfig: {
@@ -69,12 +85,26 @@ export function isolatedOptions(
       Privileged: false,
       SecurityOpt: ['no-new-privileges'],
       Sysctls: { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' },
-      Dns: ['127.0.0.1'],
-      DnsOptions: ['timeout:1', 'attempts:1'],
+      ...(names ? resolver(names) : DEAD),
       DnsSearch: ['.'],
-      Mounts: [DEAD_RESOLVER],
       ...bounded(),
     },
+  };
+}
+
+const DEAD: Dockerode.HostConfig = {
+  Dns: ['127.0.0.1'],
+  DnsOptions: ['timeout:1', 'attempts:1'],
+  Mounts: [DEAD_RESOLVER],
+};
+
+function resolver({ address, file, hosts }: JobNames): Dockerode.HostConfig {
+  return {
+    Dns: [address],
+    DnsOptions: ['timeout:2', 'attempts:3'],
+    ...(file !== undefined
+      ? { Mounts: [{ Type: 'bind', Source: file, Target: RESOLV_CONF, ReadOnly: true }] }
+      : { ExtraHosts: hosts.map((host) => `${host}:${address}`) }),
   };
 }
 
@@ -94,7 +124,7 @@ export function containerOptions(
 ): Dockerode.ContainerCreateOptions {
   const network: Dockerode.HostConfig =
     attachment.kind === 'isolated'
-      ? isolatedOptions(attachment.network).HostConfig
+      ? isolatedOptions(attachment.network, attachment.names).HostConfig
       : { NetworkMode: attachment.kind, SecurityOpt: ['no-new-privileges'], ...bounded() };
   return {
     ...(spec.name && { name: spec.name }),
@@ -297,9 +327,10 @@ async function createContainer(
     const message = engineMessage(error);
     const { HostConfig } = options;
     const mounts = HostConfig?.Mounts ?? [];
-    // jobgate in a container of its own: its files are not the engine's. Slower failures then, no other difference.
-    if (mounts.includes(DEAD_RESOLVER) && message.includes(DEAD_RESOLVER.Source)) {
-      const others = mounts.filter((mount) => mount !== DEAD_RESOLVER);
+    // The engine has other files than this process: names are slower to fail then, or are not answered at all.
+    const unseen = mounts.find(({ Source, Target }) => Target === RESOLV_CONF && message.includes(Source));
+    if (unseen) {
+      const others = mounts.filter((mount) => mount !== unseen);
       return createContainer(docker, { ...options, HostConfig: { ...HostConfig, Mounts: others } });
     }
     throw new EngineError(`the engine refused the container: ${message}`, { cause: error });

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
 import { EngineError } from './errors.js';
 
@@ -61,6 +62,7 @@ export function boundAnswers(docker: Dockerode): Dockerode {
     if (request.openStdin) return dial(request, answered);
     const late = request.isStream || LONG.test(path) ? undefined : AbortSignal.timeout(ANSWER_MS);
     const abortSignal = request.abortSignal ?? late;
+    if (abortSignal) opaque(abortSignal);
     const failed = (error: unknown) => answered(late?.aborted ? noAnswer() : error);
     const asked = {
       ...{ ...request, ...splitCreate(request), isStream: true, statusCodes: ANY_STATUS },
@@ -94,7 +96,15 @@ function withoutUncaught(Kind: typeof http.Agent): http.Agent {
       return create.apply(this, args).on('error', () => {});
     }
   }
-  return new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
+  return opaque(new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 }));
+}
+
+/**
+ * docker-modem has each request made into text for a log that nobody reads, with all that can be reached from it: by the
+ * agent and the signal all other requests, so that a hundred at once take minutes.
+ */
+function opaque<T extends object>(thing: T): T {
+  return Object.defineProperty(thing, inspect.custom, { value: () => '', configurable: true });
 }
 
 function splitCreate({ path, options }: Dial): Pick<Dial, 'options'> {

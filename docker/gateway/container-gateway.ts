@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
+import type { DirectPorts } from '../../proxy/listeners.js';
 import { parsePolicy } from '../../proxy/policy/parse-policy.js';
 import type { EgressPolicy } from '../../proxy/policy/policy.js';
 import { type Figures, NO_FIGURES } from '../../proxy/report/figures.js';
@@ -18,6 +19,7 @@ import {
   assertServersReachable,
   wallOf,
 } from './container-needs.js';
+import { directPorts, entryPorts, exactNames } from './direct-ports.js';
 import { engineHostAddresses } from './engine-host-addresses.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
 import {
@@ -30,12 +32,15 @@ import {
 import { OpeningTurns } from './opening-turns.js';
 import { containerName, ownerOfContainerName } from './owner.js';
 import { createProxyContainer, type ProxyContainer } from './proxy-container.js';
+import { ResolverFiles } from './resolver-files.js';
 import { addressAfter, clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
 
 export interface ContainerGatewayOptions {
   /** Port of the gateways. Default 13128. */
   readonly port?: number;
   readonly subnetPool?: SubnetPoolOptions;
+  /** Serve programs that know of no proxy: names, and connections to the gateway as if it were the host. Default true. */
+  readonly anyProgram?: boolean;
   /** Image of jobgate; it must be on the engine, and is never pulled. Default `jobgate:VERSION`. */
   readonly image?: string;
   /** Network of the engine by which gateways reach the outside. Default `bridge`. */
@@ -58,6 +63,8 @@ class Shared {
   readonly port: number;
   readonly image: string;
   readonly outside: string;
+  readonly anyProgram: boolean;
+  readonly files = new ResolverFiles();
   readonly turns = new OpeningTurns();
   #checked: Promise<unknown> | undefined;
   #engineHost: Promise<string[]> | undefined;
@@ -68,11 +75,13 @@ class Shared {
     this.port = options.port ?? DEFAULT_GATEWAY_PORT;
     this.image = options.image ?? defaultGatewayImage();
     this.outside = options.outside ?? 'bridge';
+    this.anyProgram = options.anyProgram ?? true;
   }
 
   /** @throws GatewayError for an engine that lacks something. */
   async check({ engine }: OpenGatewayOptions): Promise<void> {
     assertRecent(engine);
+    if (!this.#checked) this.files.tidy();
     this.#checked ??= Promise.all([
       assertImage(engine.docker, this.image),
       assertOutside(engine.docker, this.outside),
@@ -137,11 +146,17 @@ async function makeContainerGateway(
     closeWhereHere(bridge, logger);
     const addresses = shared.nodeAddresses(options, bridge);
     addresses.catch(() => {}); // awaited once the container is there
-    gateway = new ContainerGateway(options, network, { image: shared.image, outside: shared.outside, port });
+    const address = addressAfter(hostEnd);
+    // Where the engine is here, it sees our files, unless it is asked from within a container.
+    const isHere = shared.anyProgram && hasInterface(bridge);
+    const file = isHere ? await shared.files.write(docker, bridge, address) : undefined;
+    const names = shared.anyProgram ? { address, file, hosts: exactNames(policy) } : undefined;
+    gateway = new ContainerGateway(options, network, shared, { port, names });
     await gateway.open(addresses, waitedMs);
     return gateway;
   } catch (error) {
     await gateway?.abandon().catch(() => {});
+    if (network) shared.files.remove(network.bridge);
     if (network && !existing) await removeNetwork(docker, network).catch(() => {});
     throw error;
   }
@@ -187,6 +202,8 @@ const inContainer = (error: Error) =>
     ? error
     : new GatewayError(`the gateway in its container: ${error.message}`, { cause: error });
 
+/** Ports of entries that a gateway listens on. */
+const MAX_ENTRY_PORTS = 64;
 /** An engine that is restarted takes its containers with it, and is waited for, ms. */
 const ENGINE_BACK_MS = 120_000;
 
@@ -197,9 +214,7 @@ const ENGINE_BACK_MS = 120_000;
 const mayPass = (error: unknown) =>
   error instanceof EngineError ? error.status !== 404 : !(error instanceof GatewayError);
 
-interface ContainerShape {
-  readonly image: string;
-  readonly outside: string;
+interface ContainerShape extends Pick<Gateway, 'names'> {
   readonly port: number;
 }
 
@@ -210,7 +225,8 @@ class ContainerGateway implements Gateway {
   readonly failed: Promise<Error>;
   readonly #options: OpenGatewayOptions;
   readonly #network: IsolatedNetwork;
-  readonly #shape: ContainerShape;
+  readonly names: Gateway['names'];
+  readonly #shared: Pick<Shared, 'image' | 'outside' | 'files'>;
   readonly #docker: Dockerode;
   #fail: (error: Error) => void = () => {};
   #egress: RemoteProxy | undefined;
@@ -221,15 +237,21 @@ class ContainerGateway implements Gateway {
   #replacing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: OpenGatewayOptions, network: IsolatedNetwork, shape: ContainerShape) {
+  constructor(
+    options: OpenGatewayOptions,
+    network: IsolatedNetwork,
+    shared: Pick<Shared, 'image' | 'outside' | 'files'>,
+    { port, names }: ContainerShape,
+  ) {
     this.id = gatewayId(network);
     const { id, name, cidr: subnet, gateway } = network;
     this.network = { id, name, subnet, gateway };
     const host = addressAfter(gateway);
-    this.proxy = { host, port: shape.port, url: `http://${host}:${shape.port}` };
+    this.proxy = { host, port, url: `http://${host}:${port}` };
+    this.names = names;
     this.#options = options;
     this.#network = network;
-    this.#shape = shape;
+    this.#shared = shared;
     this.#docker = options.engine.docker;
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
@@ -247,7 +269,13 @@ class ContainerGateway implements Gateway {
         onFailed: (error) => void this.#cutOff(inContainer(error)),
       });
       const { host, port } = this.proxy;
-      await this.#egress.listen({ host, port, clients: this.#anyClient }).catch((error: Error) => {
+      const listen = {
+        host,
+        port,
+        clients: this.#anyClient,
+        ...(this.names && { direct: this.#direct(port) }),
+      };
+      await this.#egress.listen(listen).catch((error: Error) => {
         throw inContainer(error);
       });
     }, waitedMs);
@@ -273,7 +301,7 @@ class ContainerGateway implements Gateway {
   }
 
   async drain(ms: number): Promise<void> {
-    this.#closing ??= this.#end(ms).finally(() => removeNetwork(this.#docker, this.#network));
+    this.#closing ??= this.#end(ms).finally(() => this.#remove());
     await this.#closing;
   }
 
@@ -283,7 +311,7 @@ class ContainerGateway implements Gateway {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#end().finally(() => removeNetwork(this.#docker, this.#network));
+    this.#closing ??= this.#end().finally(() => this.#remove());
     return this.#closing;
   }
 
@@ -291,8 +319,24 @@ class ContainerGateway implements Gateway {
     return this.close();
   }
 
+  async #remove(): Promise<void> {
+    this.#shared.files.remove(this.#network.bridge);
+    await removeNetwork(this.#docker, this.#network);
+  }
+
   get #anyClient(): string[] {
     return clientRanges({ cidr: this.#network.cidr, gateway: this.proxy.host });
+  }
+
+  /** In a container of their own, listeners have the ports themselves. */
+  #direct(own: number): DirectPorts {
+    const { policy, logger } = this.#options;
+    const entries = entryPorts(policy, { most: MAX_ENTRY_PORTS, taken: (port) => port === own, logger });
+    return directPorts(
+      53,
+      { http: 80, https: 443 },
+      entries.map((port) => [port, port]),
+    );
   }
 
   #placeIn({ link }: ProxyContainer): Place {
@@ -303,10 +347,11 @@ class ContainerGateway implements Gateway {
     const { owner, logger } = this.#options;
     const container = await createProxyContainer(this.#docker, {
       name: containerName(owner),
-      image: this.#shape.image,
+      image: this.#shared.image,
       network: this.#network.name,
       address: this.proxy.host,
-      outside: this.#shape.outside,
+      outside: this.#shared.outside,
+      lowPorts: this.names !== undefined,
       ...(logger && { logger }),
     });
     this.#container = container;

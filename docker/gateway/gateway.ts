@@ -2,6 +2,7 @@ import type { Logger } from '../../proxy/policy/logger.js';
 import type { EgressPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { Figures } from '../../proxy/report/figures.js';
+import type { JobNames } from '../engine/container.js';
 import type { Engine } from '../engine/engine.js';
 import type { OwnedNetwork } from './owned-network.js';
 import type { Owner } from './owner.js';
@@ -64,6 +65,8 @@ export interface Gateway extends AsyncDisposable {
     /** For the job's proxy variables. */
     readonly url: string;
   };
+  /** What answers the job's names, for `isolatedOptions`; absent: nothing does. */
+  readonly names?: JobNames | undefined;
   /**
    * Settles with the reason when the gateway cannot be enforced any more: its proxy is closed and its containers are
    * disconnected by then. Never settles otherwise.

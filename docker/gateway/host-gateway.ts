@@ -1,9 +1,12 @@
 import type { createEgressProxy, EgressProxy } from '../../proxy/egress-proxy.js';
+import type { DirectPorts } from '../../proxy/listeners.js';
 import { Workers } from '../../proxy/worker/workers.js';
 import { GatewayError, PlacementError, PortTakenError } from '../engine/errors.js';
 import { hardenBridge, lowerBridge, raiseBridge } from '../host/bridge.js';
 import { hasInterface } from '../host/host-net.js';
 import { Lockdown } from '../host/lockdown.js';
+import { ownPorts, SLOTS } from '../host/lockdown-rules.js';
+import { directPorts, entryPorts, exactNames } from './direct-ports.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
 import { Guard } from './guard.js';
 import {
@@ -15,12 +18,15 @@ import {
   removeNetwork,
 } from './network.js';
 import type { OwnedNetwork } from './owned-network.js';
+import { ResolverFiles } from './resolver-files.js';
 import { clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
 
 export interface HostGatewayOptions {
   /** Port of the gateways, one for the whole host. Default 13128. */
   readonly port?: number;
   readonly subnetPool?: SubnetPoolOptions;
+  /** Serve programs that know of no proxy: names, and connections to the gateway as if it were the host. Default true. */
+  readonly anyProgram?: boolean;
   /** The process's lock-down; its port is then the gateways'. Default: one of its own, for all that it opens. */
   readonly lockdown?: Lockdown;
   /**
@@ -39,6 +45,8 @@ export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
   const sharedPool = SubnetPool.shared(options.subnetPool);
   let lockdown = options.lockdown;
   let guard: Guard | undefined;
+  const files = new ResolverFiles();
+  const { anyProgram = true } = options;
   let { createProxy } = options;
   return (open) => {
     createProxy ??= new Workers(open.logger && { logger: open.logger }).createProxy;
@@ -46,8 +54,9 @@ export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
       ...(options.port !== undefined && { port: options.port }),
       ...(open.logger && { logger: open.logger }),
     });
+    if (!guard) files.tidy();
     guard ??= new Guard(open.logger);
-    return openHostGateway(open, { pool, sharedPool, lockdown, guard, createProxy });
+    return openHostGateway(open, { pool, sharedPool, lockdown, guard, createProxy, files, anyProgram });
   };
 }
 
@@ -58,6 +67,8 @@ interface HostResources {
   readonly lockdown: Lockdown;
   readonly guard: Guard;
   readonly createProxy: typeof createEgressProxy;
+  readonly files: ResolverFiles;
+  readonly anyProgram: boolean;
 }
 
 /**
@@ -66,10 +77,8 @@ interface HostResources {
  * @throws GatewayError (LockdownError, EngineError, PlacementError, PortTakenError), or what the policy's parser
  *   throws.
  */
-async function openHostGateway(
-  options: OpenGatewayOptions,
-  { pool, sharedPool, lockdown, guard, createProxy }: HostResources,
-): Promise<Gateway> {
+async function openHostGateway(options: OpenGatewayOptions, resources: HostResources): Promise<Gateway> {
+  const { pool, sharedPool, lockdown, createProxy, files } = resources;
   if (process.platform !== 'linux') {
     throw new PlacementError('the gateway can be placed on a Linux host only: use --gateway container');
   }
@@ -109,13 +118,24 @@ async function openHostGateway(
     }
     await assertLocal(network);
     hardenBridge(network.bridge, lockdown.hasSecondLine);
-    // Making a network makes the engine change the firewall, and somebody may have removed the rules before there was one.
-    if (!existing) await lockdown.ensure({ exclusive: true });
-    await listen(proxy, network, lockdown.port);
-    gateway = new HostGateway(options, network, proxy, lockdown, guard);
+    const { bridge, gateway: address } = network;
+    const ports = resources.anyProgram ? slots(options, lockdown.port) : [];
+    lockdown.map(bridge, ports);
+    const [file] = await Promise.all([
+      resources.anyProgram ? files.write(docker, bridge, address) : undefined,
+      // Making a network makes the engine change the firewall, and somebody may have removed the rules before there was one.
+      (!existing || ports.length > 0) && lockdown.ensure({ exclusive: true }),
+    ]);
+    const own = ownPorts(lockdown.port);
+    const direct =
+      resources.anyProgram && lockdown.redirects ? directPorts(own.names, own, ports) : undefined;
+    await listen(proxy, network, lockdown.port, direct);
+    const names = direct && { address, file, hosts: exactNames(options.policy) };
+    gateway = new HostGateway(options, network, proxy, { ...resources, names });
     return gateway;
   } catch (error) {
     await proxy.close().catch(() => {});
+    if (network) await release(network, resources);
     if (existing) lowerBridge(existing.bridge);
     else if (network) await removeNetwork(docker, network).catch(() => {});
     throw error;
@@ -123,6 +143,21 @@ async function openHostGateway(
 }
 
 const wishOf = ({ network }: OpenGatewayOptions) => (network ? { wish: network } : {});
+/** Ports of the job's entries, each with an own port of the gateway. */
+function slots({ policy, logger }: OpenGatewayOptions, port: number): [port: number, own: number][] {
+  const own = ownPorts(port);
+  const taken = (other: number) => other >= port && other <= own.last;
+  return entryPorts(policy, { most: SLOTS, taken, logger }).map((one, i) => [one, own.slot(i)]);
+}
+
+/** Takes back what is a network's in the firewall and among the files. Never throws: the next gateway tidies up. */
+async function release(
+  { bridge }: IsolatedNetwork,
+  { lockdown, files }: Pick<HostResources, 'lockdown' | 'files'>,
+): Promise<void> {
+  files.remove(bridge);
+  await lockdown.unmap(bridge).catch(() => {});
+}
 
 // Its container has the address in its environment.
 function assertPort({ name, record }: OwnedNetwork, port: number): void {
@@ -132,14 +167,21 @@ function assertPort({ name, record }: OwnedNetwork, port: number): void {
   );
 }
 
-async function listen(proxy: EgressProxy, network: IsolatedNetwork, port: number): Promise<void> {
+async function listen(
+  proxy: EgressProxy,
+  network: IsolatedNetwork,
+  port: number,
+  direct: DirectPorts | undefined,
+): Promise<void> {
   try {
-    await proxy.listen({ host: network.gateway, port, clients: clientRanges(network) });
+    const clients = clientRanges(network);
+    await proxy.listen({ host: network.gateway, port, clients, ...(direct && { direct }) });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {
+      const taken = /:(\d+)$/.exec((error as Error).message)?.[1] ?? port;
       throw new PortTakenError(
-        `port ${port} of ${network.gateway} is taken: another program listens on it on all addresses (ss -ltnp sport = :${port} shows which); end it, or give all jobs another port with --gateway-port`,
+        `port ${taken} of ${network.gateway} is taken: another program listens on it on all addresses (ss -lntup sport = :${taken} shows which); end it, or give all jobs other ports with --gateway-port`,
         { cause: error },
       );
     }
@@ -172,6 +214,8 @@ class HostGateway implements Gateway {
   readonly #network: IsolatedNetwork;
   readonly #egress: EgressProxy;
   readonly #options: OpenGatewayOptions;
+  readonly names: Gateway['names'];
+  readonly #resources: Pick<HostResources, 'lockdown' | 'files'>;
   readonly #watch: Disposable;
   readonly #guarded: Disposable;
   #fail: (error: Error) => void = () => {};
@@ -181,9 +225,11 @@ class HostGateway implements Gateway {
     options: OpenGatewayOptions,
     network: IsolatedNetwork,
     egress: EgressProxy,
-    lockdown: Lockdown,
-    guard: Guard,
+    resources: Pick<HostResources, 'lockdown' | 'guard' | 'files'> & Pick<Gateway, 'names'>,
   ) {
+    const { lockdown, guard } = resources;
+    this.names = resources.names;
+    this.#resources = resources;
     this.id = gatewayId(network);
     this.network = {
       id: network.id,
@@ -260,6 +306,7 @@ class HostGateway implements Gateway {
     try {
       await this.#egress.close();
     } finally {
+      await release(this.#network, this.#resources);
       // Guarded until it is gone: what fails here is the next sweep's, once this process has ended.
       await removeNetwork(this.#options.engine.docker, this.#network);
       this.#guarded[Symbol.dispose]();

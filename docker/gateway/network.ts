@@ -11,7 +11,7 @@ import {
 } from '../host/host-net.js';
 import type { NetworkWish } from './gateway.js';
 import { type NetworkRecord, toLabels } from './labels.js';
-import type { Subnet, SubnetPool } from './subnet-pool.js';
+import { type Subnet, type SubnetPool, upperHalf } from './subnet-pool.js';
 
 /**
  * What stands between a job and the engine's host: the lock-down's rules, or a bridge on which the host has no address,
@@ -67,6 +67,7 @@ function networkOptions(
   subnet: Subnet,
   { record, wall, wish }: { record: NetworkRecord; wall: Wall; wish: NetworkWish | undefined },
 ): Dockerode.NetworkCreateOptions {
+  const addresses = { Subnet: subnet.cidr, Gateway: subnet.gateway };
   return {
     Name: name,
     CheckDuplicate: true,
@@ -75,7 +76,11 @@ function networkOptions(
     Attachable: false,
     Ingress: false,
     EnableIPv6: false,
-    IPAM: { Driver: 'default', Config: [{ Subnet: subnet.cidr, Gateway: subnet.gateway }] },
+    IPAM: {
+      Driver: 'default',
+      // A gateway that is a container gets its own again: no container that starts before it may have been given it.
+      Config: [wall === 'lock-down' ? addresses : { ...addresses, IPRange: upperHalf(subnet.cidr) }],
+    },
     Options: {
       'com.docker.network.bridge.name': bridge,
       'com.docker.network.bridge.enable_ip_masquerade': 'false',

@@ -33,6 +33,8 @@ interface ProxyContainerOptions {
   readonly address: string;
   /** Name of the network that leads out. */
   readonly outside: string;
+  /** Listen below 1024, for which it has no capability. */
+  readonly lowPorts: boolean;
   readonly logger?: Logger;
 }
 
@@ -67,6 +69,7 @@ function proxyContainerOptions(
         'net.ipv4.ip_forward': '0',
         'net.ipv4.conf.all.rp_filter': '1',
         'net.ipv4.conf.all.arp_ignore': '1',
+        ...(options.lowPorts && { 'net.ipv4.ip_unprivileged_port_start': '0' }),
       },
       // Its output is for its parent; a log would fill the host's disk with it.
       LogConfig: { Type: 'none', Config: {} },

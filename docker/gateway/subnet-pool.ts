@@ -6,7 +6,8 @@ import { GatewayError } from '../engine/errors.js';
 export interface SubnetPoolOptions {
   /** IPv4 range that the networks' subnets are taken from. Default `10.213.0.0/16`. */
   readonly pool?: string;
-  /** Prefix length of one subnet, 16–29. Default 29: 8192 networks of six addresses. */
+  /** Prefix length of one subnet, 16–29. Default 29: 8192 networks of six addresses (three for containers, where the
+   * gateway is one). */
   readonly prefix?: number;
 }
 
@@ -131,6 +132,12 @@ function format(address: number): string {
 export function addressAfter(address: string): string {
   const { first = 0 } = readRange(address) ?? {};
   return format(first + 1);
+}
+
+/** `10.213.4.12/30` of `10.213.4.8/29`. */
+export function upperHalf(cidr: string): string {
+  const { first = 0, last = 0 } = readRange(cidr) ?? {};
+  return `${format(first + (last - first + 1) / 2)}/${Number(cidr.split('/')[1]) + 1}`;
 }
 
 /** CIDRs of all addresses that a client on the network may have: the subnet without the gateway's address. */

@@ -5,11 +5,34 @@ import { BRIDGE_PREFIX, SHARED_BRIDGE_PREFIX } from './host-net.js';
 export const DEFAULT_GATEWAY_PORT = 13128;
 
 /**
+ * Own ports of the gateways beside that one, as offsets from it: what programs reach at :53, :80 and :443 of their
+ * gateway, and at the ports that a job's entries name.
+ */
+const OWN = { names: 2, http: 3, https: 4, slots: 5 } as const;
+/** Ports of entries that a gateway has. */
+export const SLOTS = 16;
+/** The gateway port is at most this one. */
+export const MAX_GATEWAY_PORT = 65_535 - OWN.slots - SLOTS + 1;
+
+/** Own ports of a gateway for programs that know of no proxy; rules redirect to them. */
+export function ownPorts(port: number) {
+  return {
+    names: port + OWN.names,
+    http: port + OWN.http,
+    https: port + OWN.https,
+    slot: (index: number) => port + OWN.slots + index,
+    last: port + OWN.slots + SLOTS - 1,
+  };
+}
+
+/**
  * The lock-down as data, and what is to be done to get from the rules that are there to it. No I/O.
  *
- * Traffic from `jg-+` to the host is refused, except TCP to the gateway port on the same interface's own address.
- * Forwarding from and to `jg-+` is refused, but within one bridge that containers share (`jg-s+`). In nat, `jg-+` is exempt from DNAT: a port that another container
- * publishes would else be rewritten before INPUT sees it. The table `security` comes after `filter` and drops
+ * Traffic from `jg-+` to the host is refused, except TCP to the gateway port on the same interface's own address, and
+ * what the rules themselves redirected from :53, :80, :443 and the ports of entries on that address to own ports of the
+ * gateway: others may listen there on all addresses. Forwarding from and to `jg-+` is refused, but within one
+ * bridge that containers share (`jg-s+`). In nat, `jg-+` is exempt
+ * from any other DNAT: a port that another container publishes would else be rewritten before INPUT sees it. The table `security` comes after `filter` and drops
  * again what `filter` has refused: as long as `filter` stands it sees nothing, and after `iptables -F` it holds
  * until the rules are mended.
  */
@@ -50,14 +73,63 @@ export interface Shape {
   readonly socketMatch: boolean;
   /** Whether the kernel has the match `physdev`. */
   readonly bridgedMatch: boolean;
+  /** Whether it can redirect: else programs need the proxy. */
+  readonly redirects: boolean;
+}
+
+/** The chain of what differs between gateways: their entries' ports. The lock-down's own are static. */
+const PORTS = 'JOBGATE-PORTS';
+
+/** Rules of a gateway, by which connections to a port of it are redirected to an own one. */
+export function portRules(
+  bridge: string,
+  ports: readonly (readonly [port: number, own: number])[],
+): string[] {
+  return ports.map(
+    ([port, own]) => `-i ${bridge} -p tcp -m tcp --dport ${port} -j REDIRECT --to-ports ${own}`,
+  );
+}
+
+/** Rules for bridges that are gone. */
+function staleRules(tables: Tables, isThere: (bridge: string) => boolean): string[] {
+  const rules = tables.get('nat')?.chains.get(PORTS) ?? [];
+  return rules.filter((rule) => !isThere(/^-i (\S+) /.exec(rule)?.[1] ?? ''));
+}
+
+/** Input for `iptables-restore --noflush` that takes rules of bridges out; undefined where there are none. */
+export function portRemoval(tables: Tables, isThere: (bridge: string) => boolean): string | undefined {
+  const rules = staleRules(tables, isThere);
+  return rules.length === 0
+    ? undefined
+    : `*nat\n${rules.map((rule) => `-D ${PORTS} ${rule}`).join('\n')}\nCOMMIT\n`;
 }
 
 function wanted(family: Family, table: TableName, shape: Shape, present: Table | undefined): Wanted {
   // "LOCAL --limit-iface-in": an address of the interface that the packet came in by. "socket": something listens
   // on exactly that address; a program that listens on 0.0.0.0 and this port, after ours has died, does not count.
   // There is no gateway on IPv6.
-  const own = `-m addrtype --dst-type LOCAL --limit-iface-in${shape.socketMatch ? ' -m socket' : ''}`;
-  const accept = family === 4 ? [`-p tcp -m tcp --dport ${shape.port} ${own} -j ACCEPT`] : [];
+  const local = '-m addrtype --dst-type LOCAL --limit-iface-in';
+  const listens = shape.socketMatch ? ' -m socket' : '';
+  const own = ownPorts(shape.port);
+  const redirected = (protocol: string, ports: string) =>
+    `-p ${protocol} -m ${protocol} --dport ${ports} ${local} -m conntrack --ctstate DNAT${listens} -j ACCEPT`;
+  const accept =
+    family === 4
+      ? [
+          `-p tcp -m tcp --dport ${shape.port} ${local}${listens} -j ACCEPT`,
+          redirected('tcp', `${own.names}:${own.last}`),
+          redirected('udp', `${own.names}`),
+        ]
+      : [];
+  const redirect = (protocol: string, port: number, to: number) =>
+    `-p ${protocol} -m ${protocol} --dport ${port} ${local} -j REDIRECT --to-ports ${to}`;
+  const redirects = [
+    redirect('udp', 53, own.names),
+    redirect('tcp', 53, own.names),
+    redirect('tcp', 80, own.http),
+    redirect('tcp', 443, own.https),
+    `${local} -j ${PORTS}`,
+  ];
   // Only where the kernel shows bridged packets to these rules. What is routed from one bridge to another is not bridged.
   const shared = `-i ${SHARED_BRIDGE_PREFIX}+ -o ${SHARED_BRIDGE_PREFIX}+`;
   const among =
@@ -79,7 +151,7 @@ function wanted(family: Family, table: TableName, shape: Shape, present: Table |
       };
     case 'nat':
       return {
-        chains: { 'JOBGATE-PREROUTING': ['-j ACCEPT'] },
+        chains: { 'JOBGATE-PREROUTING': [...(shape.redirects ? redirects : []), '-j ACCEPT'] },
         jumps: { PREROUTING: [`${FROM} -j JOBGATE-PREROUTING`] },
       };
     case 'security':
@@ -110,8 +182,14 @@ export function parseSave(text: string): Tables {
   return tables;
 }
 
-/** What is wrong with a table, a line each; empty where the lock-down stands. */
-export function problems(family: Family, name: TableName, tables: Tables, shape: Shape): string[] {
+/** What is wrong with a table, a line each; empty where the lock-down stands. @param ports rules of `portRules` */
+export function problems(
+  family: Family,
+  name: TableName,
+  tables: Tables,
+  shape: Shape,
+  ports: readonly string[] = [],
+): string[] {
   const table = tables.get(name);
   const want = wanted(family, name, shape, table);
   const found: string[] = [];
@@ -124,7 +202,16 @@ export function problems(family: Family, name: TableName, tables: Tables, shape:
   for (const [chain, jumps] of Object.entries(want.jumps)) {
     if (!atHead(table, chain, jumps)) found.push(`${where(chain)} does not begin with the jump to ours`);
   }
+  if (name === 'nat' && shape.redirects) {
+    if (!table?.chains.has(PORTS)) found.push(`${where(PORTS)} is missing`);
+    else if (missingPorts(table, ports).length > 0) found.push(`${where(PORTS)} lacks ports of a gateway`);
+  }
   return found;
+}
+
+function missingPorts(table: Table | undefined, ports: readonly string[]): string[] {
+  const there = new Set((table?.chains.get(PORTS) ?? []).map(normal));
+  return ports.filter((rule) => !there.has(normal(rule)));
 }
 
 function atHead(table: Table | undefined, chain: string, jumps: readonly string[]): boolean {
@@ -137,15 +224,25 @@ function atHead(table: Table | undefined, chain: string, jumps: readonly string[
 }
 
 /** Input for `iptables-restore --noflush` that mends one table: whole, whatever of ours was there before. */
-export function repair(family: Family, name: TableName, tables: Tables, shape: Shape): string {
+export function repair(
+  family: Family,
+  name: TableName,
+  tables: Tables,
+  shape: Shape,
+  ports: readonly string[] = [],
+): string {
   const table = tables.get(name);
   const want = wanted(family, name, shape, table);
   const lines = [`*${name}`];
+  // That of the ports has those of other processes' gateways as well.
+  const hasPorts = name === 'nat' && shape.redirects;
+  if (hasPorts && !table?.chains.has(PORTS)) lines.push(`:${PORTS} - [0:0]`);
   // Declaring a chain makes it, or empties it.
   for (const chain of Object.keys(want.chains)) lines.push(`:${chain} - [0:0]`);
   for (const [chain, rules] of Object.entries(want.chains)) {
     for (const rule of rules) lines.push(`-A ${chain} ${rule}`);
   }
+  if (hasPorts) for (const rule of missingPorts(table, ports)) lines.push(`-A ${PORTS} ${rule}`);
   lines.push(...deletions(table));
   for (const [chain, jumps] of Object.entries(want.jumps)) {
     for (const jump of [...jumps].reverse()) lines.push(`-I ${chain} 1 ${jump}`);

@@ -9,6 +9,8 @@ import {
   DEFAULT_GATEWAY_PORT,
   installedPort,
   parseSave,
+  portRemoval,
+  portRules,
   problems,
   removal,
   repair,
@@ -56,11 +58,18 @@ export class Lockdown {
   #checks = 0;
   /** Second-line tables that this kernel lacks. */
   readonly #lacking = new Set<string>();
+  /** Rules for the ports of this process's gateways, by bridge. */
+  readonly #ports = new Map<string, readonly string[]>();
   #running: Promise<boolean> | undefined;
   #next: Promise<boolean> | undefined;
 
   constructor(options: LockdownOptions = {}) {
-    this.#shape = { port: options.port ?? DEFAULT_GATEWAY_PORT, socketMatch: true, bridgedMatch: true };
+    this.#shape = {
+      port: options.port ?? DEFAULT_GATEWAY_PORT,
+      socketMatch: true,
+      bridgedMatch: true,
+      redirects: true,
+    };
     this.#logger = options.logger;
     this.#watch = new LockdownWatch({
       ensure: () => this.ensure(),
@@ -95,7 +104,7 @@ export class Lockdown {
    * @throws LockdownError where it cannot be read or installed, or other jobs run with another gateway port.
    */
   ensure({ exclusive = false }: { exclusive?: boolean } = {}): Promise<boolean> {
-    if (exclusive) return this.#install();
+    if (exclusive) return this.#install({ tidy: true });
     // Callers in one process share the work, but not work that began before they called.
     if (this.#running) {
       this.#next ??= this.#running.then(
@@ -115,6 +124,29 @@ export class Lockdown {
   /** Whether this kernel has the table that holds when `filter` is flushed; known once `ensure` has settled. */
   get hasSecondLine(): boolean {
     return !this.#lacking.has('4 security');
+  }
+
+  /** Whether programs that know of no proxy can be served; known once `ensure` has settled. */
+  get redirects(): boolean {
+    return this.#shape.redirects;
+  }
+
+  /**
+   * From the next `ensure` on, connections to these ports of a bridge's address go to own ports of its gateway
+   * (`ownPorts`). Only what `unmap` or another process's `remove` takes out is not put back.
+   */
+  map(bridge: string, ports: readonly (readonly [port: number, own: number])[]): void {
+    if (ports.length > 0) this.#ports.set(bridge, portRules(bridge, ports));
+  }
+
+  /** Takes the ports of a bridge back. @throws LockdownError where they cannot be. */
+  async unmap(bridge: string): Promise<void> {
+    if (!this.#ports.delete(bridge)) return;
+    await withHostLock('lockdown', () =>
+      this.#retrying(async () =>
+        this.#removePorts(await this.#firewall.save(4), (other) => other !== bridge),
+      ),
+    );
   }
 
   /**
@@ -164,10 +196,13 @@ export class Lockdown {
   }
 
   // One process at a time, so that two do not both insert their jumps. Who waited finds the work done.
-  #install(): Promise<boolean> {
+  #install({ tidy = false } = {}): Promise<boolean> {
     return withHostLock('lockdown', () =>
       this.#retrying(async (attempt) => {
-        const broken = wrong(await this.#read());
+        const readings = await this.#read();
+        // What processes have left that were killed.
+        if (tidy) await this.#removePorts(readings[0]?.text, (bridge) => this.#isThere(bridge));
+        const broken = wrong(readings);
         if (broken.length === 0) return false;
         for (const reading of broken) await this.#mend(reading, attempt);
         const left = wrong(await this.#read());
@@ -188,7 +223,8 @@ export class Lockdown {
 
   async #mend({ family, table, text }: Reading, attempt: number): Promise<void> {
     const tables = parseSave(text);
-    const apply = (shape: Shape) => this.#firewall.restore(family, repair(family, table, tables, shape));
+    const apply = (shape: Shape) =>
+      this.#firewall.restore(family, repair(family, table, tables, shape, this.#portRules));
     try {
       await apply(this.#shape);
     } catch (error) {
@@ -208,6 +244,14 @@ export class Lockdown {
             `this kernel has no socket match: let no other program listen on port ${this.port} of all addresses`,
           );
         }
+      } else if (family === 4 && table === 'nat' && this.#shape.redirects) {
+        const without = { ...this.#shape, redirects: false };
+        await apply(without);
+        this.#shape = without;
+        this.#logger?.warn(
+          { err: error },
+          'this kernel cannot redirect: programs of jobs must use the proxy',
+        );
       } else {
         throw error;
       }
@@ -233,6 +277,19 @@ export class Lockdown {
     throw error;
   }
 
+  get #portRules(): string[] {
+    return [...this.#ports.values()].flat();
+  }
+
+  #isThere(bridge: string): boolean {
+    return this.#ports.has(bridge) || this.#bridges().includes(bridge);
+  }
+
+  async #removePorts(saved: string | undefined, isThere: (bridge: string) => boolean): Promise<void> {
+    const input = portRemoval(parseSave(saved ?? ''), isThere);
+    if (input) await this.#firewall.restore(4, input);
+  }
+
   get #families(): Family[] {
     return this.#ipv6() ? [4, 6] : [4];
   }
@@ -247,7 +304,12 @@ export class Lockdown {
     if (family === 4) this.#checkPort(installedPort(tables));
     return TABLES[family]
       .filter((table) => !this.#lacking.has(`${family} ${table}`))
-      .map((table) => ({ family, text, table, problems: problems(family, table, tables, this.#shape) }));
+      .map((table) => ({
+        family,
+        text,
+        table,
+        problems: problems(family, table, tables, this.#shape, this.#portRules),
+      }));
   }
 
   #checkPort(installed: number | undefined): void {

@@ -12,10 +12,18 @@ import { ClientConnection } from './client-connection.js';
 import { Clients } from './clients.js';
 import type { ConnectionRate } from './connection-rate.js';
 import type { DescriptorShare } from './descriptors.js';
-import type { Dispatch } from './dispatch.js';
 
 /** Refused connections that may still be read from at once; a flood beyond it is reset unanswered. */
 const MAX_REFUSING = 128;
+
+/** What serves the connections of a listener. */
+export interface ConnectionService {
+  serve(connection: ClientConnection): void;
+  /** A head began and did not end in time. */
+  headerTimeout(connection: ClientConnection): void;
+  /** The last words to whom is not let in, before anything of it was read. @param text as HTTP */
+  refusal(text: string): string | Buffer;
+}
 
 interface AcceptorParts {
   readonly refuser: Refuser;
@@ -26,7 +34,6 @@ interface AcceptorParts {
   readonly descriptors: Pick<DescriptorShare, 'acquire'>;
   readonly connectionRate: ConnectionRate;
   readonly limiter: JobLimiter;
-  readonly dispatch: Dispatch;
   /** Time for a request head, ms. */
   readonly headerTimeoutMs: number;
   /** Called whenever a connection is gone. */
@@ -70,14 +77,20 @@ export class Acceptor {
     }
   }
 
-  accept(raw: net.Socket): void {
-    const { limiter, dispatch, headerTimeoutMs, onGone } = this.#with;
+  /** Whether an address is one of a client. */
+  isClient(address: string): boolean {
+    return this.#clients.includes(address);
+  }
+
+  /** @param direct the port that it is for, where programs connect to it that know of no proxy */
+  accept(raw: net.Socket, service: ConnectionService, direct?: number): void {
+    const { limiter, headerTimeoutMs, onGone } = this.#with;
     raw.on('error', ignore);
     const client = raw.remoteAddress ?? '';
     const id = this.#nextId++;
     const release = this.#admit(client);
     if (typeof release === 'string') {
-      this.#refuse(raw, { id, client }, release);
+      this.#refuse(raw, { id, client, direct }, release, service);
       return;
     }
     const connection = new ClientConnection({
@@ -85,8 +98,9 @@ export class Acceptor {
       raw,
       stream: limiter.throttle(raw),
       client,
+      direct,
       headerTimeoutMs,
-      onHeaderTimeout: (late) => dispatch.headerTimeout(late),
+      onHeaderTimeout: (late) => service.headerTimeout(late),
     });
     this.#connections.set(raw, connection);
     raw.once('close', () => {
@@ -96,7 +110,7 @@ export class Acceptor {
       release();
       onGone();
     });
-    dispatch.serve(connection);
+    service.serve(connection);
   }
 
   /** Closes connections that wait for their next request: they have nothing to finish. */
@@ -132,7 +146,12 @@ export class Acceptor {
     return connections.reason;
   }
 
-  #refuse(raw: net.Socket, speaker: { id: number; client: string }, reason: DenialReason): void {
+  #refuse(
+    raw: net.Socket,
+    speaker: { id: number; client: string; direct: number | undefined },
+    reason: DenialReason,
+    service: ConnectionService,
+  ): void {
     const { text } = this.#with.refuser.answer(subjectOf(speaker), new Refusal(reason));
     if (this.#refusing.size >= MAX_REFUSING) {
       resetSocket(raw);
@@ -140,7 +159,7 @@ export class Acceptor {
     }
     this.#refusing.add(raw);
     raw.once('close', () => this.#refusing.delete(raw));
-    closeWith(raw, text);
+    closeWith(raw, service.refusal(text));
   }
 }
 

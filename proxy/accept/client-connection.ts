@@ -2,6 +2,7 @@ import type http from 'node:http';
 import type net from 'node:net';
 import type { JudgedTarget } from '../policy/judged.js';
 import type { ThrottledSocket } from '../rate/throttled-socket.js';
+import { buffered } from '../util/buffered.js';
 import { keepAlive } from '../util/keep-alive.js';
 
 /** A job's connection behind its limiter; the accepted socket itself where there is no limit. */
@@ -20,6 +21,7 @@ interface ClientConnectionOptions {
   readonly raw: net.Socket;
   readonly stream: ClientStream;
   readonly client: string;
+  readonly direct?: number | undefined;
   /** Time for a request head, ms. */
   readonly headerTimeoutMs: number;
   /** A head began and did not end in time. */
@@ -35,12 +37,14 @@ export class ClientConnection {
   readonly client: string;
   /** Requests that were read and not yet answered. */
   inFlight = 0;
-  /** The last request that was read. */
+  /** The last request that Node's parser has read. */
   latest: { readonly request: http.IncomingMessage; readonly response: http.ServerResponse } | undefined;
   /** Whether anything of it was read. */
   spoke = false;
   /** After a refusal that ends the connection: what still arrives is not read as a request. */
   refused = false;
+  /** The port that it is for, where programs connect to it that know of no proxy. */
+  readonly direct: number | undefined;
   /** Set once the connection is a tunnel that carries HTTP. */
   tunnel: JudgedTarget | undefined;
   readonly #options: ClientConnectionOptions;
@@ -51,13 +55,15 @@ export class ClientConnection {
   #mark = 0;
   #waited = 0;
   #begun = false;
+  /** Whether a request was read, so that the kernel looks after it. */
+  #lasts = false;
   #awaiting = false;
   #toldUp = 0;
   #toldDown = 0;
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
-    ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client } = options);
+    ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client, direct: this.direct } = options);
     this.raw.once('close', () => {
       clearTimeout(this.#timer);
       clearTimeout(this.#halfClosedTimer);
@@ -68,19 +74,19 @@ export class ClientConnection {
 
   /** From now on a request head is due, once its first byte is there. */
   awaitHead(): void {
-    clearTimeout(this.#timer);
     if (this.raw.destroyed) return;
     this.#mark = this.raw.bytesRead;
     this.#waited = 0;
     this.#begun = false;
     this.#awaiting = true;
-    this.#timer = setTimeout(() => this.#check(), this.#options.headerTimeoutMs);
+    // Kept over all requests: to make one for each, and to clear it, costs several times as much.
+    if (this.#timer) this.#timer.refresh();
+    else this.#timer = setTimeout(() => this.#check(), this.#options.headerTimeoutMs);
   }
 
   /** A request head is complete, or the connection is no longer for requests. */
   headArrived(): void {
     this.#awaiting = false;
-    clearTimeout(this.#timer);
   }
 
   /** Whether it waits for its next request, and nothing of one is there. */
@@ -89,7 +95,8 @@ export class ClientConnection {
   }
 
   requestBegan(): void {
-    if (this.latest === undefined) keepAlive(this.raw);
+    if (!this.#lasts) keepAlive(this.raw);
+    this.#lasts = true;
     this.inFlight++;
     this.headArrived();
   }
@@ -121,6 +128,11 @@ export class ClientConnection {
     else this.#last = callback;
   }
 
+  /** Bytes that are buffered for it. */
+  get held(): number {
+    return this.stream === this.raw ? buffered(this.raw) : buffered(this.raw, this.stream);
+  }
+
   /** Bytes of this connection in each direction since this was last asked; together they are all its bytes. */
   takeBytes(): { up: number; down: number } {
     const { bytesRead, bytesWritten } = this.raw;
@@ -148,6 +160,10 @@ export class ClientConnection {
 
   /** A head gets between one and two periods: the first may end just after its first byte. */
   #check(): void {
+    if (!this.#awaiting) {
+      this.#timer = undefined;
+      return;
+    }
     if (this.raw.bytesRead === this.#mark) {
       this.#waited += this.#options.headerTimeoutMs;
       if (this.#waited >= MAX_IDLE_MS) {
@@ -161,6 +177,6 @@ export class ClientConnection {
       }
       this.#begun = true;
     }
-    this.#timer = setTimeout(() => this.#check(), this.#options.headerTimeoutMs);
+    this.#timer?.refresh();
   }
 }

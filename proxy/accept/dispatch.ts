@@ -1,32 +1,42 @@
 import type http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { HttpServer } from '../http/http-server.js';
-import { type RequestParts, serveRequest } from '../http/request.js';
+import { Passage, type PassageParts } from '../http/passage.js';
+import { serveRequest } from '../http/request.js';
 import type { DenialReason } from '../policy/denials.js';
 import { closeWith, discardInput } from '../refuse/answer.js';
 import { Refusal } from '../refuse/refusal.js';
 import { subjectOf } from '../report/subject.js';
-import { type ConnectParts, checkConnectForm, serveConnect } from '../tunnel/connect-method.js';
+import { checkConnectForm, serveConnect } from '../tunnel/connect-method.js';
+import type { OpenTunnelParts } from '../tunnel/open-tunnel.js';
+import type { Turn } from '../util/turns.js';
+import type { ConnectionService } from './acceptor.js';
 import type { ClientConnection } from './client-connection.js';
-import { readConnectHead } from './connect-head.js';
+import { type HeadHandlers, HeadReader } from './head-reader.js';
 
 /** Where a stream has its connection: a WeakMap costs more, at each connection and in each collection of garbage. */
 const CONNECTION = Symbol('connection');
 
 type Served = Duplex & { [CONNECTION]?: ClientConnection };
 
-type DispatchParts = RequestParts & Omit<ConnectParts, 'serveInside'>;
+export type DispatchParts = PassageParts &
+  Omit<OpenTunnelParts, 'serveInside'> & {
+    /** Requests are read in it. */
+    readonly turn: Turn;
+    /** Whether Node's parser reads all requests. */
+    readonly nodeHttp: boolean;
+  };
 
 /** Hands each request of a connection to what answers it: the proxy's own HTTP, and the HTTP inside tunnels. */
-export class Dispatch {
+export class Dispatch implements ConnectionService {
   readonly #with: DispatchParts;
-  readonly #connects: ConnectParts;
-  readonly #outer: HttpServer;
-  readonly #inner: HttpServer;
+  readonly #connects: OpenTunnelParts;
+  readonly #outer: HeadHandlers;
+  readonly #inner: HeadHandlers;
 
   constructor(parts: DispatchParts) {
     this.#with = parts;
-    this.#connects = { ...parts, serveInside: (connection) => this.#serveInside(connection) };
+    this.#connects = { ...parts, serveInside: (connection) => this.serveInside(connection) };
     const request = (stream: Duplex, message: http.IncomingMessage, response: http.ServerResponse) => {
       void serveRequest(parts, this.#of(stream), message, response);
     };
@@ -36,40 +46,46 @@ export class Dispatch {
       this.#connect(this.#of(stream), message, head);
     const connectInside = (stream: Duplex, message: http.IncomingMessage) =>
       this.#connectInside(this.#of(stream), message);
-    this.#outer = new HttpServer(parts.headerBytes, { request, connect, broken });
-    this.#inner = new HttpServer(parts.headerBytes, { request, connect: connectInside, broken });
+    const { headerBytes } = parts;
+    const serveSimple: HeadHandlers['simple'] = (connection, head, answered) =>
+      void new Passage(parts, connection, head, answered).serve();
+    const simple = parts.nodeHttp || parts.forward ? undefined : serveSimple;
+    this.#outer = {
+      connect: (connection, target, rest) => void serveConnect(this.#connects, connection, target, rest),
+      simple,
+      server: new HttpServer(headerBytes, { request, connect, broken }),
+      headerBytes,
+      turn: parts.turn,
+    };
+    this.#inner = {
+      simple,
+      server: new HttpServer(headerBytes, { request, connect: connectInside, broken }),
+      headerBytes,
+      turn: parts.turn,
+    };
   }
 
   serve(connection: ClientConnection): void {
     (connection.stream as Served)[CONNECTION] = connection;
     connection.awaitHead();
-    connection.stream.once('data', (chunk: Buffer) => this.#first(connection, chunk));
+    new HeadReader(connection, this.#outer);
   }
 
   headerTimeout(connection: ClientConnection): void {
     this.#refuseLast(connection, undefined, 'header-timeout');
   }
 
-  #serveInside(connection: ClientConnection): void {
-    connection.awaitHead();
-    this.#inner.serve(connection.stream);
-    // It was paused when its first bytes were judged.
-    connection.stream.resume();
+  refusal(text: string): string {
+    return text;
   }
 
-  /** What a connection begins with: mostly a CONNECT that is easily read. */
-  #first(connection: ClientConnection, chunk: Buffer): void {
-    const { stream } = connection;
-    connection.spoke = true;
-    stream.pause();
-    const connect = readConnectHead(chunk);
-    if (connect) {
-      void serveConnect(this.#connects, connection, connect.target, chunk.subarray(connect.length));
-      return;
-    }
-    stream.unshift(chunk);
-    this.#outer.serve(stream);
-    stream.resume();
+  /** Requests to a host: inside a tunnel, or of a program that knows of no proxy. */
+  serveInside(connection: ClientConnection): void {
+    (connection.stream as Served)[CONNECTION] = connection;
+    connection.awaitHead();
+    new HeadReader(connection, this.#inner);
+    // It was paused when its first bytes were judged.
+    connection.stream.resume();
   }
 
   #connect(connection: ClientConnection, request: http.IncomingMessage, head: Buffer): void {

@@ -21,9 +21,19 @@ export interface AddressRuleOptions {
   readonly deniedAddresses?: (address: string, port: number) => boolean;
 }
 
+interface Address {
+  readonly ip: Ip;
+  /** Canonical. */
+  readonly text: string;
+}
+
+/** So many addresses are remembered. */
+const MAX_KNOWN = 256;
+
 /** Which addresses may be dialled: the public ones, and what the operator makes an exception for. */
 export class AddressRule {
   readonly #options: AddressRuleOptions;
+  readonly #known = new Map<string, Address>();
 
   constructor(options: AddressRuleOptions) {
     this.#options = options;
@@ -31,18 +41,30 @@ export class AddressRule {
 
   /** Judges one address of an answer for the port that is to be dialled. What is no address is not public. */
   judge(address: string, port: number): Judgement {
-    const parsed = parseIp(address);
-    if (parsed === undefined) return { ok: false, reason: 'address-not-public' };
-    const ip = unmapped(parsed);
-    const reason = this.#refusal(ip, port);
+    const read = this.#read(address);
+    if (read === undefined) return { ok: false, reason: 'address-not-public' };
+    const reason = this.#refusal(read.ip, port, read.text);
     if (reason !== undefined) return { ok: false, reason };
-    const family = isIpv4(ip) ? 4 : 6;
-    return { ok: true, address: { address: formatIp(ip), family } as JudgedAddress };
+    const family = isIpv4(read.ip) ? 4 : 6;
+    return { ok: true, address: { address: read.text, family } as JudgedAddress };
+  }
+
+  /** What an address means is remembered, since it takes longer than to judge it; the judgement is not. */
+  #read(address: string): Address | undefined {
+    const known = this.#known.get(address);
+    if (known !== undefined) return known;
+    const parsed = parseIp(address);
+    if (parsed === undefined) return undefined;
+    const ip = unmapped(parsed);
+    const read = { ip, text: formatIp(ip) };
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(address, read);
+    return read;
   }
 
   /** The operator's deny, then jobgate itself, then exceptions; the same again for IPv4 behind a translator. */
-  #refusal(ip: Ip, port: number): AddressDenial | undefined {
-    if (this.#options.deniedAddresses?.(formatIp(ip), port)) return 'operator-denied';
+  #refusal(ip: Ip, port: number, text = formatIp(ip)): AddressDenial | undefined {
+    if (this.#options.deniedAddresses?.(text, port)) return 'operator-denied';
     if (this.#isListener(ip, port)) return 'proxy-loop';
     if (!this.#isExcepted(ip, port)) {
       // Loopback is the node on every node: no list is needed to know it.
@@ -66,16 +88,20 @@ export class AddressRule {
 
   #isListener(ip: Ip, port: number): boolean {
     for (const listener of this.#options.listeners()) {
-      if (listener.port === port && this.#reaches(ip, listener.host)) return true;
+      if (listener.port === port && this.#reaches(ip, listener)) return true;
     }
     return false;
   }
 
   /** Whether a connection to `ip`, at a listener's port, can end at that listener. */
-  #reaches(ip: Ip, host: string): boolean {
+  #reaches(ip: Ip, { host, exact }: Listener): boolean {
     const bound = parseIp(host);
     // A listed address is translated to one of this node's, nobody here knows which; so is a host that is no address.
-    if (bound === undefined || UNSPECIFIED.includes(formatIp(ip)) || this.#options.node.isListed(ip))
+    if (
+      bound === undefined ||
+      UNSPECIFIED.includes(formatIp(ip)) ||
+      (!exact && this.#options.node.isListed(ip))
+    )
       return true;
     const at = formatIp(unmapped(bound));
     if (at === formatIp(ip)) return true;

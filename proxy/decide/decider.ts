@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import { DialError } from '../dial/dial-error.js';
 import type { Dialler } from '../dial/dialler.js';
+import type { OriginTls } from '../dial/origin-tls.js';
 import type { OnReadFactory } from '../dial/tcp.js';
 import { type Allowlist, isConnectPort, isPlainHttpPort } from '../policy/allowlist.js';
-import type { Authority } from '../policy/authority.js';
+import type { Authority, CanonicalHost } from '../policy/authority.js';
 import type { JudgedAddress, JudgedTarget } from '../policy/judged.js';
 import type { JobLimiter } from '../rate/job-limiter.js';
 import { Refusal } from '../refuse/refusal.js';
@@ -25,13 +26,24 @@ interface DeciderOptions {
   readonly dialler: Dialler;
   /** Dials at once. */
   readonly dials: Semaphore;
+  /** Makes TLS of a connection, for those who leave it to the proxy. */
+  readonly tls: OriginTls;
   readonly connectTimeoutMs: number;
   /** Nothing is dialled while the job has a debt. */
   readonly limiter: Pick<JobLimiter, 'debt'>;
 }
 
-/** Inside a tunnel the rule for the tunnel's port goes on to apply. */
-type TargetKind = 'tunnel' | 'request';
+/** No entry has it: what is denied on it, is denied on all. */
+const NO_PORT = 0;
+
+/** Inside a tunnel the rule for the tunnel's port goes on to apply; `tls`: what is sent goes through TLS of the proxy's. */
+type TargetKind = 'tunnel' | 'request' | 'tls';
+
+const DEFAULT_PORTS: Readonly<Record<TargetKind, (port: number) => boolean>> = {
+  tunnel: (port) => isConnectPort(port) || isPlainHttpPort(port),
+  request: isPlainHttpPort,
+  tls: isConnectPort,
+};
 
 /** The one line from what a job asks for to a connection. Whatever stops it is thrown as a `Refusal`. */
 export class Decider {
@@ -50,19 +62,37 @@ export class Decider {
     const { host, port } = authority;
     if (denied.match(host, port)) throw new Refusal('operator-denied');
     if (dialler.isUpstream(authority)) throw new Refusal('proxy-loop');
-    const ports = kind === 'tunnel' ? isConnectPort : isPlainHttpPort;
+    const ports = DEFAULT_PORTS[kind];
     const listed = allowlist.match(host, port, ports);
     const learned = listed === 'domain-not-allowed' && this.#learns(authority, ports);
     if (listed !== 'allowed' && !learned) throw new Refusal(listed);
     const pending = denied.ready();
     if (pending) await abortable(pending, cancel.signal);
     if (dialler.upstream !== undefined) await this.#upstreamKnown(cancel);
-    const answer = await this.#addresses(authority, cancel);
+    const answer = this.#known(authority) ?? (await this.#addresses(authority, cancel));
     cancel.throwIfCancelled();
-    const target = { authority, addresses: answer.map((address) => this.#judge(address, port)) };
+    const plainOnly =
+      kind === 'tunnel' && !isConnectPort(port) && allowlist.match(host, port, isConnectPort) !== 'allowed';
+    const target: JudgedTarget = {
+      authority,
+      addresses: answer.map((address) => this.#judge(address, port)),
+      ...(plainOnly && { plainOnly }),
+      ...(kind === 'tls' && { secure: true }),
+      ...(learned && { learned }),
+    };
     // A host that came to be denied while it was looked up.
     if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
-    return learned ? { ...target, learned } : target;
+    return target;
+  }
+
+  /** Whether a name may be asked for: on some port the job may reach it, or learn it. Nothing is looked up. */
+  mayName(host: CanonicalHost): 'allowed' | 'operator-denied' | 'domain-not-allowed' {
+    const { denied, allowlist, learn } = this.#with;
+    if (denied.match(host, NO_PORT)) return 'operator-denied';
+    const has = (list: Allowlist) => list.match(host, NO_PORT, () => true) === 'allowed';
+    return has(allowlist) || (learn && (learn.within === undefined || has(learn.within)))
+      ? 'allowed'
+      : 'domain-not-allowed';
   }
 
   /** A host that the job did not declare, let through to be learned: on the usual ports, and where the node allows it. */
@@ -73,7 +103,7 @@ export class Decider {
   }
 
   /** Connects to a judged address. Rejects with a `Refusal`, or with what it was cancelled with. */
-  async dial(target: JudgedTarget, cancel: Cancellation, onread?: OnReadFactory): Promise<Socket> {
+  dial(target: JudgedTarget, cancel: Cancellation, onread?: OnReadFactory): Promise<Socket> {
     const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
     return this.#dialling(target, cancel, () =>
       dialler.dial(target, { cancel, timeoutMs, ...(onread && { onread }) }),
@@ -82,7 +112,15 @@ export class Decider {
 
   /** A connection for plain requests: to the host, or to an upstream that takes them in absolute form. */
   async dialForRequests(target: JudgedTarget, cancel: Cancellation): Promise<Socket> {
-    const { dialler, connectTimeoutMs: timeoutMs } = this.#with;
+    const { dialler, tls, connectTimeoutMs: timeoutMs } = this.#with;
+    if (target.secure) {
+      return this.#dialling(target, cancel, async () =>
+        tls.handshake(await dialler.dial(target, { cancel, timeoutMs }), target.authority, {
+          cancel,
+          timeoutMs,
+        }),
+      );
+    }
     if (!dialler.forwardsRequests) return this.dial(target, cancel);
     return this.#dialling(target, cancel, () => dialler.dialForward({ cancel, timeoutMs }));
   }
@@ -98,7 +136,11 @@ export class Decider {
       socket = await dial();
     } catch (error) {
       cancel.throwIfCancelled();
-      if (error instanceof DialError) throw new Refusal(error.reason, { ...firstOf(target), cause: error });
+      if (error instanceof DialError) {
+        const { reason, code } = error;
+        const why = reason === 'certificate-not-valid' && code !== undefined ? { detail: code } : {};
+        throw new Refusal(reason, { ...firstOf(target), ...why, cause: error });
+      }
       throw error;
     } finally {
       release();
@@ -117,9 +159,14 @@ export class Decider {
     return denied.match(host, port) || addresses.some(({ address }) => denied.matchAddress(address, port));
   }
 
-  async #addresses({ host, kind }: Authority, cancel: Cancellation): Promise<readonly string[]> {
+  /** Where no look-up is needed: mostly. */
+  #known({ host, kind }: Authority): readonly string[] | undefined {
     if (kind !== 'name') return [host];
     if (this.#with.dialler.resolvesNames) return [];
+    return this.#with.resolver.known(host)?.map(({ address }) => address);
+  }
+
+  async #addresses({ host }: Authority, cancel: Cancellation): Promise<readonly string[]> {
     try {
       return (await this.#with.resolver.resolve(host, cancel)).map(({ address }) => address);
     } catch (error) {

@@ -1,4 +1,11 @@
-type DialReason = 'connect-failed' | 'connect-timeout' | 'upstream-failed';
+type DialReason =
+  | 'connect-failed'
+  | 'connect-timeout'
+  | 'upstream-failed'
+  | 'tls-failed'
+  | 'certificate-not-valid'
+  | 'connection-rate'
+  | 'destination-busy';
 
 /**
  * No connection to the host. Never leaves the proxy. The message and `code` are for logs: they may name addresses, but

@@ -8,7 +8,7 @@ import { createResolver, type Resolver, type ResolverOptions } from '../resolve/
 import { withDeadline } from '../util/abort.js';
 import type { Cancellation } from '../util/cancellation.js';
 import { DialError } from './dial-error.js';
-import { connect, connectFailed, type OnReadFactory, open, raceAddresses } from './tcp.js';
+import { connect, connectFailed, type Leave, type OnReadFactory, open, raceAddresses } from './tcp.js';
 import { type OwnTarget, UpstreamAddress } from './upstream-address.js';
 import { connectThroughHttp } from './upstream-http.js';
 import { connectThroughSocks } from './upstream-socks.js';
@@ -55,16 +55,18 @@ export interface DiallerOptions extends Pick<ResolverOptions, 'dns' | 'addHosts'
   readonly upstream?: Upstream | undefined;
   /** Time between the starts of two attempts, ms. Default 250 (RFC 8305 section 5). */
   readonly staggerMs?: number;
+  /** For each connection to an address; to a name, where the upstream looks it up. Default: nobody is asked. */
+  readonly leave?: Leave | undefined;
 }
 
 const STAGGER_MS = 250;
 
 export function createDialler(options: DiallerOptions = {}): Dialler {
-  const { upstream, staggerMs = STAGGER_MS, dns, addHosts } = options;
-  if (upstream === undefined) return new DirectDialler(staggerMs);
+  const { upstream, staggerMs = STAGGER_MS, dns, addHosts, leave } = options;
+  if (upstream === undefined) return new DirectDialler(staggerMs, leave);
   // Of its own, for the upstream's name: no job can exhaust it.
   const resolver = createResolver({ ...(dns !== undefined && { dns }), ...(addHosts && { addHosts }) });
-  return new UpstreamDialler(upstream, resolver, staggerMs);
+  return new UpstreamDialler(upstream, resolver, staggerMs, leave);
 }
 
 /** What both have: a time limit, and an end. */
@@ -105,7 +107,10 @@ class DirectDialler extends BaseDialler implements Dialler {
   /** Ends of dials to a single address. */
   readonly #ends = new Set<(reason: unknown) => void>();
 
-  constructor(private readonly staggerMs: number) {
+  constructor(
+    private readonly staggerMs: number,
+    private readonly leave: Leave | undefined,
+  ) {
     super();
   }
 
@@ -114,7 +119,7 @@ class DirectDialler extends BaseDialler implements Dialler {
     const [first, second] = addresses;
     if (first !== undefined && second === undefined) return this.#dialOnly(first, authority.port, options);
     return this.within(options, originSilent, (signal) =>
-      connect(addresses, authority.port, { signal, staggerMs: this.staggerMs, onread }),
+      connect(addresses, authority.port, { signal, staggerMs: this.staggerMs, onread, leave: this.leave }),
     );
   }
 
@@ -143,9 +148,17 @@ class DirectDialler extends BaseDialler implements Dialler {
     port: number,
     { cancel, timeoutMs = DEFAULT_LIMITS.connectTimeoutMs, onread }: DialOptions,
   ): Promise<Socket> {
-    this.closed.throwIfAborted();
-    cancel?.throwIfCancelled();
-    const { connected, end } = open(address, port, onread);
+    const leave = this.leave?.(address.address);
+    // Mostly it is here already.
+    const release = leave instanceof Promise ? await leave : leave;
+    try {
+      this.closed.throwIfAborted();
+      cancel?.throwIfCancelled();
+    } catch (error) {
+      release?.();
+      throw error;
+    }
+    const { connected, end } = open(address, port, onread, release);
     let ended: { readonly reason: unknown } | undefined;
     const stop = (reason: unknown) => {
       ended ??= { reason };
@@ -180,6 +193,7 @@ class UpstreamDialler extends BaseDialler implements Dialler {
     private readonly proxy: Upstream,
     private readonly resolver: Resolver,
     private readonly staggerMs: number,
+    private readonly leave: Leave | undefined,
   ) {
     super();
     this.resolvesNames = proxy.scheme !== 'socks5';
@@ -196,7 +210,7 @@ class UpstreamDialler extends BaseDialler implements Dialler {
     const late = () => (connected ? originSilent() : this.#silent());
     return this.within(options, late, async (signal) => {
       if (scheme !== 'socks5') {
-        const socket = await this.#connect(signal);
+        const socket = await this.#connectFor(authority.host, signal);
         connected = true;
         const ask = scheme === 'http' ? connectThroughHttp : connectThroughSocks;
         await ask(socket, authority, credentials, signal);
@@ -204,7 +218,7 @@ class UpstreamDialler extends BaseDialler implements Dialler {
       }
       const { port } = authority;
       const attempt = async ({ address: host }: JudgedAddress, stop: AbortSignal) => {
-        const socket = await this.#connect(stop);
+        const socket = await this.#connectFor(host, stop);
         connected = true;
         await connectThroughSocks(socket, { host, port }, credentials, stop);
         return socket;
@@ -237,6 +251,18 @@ class UpstreamDialler extends BaseDialler implements Dialler {
   override close(): void {
     super.close();
     this.resolver.close();
+  }
+
+  async #connectFor(destination: string, signal: AbortSignal): Promise<Socket> {
+    const release = await this.leave?.(destination);
+    try {
+      const socket = await this.#connect(signal);
+      if (release) socket.once('close', release);
+      return socket;
+    } catch (error) {
+      release?.();
+      throw error;
+    }
   }
 
   async #connect(signal: AbortSignal): Promise<Socket> {

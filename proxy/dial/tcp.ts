@@ -19,12 +19,16 @@ interface OnRead extends OnReadOpts {
 /** Makes the `onread` of one attempt: attempts share nothing, and what one socket reads is not to reach another's. */
 export type OnReadFactory = () => OnRead;
 
+/** Asks for leave to connect to an address; what is to be called when the connection is closed. Throws DialError. */
+export type Leave = (address: string) => (() => void) | Promise<() => void>;
+
 interface ConnectOptions {
   /** Ends every attempt; the promise rejects with its reason. */
   readonly signal: AbortSignal;
   /** Time between the starts of two attempts, ms. */
   readonly staggerMs: number;
   readonly onread?: OnReadFactory | undefined;
+  readonly leave?: Leave | undefined;
 }
 
 /** Attempts per connection at most: a name with a thousand addresses must not become a thousand sockets. */
@@ -38,10 +42,15 @@ const MAX_ATTEMPTS = 16;
 export function connect(
   addresses: readonly Address[],
   port: number,
-  { signal, staggerMs, onread }: ConnectOptions,
+  { signal, staggerMs, onread, leave }: ConnectOptions,
 ): Promise<Socket> {
   const attempt = async (one: Address, stop: AbortSignal) => {
-    const { connected, end } = open(one, port, onread);
+    const release = await leave?.(one.address);
+    if (stop.aborted) {
+      release?.();
+      throw stop.reason;
+    }
+    const { connected, end } = open(one, port, onread, release);
     const abort = () => end(stop.reason);
     stop.addEventListener('abort', abort);
     try {
@@ -79,7 +88,13 @@ export async function raceAddresses<A extends Address>(
   }
 }
 
-export function open({ address, family }: Address, port: number, onread?: OnReadFactory): Attempt {
+/** @param closed called when its socket is closed, connected or not */
+export function open(
+  { address, family }: Address,
+  port: number,
+  onread?: OnReadFactory,
+  closed?: () => void,
+): Attempt {
   const reader = onread?.();
   const options: TcpNetConnectOpts = {
     host: address,
@@ -94,28 +109,24 @@ export function open({ address, family }: Address, port: number, onread?: OnRead
   reader?.attach?.(socket);
   // Stays for the socket's life, and so must keep nothing of the attempt: an error without listener ends the process.
   socket.on('error', ignore);
+  if (closed) socket.once('close', closed);
   let failure: unknown;
-  const failed = (error: unknown) => {
-    failure ??= error;
-  };
   const connected = new Promise<Socket>((resolve, reject) => {
-    const closed = () => reject(failure);
-    socket.on('error', failed);
-    socket.once('close', closed);
+    const gone = () => reject(failure ?? socket.errored);
+    socket.on('close', gone);
     socket.once('connect', () => {
       const wrong = wrongPeer(socket, address);
       if (wrong) {
-        failed(wrong);
+        failure ??= wrong;
         socket.destroy();
         return;
       }
-      socket.removeListener('close', closed);
-      socket.removeListener('error', failed);
+      socket.removeListener('close', gone);
       resolve(socket);
     });
   });
   const end = (reason: unknown) => {
-    failed(reason);
+    failure ??= reason;
     if (socket.connecting) socket.destroy();
   };
   return { connected, end };

@@ -13,6 +13,7 @@ import type { Subject } from '../report/subject.js';
 import type { Session, Sessions } from '../sessions.js';
 import type { IdleWatch } from '../tunnel/idle.js';
 import { WatchedRelay } from '../tunnel/watched-relay.js';
+import { buffered } from '../util/buffered.js';
 import type { Cancellation } from '../util/cancellation.js';
 import { resetSocket } from '../util/reset.js';
 import { hasUnknownCoding, type RequestHead, responseLines, trailerLines } from './heads.js';
@@ -50,10 +51,11 @@ interface Allowed {
 
 /** Its head to the origin: what of the job's may go there, and what the proxy says. Nothing is sent yet. */
 function requestToOrigin(
-  { agent, stamp, headerBytes, forward }: ForwardParts,
+  { agent, stamp, headerBytes, forward: plain }: ForwardParts,
   { request, head, target, path, cancel }: Allowed,
 ): http.ClientRequest {
-  const host = formatAuthority(target.authority, 80);
+  const forward = target.secure ? undefined : plain;
+  const host = formatAuthority(target.authority, target.secure ? 443 : 80);
   const options: http.RequestOptions & RouteOptions = {
     route: { target, cancel },
     agent,
@@ -76,7 +78,7 @@ function requestToOrigin(
 }
 
 /** So many 1xx answers to one request are passed on; an origin that sends more never comes to the point. */
-const MAX_INFORMATION = 20;
+export const MAX_INFORMATION = 20;
 
 /** Repeating these changes nothing (RFC 9110 section 9.2.2). */
 const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
@@ -107,6 +109,12 @@ export class Exchange implements Session {
   start(): void {
     this.#with.sessions.began(this);
     this.#send();
+  }
+
+  get held(): number {
+    const { connection, request, response } = this.#parts;
+    const passed = request.readableLength + response.writableLength + (this.#answer?.readableLength ?? 0);
+    return connection.held + passed + buffered(this.#upstream?.socket ?? undefined);
   }
 
   end(reason: string): void {
@@ -190,7 +198,8 @@ export class Exchange implements Session {
     const status = answer.statusCode ?? 0;
     const broken = hasUnknownCoding(answer.rawHeaders) || status < 200 || status > 999;
     // What the upstream wants is not the job's to answer.
-    if (this.#with.forward && status === 407) this.#fail(new Refusal('upstream-failed'));
+    if (this.#with.forward && !this.target.secure && status === 407)
+      this.#fail(new Refusal('upstream-failed'));
     else if (broken) this.#fail(new Refusal('origin-broken'));
     else if (!this.#settled) {
       this.#settled = true;

@@ -6,9 +6,9 @@ import type { Cancellation } from '../util/cancellation.js';
 import { keepAlive } from '../util/keep-alive.js';
 
 /** How long a connection to an origin is kept for the next request, ms, unless the origin says less. */
-const FREE_MS = 10_000;
-/** Connections kept at once, over all origins. */
-const MAX_FREE = 256;
+export const FREE_MS = 10_000;
+/** Connections kept at once, over all origins; as many again for simple requests. */
+export const MAX_FREE = 128;
 
 /** What a request hands to the agent beside Node's own options. */
 export interface RouteOptions {
@@ -72,7 +72,7 @@ function routeOf(options: object | undefined): Route {
   return (options as RouteOptions).route;
 }
 
-function keyOf({ authority: { host, port }, addresses }: JudgedTarget): string {
+export function keyOf({ authority: { host, port }, addresses, secure }: JudgedTarget): string {
   const list = addresses.map(({ address }) => address).sort();
-  return `${host} ${port} ${list.join(' ')}`;
+  return `${secure ? 'tls ' : ''}${host} ${port} ${list.join(' ')}`;
 }

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClientConnection } from '../accept/client-connection.js';
 import type { Decider } from '../decide/decider.js';
 import {
@@ -20,6 +20,8 @@ const MAX_DISCARD = 65_536;
 
 interface Asked {
   readonly authority: Authority;
+  /** Whether the proxy is to make the TLS connection itself. */
+  readonly secure: boolean;
   readonly path: string;
 }
 
@@ -61,7 +63,7 @@ export async function serveRequest(
   try {
     checkVersion(request.httpVersion);
     const head = readRequestHead(request.rawHeaders, stamp[0]);
-    const { authority, path } = askedFor(connection, request, head);
+    const { authority, secure, path } = askedFor(connection, request, head);
     subject = subjectOf(connection, { method, target, authority });
     const checked = checkHead(request, head);
     if (sessions.closing) throw new Refusal('closing');
@@ -69,8 +71,10 @@ export async function serveRequest(
     release = open.acquire();
     if (release === undefined) throw new Refusal(open.reason);
     // Inside a tunnel the port is the one that CONNECT was allowed to.
-    const kind = connection.tunnel ? 'tunnel' : 'request';
+    const kind = connection.tunnel ? 'tunnel' : secure ? 'tls' : 'request';
     const judged = await decider.route(authority, kind, gone);
+    // It may have gone since the decision: nobody would end then what begins here.
+    gone.throwIfCancelled();
     const allowed = {
       connection,
       request,
@@ -100,7 +104,7 @@ function refuseRequest(
   subject: Subject,
   refusal: Refusal,
 ): void {
-  const { status, headers, body, text } = refuser.answer(subject, refusal);
+  const { status, phrase, headers, body, text } = refuser.answer(subject, refusal);
   const goesOn = status !== 400 && !sessions.closing && restIsClear(request);
   if (!goesOn) connection.refused = true;
   if (!goesOn && connection.inFlight === 1) {
@@ -113,8 +117,7 @@ function refuseRequest(
     response.shouldKeepAlive = false;
     discardInput(connection.stream);
   }
-  // With its phrase: one of the origin's that Node found malformed would stay, and be thrown for again.
-  response.writeHead(status, STATUS_CODES[status], headers);
+  response.writeHead(status, phrase, headers);
   response.end(body);
   request.resume();
 }
@@ -130,33 +133,49 @@ function restIsClear(request: IncomingMessage): boolean {
   return length <= MAX_DISCARD;
 }
 
-/** The target, from an absolute form to the proxy or an origin form inside a tunnel; each only there. */
-function askedFor(connection: ClientConnection, request: IncomingMessage, head: RequestHead): Asked {
+/** The target, from an absolute form to the proxy or an origin form to a host; each only there. */
+export function askedFor(
+  connection: ClientConnection,
+  request: Pick<IncomingMessage, 'url' | 'httpVersion'>,
+  head: Pick<RequestHead, 'hosts'>,
+): Asked {
   const url = request.url ?? '';
-  const { tunnel } = connection;
+  const { tunnel, direct } = connection;
   if (head.hosts.length > 1) throw new Refusal('malformed-request', { detail: 'two Host headers' });
   if (head.hosts.length === 0 && request.httpVersion !== '1.0') {
     throw new Refusal('malformed-request', { detail: 'Host is missing' });
   }
-  if (tunnel) {
+  if (tunnel || direct !== undefined) {
     if (!url.startsWith('/')) {
       throw new Refusal('malformed-target', {
-        detail: 'inside a tunnel a request target begins with a slash',
+        detail: 'a request target that is not for a proxy begins with a slash',
       });
     }
-    checkHost(tunnel.authority, head.hosts[0]);
-    return { authority: tunnel.authority, path: url };
+    return {
+      authority: askedHost(tunnel?.authority ?? direct ?? 0, head.hosts[0]),
+      secure: false,
+      path: url,
+    };
   }
   const parsed = parseAbsoluteTarget(url);
   if (!parsed.ok) throw new Refusal(parsed.reason, { detail: parsed.problem });
   return parsed.value;
 }
 
-/** Whoever serves several hosts at an address goes by `Host`: it must be the one that was allowed. */
-function checkHost(authority: Authority, host: string | undefined): void {
+/**
+ * What `Host` names. Whoever serves several hosts at an address goes by it: it must be the one that was allowed, or at
+ * least at the port that was connected to.
+ */
+function askedHost(allowed: Authority | number, host: string | undefined): Authority {
   const parsed = parseHostHeader(host ?? '', 80);
   if (!parsed.ok) throw new Refusal('malformed-request', { detail: `Host: ${parsed.problem}` });
-  if (formatAuthority(parsed.value) !== formatAuthority(authority)) throw new Refusal('other-authority');
+  const { value } = parsed;
+  const same =
+    typeof allowed === 'number'
+      ? value.port === allowed
+      : formatAuthority(value) === formatAuthority(allowed);
+  if (!same) throw new Refusal('other-authority');
+  return value;
 }
 
 function checkHead(request: IncomingMessage, head: RequestHead): RequestHead {

@@ -12,7 +12,7 @@ export interface AllowlistOptions {
   readonly allowPorts?: readonly number[];
 }
 
-/** CONNECT goes to 443 and 80; an entry's `:port` adds to that. */
+/** A tunnel for TLS goes to 443 and 80; an entry's `:port` adds to that. */
 export function isConnectPort(port: number): boolean {
   return port === 443 || port === 80;
 }
@@ -95,7 +95,7 @@ export class Allowlist {
     return new Allowlist(entries, warnings);
   }
 
-  /** `defaultPorts` is `isConnectPort` or `isPlainHttpPort`. */
+  /** `defaultPorts` is `isConnectPort`, `isPlainHttpPort`, or both. */
   match(
     host: CanonicalHost,
     port: number,

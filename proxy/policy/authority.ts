@@ -35,6 +35,8 @@ export interface HostPort extends Host {
 
 interface AbsoluteTarget {
   readonly authority: Authority;
+  /** `https` or `wss`: whoever asks for it in the clear leaves TLS to the proxy. */
+  readonly secure: boolean;
   /** Origin form: begins with a slash, visible ASCII, no fragment. */
   readonly path: string;
 }
@@ -47,7 +49,13 @@ interface AbsoluteProblem extends Problem {
 /** RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters of text. */
 const MAX_NAME = 253;
 const MAX_LABEL = 63;
-const HTTP_DEFAULT_PORT = 80;
+/** A WebSocket begins as a request of the scheme with the same port (RFC 6455 section 3). */
+const SCHEMES: ReadonlyMap<string, { readonly port: number; readonly secure: boolean }> = new Map([
+  ['http', { port: 80, secure: false }],
+  ['ws', { port: 80, secure: false }],
+  ['https', { port: 443, secure: true }],
+  ['wss', { port: 443, secure: true }],
+]);
 
 const OTHER = 0;
 const LETTER = 1;
@@ -104,21 +112,22 @@ export function parseHostHeader(value: string, defaultPort: number): Parsed<Auth
 }
 
 /**
- * Reads a request target in absolute form (RFC 9112 section 3.2.2), `http://` only. The path is passed on byte by
+ * Reads a request target in absolute form (RFC 9112 section 3.2.2): `http://`, `https://`, `ws://`, `wss://`. The path is passed on byte by
  * byte: nothing is decoded, no dot segment removed, so that the origin sees what the job wrote.
  */
 export function parseAbsoluteTarget(
   target: string,
 ): { readonly ok: true; readonly value: AbsoluteTarget } | AbsoluteProblem {
   const malformed = (problem: string) => ({ ok: false, problem, reason: 'malformed-target' }) as const;
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(target);
-  if (scheme === null) return malformed('the target does not begin with http://');
-  if (scheme[1]?.toLowerCase() !== 'http') {
-    return { ok: false, problem: 'the scheme is not http', reason: 'unsupported-scheme' };
+  const named = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(target);
+  if (named === null) return malformed('the target does not begin with http://');
+  const scheme = SCHEMES.get((named[1] as string).toLowerCase());
+  if (scheme === undefined) {
+    return { ok: false, problem: 'the scheme is not http or https', reason: 'unsupported-scheme' };
   }
-  const start = scheme[0].length;
+  const start = named[0].length;
   const end = endOfAuthority(target, start);
-  const authority = parseHostHeader(target.slice(start, end), HTTP_DEFAULT_PORT);
+  const authority = parseHostHeader(target.slice(start, end), scheme.port);
   if (!authority.ok) return malformed(authority.problem);
   for (let i = end; i < target.length; i++) {
     const byte = target.charCodeAt(i);
@@ -127,7 +136,7 @@ export function parseAbsoluteTarget(
   }
   const rest = target.slice(end);
   const path = rest.startsWith('/') ? rest : `/${rest}`;
-  return { ok: true, value: { authority: authority.value, path } };
+  return { ok: true, value: { authority: authority.value, secure: scheme.secure, path } };
 }
 
 /** `host:port`, IPv6 in brackets; just the host where the port is `omitPort`. */

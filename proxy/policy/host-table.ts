@@ -53,8 +53,16 @@ export class HostTable {
 
   /** All entries that contain the host. */
   containing(host: string): PortSet[] {
+    const found: PortSet[] = [];
     const exact = this.exact(host);
-    const above = this.above(host).map(({ set }) => set);
-    return exact === undefined ? above : [exact, ...above];
+    if (exact !== undefined) found.push(exact);
+    for (let name = host; this.#slots.size > 0; ) {
+      const set = this.#slots.get(name)?.below;
+      if (set !== undefined) found.push(set);
+      const dot = name.indexOf('.');
+      if (dot < 0) break;
+      name = name.slice(dot + 1);
+    }
+    return found;
   }
 }

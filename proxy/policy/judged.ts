@@ -14,6 +14,10 @@ export interface JudgedTarget {
   readonly authority: Authority;
   /** All that may be connected to. Empty only for a name where the dialler `resolvesNames`. */
   readonly addresses: readonly JudgedAddress[];
+  /** The proxy itself makes TLS of the connection. */
+  readonly secure?: true;
+  /** A tunnel to it carries HTTP only: its port is one that only plain requests go to without an entry. */
+  readonly plainOnly?: true;
   /** The job's list does not have it: its policy says `learn`. */
   readonly learned?: true;
 }

@@ -1,4 +1,5 @@
 import { Allowlist } from './allowlist.js';
+import { parseCertificates } from './certificates.js';
 import { type CidrPort, parseCidrPort } from './cidr-port.js';
 import { DenyList } from './deny-list.js';
 import { type DnsChoice, parseDns } from './dns-flags.js';
@@ -22,13 +23,16 @@ export interface ParsedPolicy {
   readonly nodeAddresses: readonly string[];
   readonly dns: DnsChoice;
   readonly upstream?: Upstream;
+  /** PEM, one certificate each. */
+  readonly trustedCertificates: readonly string[];
 }
 
 /**
  * Reads a policy, and opens nothing.
  *
  * @throws AllowlistError for a job's or node's domain entry, DenyListError for an entry of the operator's deny list,
- *   PolicyError (the class of both) for a rate, a burst, an exception, a node address, the DNS server or the upstream
+ *   PolicyError (the class of both) for a rate, a burst, an exception, a node address, the DNS server, the upstream or
+ *   the certificates
  */
 export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
   const { job, operator } = policy;
@@ -42,6 +46,9 @@ export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
   if (!dns.ok) throw new PolicyError(dns.problem);
   const upstream = operator.upstream === undefined ? undefined : parseUpstream(operator.upstream);
   if (upstream && !upstream.ok) throw new PolicyError(upstream.problem);
+  const trusted =
+    operator.trustedCertificates === undefined ? undefined : parseCertificates(operator.trustedCertificates);
+  if (trusted && !trusted.ok) throw new PolicyError(`trustedCertificates ${trusted.problem}`);
   return {
     policy,
     allowlist: Allowlist.parse(job.allow, { allowPorts }),
@@ -51,6 +58,7 @@ export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
     nodeAddresses: operator.nodeAddresses.map(nodeAddress),
     dns: dns.value,
     ...(upstream && { upstream: upstream.value }),
+    trustedCertificates: trusted?.value ?? [],
   };
 }
 

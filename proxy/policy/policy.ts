@@ -39,6 +39,8 @@ export interface OperatorPolicy {
   readonly dns: string;
   /** `http://`, `socks5://` or `socks5h://` proxy that all traffic leaves through. */
   readonly upstream?: string;
+  /** Certificates in PEM, at most 64 KiB of text: trusted where the proxy itself makes TLS to a host. Default: none beside Node's. */
+  readonly trustedCertificates?: string;
   /** Inspect the first bytes of tunnels (TLS ClientHello or HTTP). Off only for operators who know why. */
   readonly checkTunnels: boolean;
   /** Name of the header that carries the execution or job id on plain HTTP requests. */
@@ -48,7 +50,7 @@ export interface OperatorPolicy {
   readonly limits: Limits;
 }
 
-/** Per job; every one has a denial reason of its own. */
+/** Per job, unless it says otherwise; every one has a denial reason of its own. */
 export interface Limits {
   /** Open connections of the job to the proxy. */
   readonly connections: number;
@@ -62,6 +64,12 @@ export interface Limits {
   readonly dials: number;
   /** DNS look-ups at once. */
   readonly lookups: number;
+  /** Open connections to one address, of all jobs of the node together. */
+  readonly destinationConnections: number;
+  /** New connections per second to one address, of all jobs of the node together. */
+  readonly destinationConnectionsPerSecond: number;
+  /** What is buffered for the job, bytes: beyond it the connections that hold most are cut. */
+  readonly bufferedBytes: number;
   /** Request and response heads, bytes. */
   readonly headerBytes: number;
   /** Time to receive a request head, ms. */
@@ -87,6 +95,9 @@ export const DEFAULT_LIMITS: Limits = {
   requests: 1_000,
   dials: 256,
   lookups: 32,
+  destinationConnections: 20_000,
+  destinationConnectionsPerSecond: 2_000,
+  bufferedBytes: 134_217_728,
   headerBytes: 65_536,
   headerTimeoutMs: 30_000,
   tunnelIdleMs: 3_600_000,

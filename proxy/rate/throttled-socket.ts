@@ -2,6 +2,7 @@ import type net from 'node:net';
 import { Duplex } from 'node:stream';
 import { resetSocket } from '../util/reset.js';
 import { SOCKET_OPTIONS } from '../util/socket-options.js';
+import type { Turn } from '../util/turns.js';
 import { Download } from './download.js';
 import type { Scheduler } from './scheduler.js';
 import { Upload } from './upload.js';
@@ -35,6 +36,11 @@ export class ThrottledSocket extends Duplex {
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());
     if (socket.destroyed) this.destroy();
+  }
+
+  /** From now on requests are read from it, in the turns of its job. */
+  inTurns(turn: Turn): void {
+    this.#upload.inTurns(turn);
   }
 
   override _read(): void {

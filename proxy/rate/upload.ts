@@ -1,6 +1,10 @@
 import type net from 'node:net';
+import type { Turn } from '../util/turns.js';
 import { Flow } from './flow.js';
 import type { Scheduler } from './scheduler.js';
+
+/** What may hold requests is passed on in pieces of so many bytes: there is room for a hundred in one. */
+const SLICE = 2_048;
 
 /** Where an upload goes; `push` as in `stream.Readable`, `null` after the last byte. */
 interface UploadSink {
@@ -18,6 +22,8 @@ export class Upload extends Flow {
   readonly #scheduler: Scheduler;
   readonly #sink: UploadSink;
   #pulled = false;
+  #turn: Turn | undefined;
+  #waits = false;
 
   constructor(socket: net.Socket, scheduler: Scheduler, sink: UploadSink) {
     super();
@@ -26,6 +32,11 @@ export class Upload extends Flow {
     this.#sink = sink;
     socket.on('readable', () => this.#ask());
     socket.on('end', () => sink.push(null));
+  }
+
+  /** From now on requests are read from it, in the turns of its job. */
+  inTurns(turn: Turn): void {
+    this.#turn = turn;
   }
 
   /** The sink has room. */
@@ -41,6 +52,11 @@ export class Upload extends Flow {
   }
 
   override granted(bytes: number): void {
+    if (this.#turn) this.#turn.run(() => this.#pass(bytes));
+    else this.#pass(bytes);
+  }
+
+  #pass(bytes: number): void {
     let room = true;
     for (let rest = bytes; rest > 0; ) {
       const chunk = this.#take(rest);
@@ -65,9 +81,22 @@ export class Upload extends Flow {
   }
 
   #ask(): void {
+    if (!this.#pulled || this.#waits || this.#socket.destroyed) return;
+    if (this.#turn && !this.#turn.mayBegin) {
+      this.#waits = true;
+      this.#turn.wait(() => {
+        this.#waits = false;
+        this.#askNow();
+      });
+      return;
+    }
+    this.#askNow();
+  }
+
+  #askNow(): void {
     if (!this.#pulled || this.#socket.destroyed) return;
     const held = this.#socket.readableLength;
-    if (held > 0) this.#scheduler.request(this, held);
+    if (held > 0) this.#scheduler.request(this, this.#turn ? Math.min(held, SLICE) : held);
     // Nothing held: this asks for more, or brings out the end.
     else this.#socket.read();
   }

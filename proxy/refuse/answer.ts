@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { DENIALS, type DenialReason } from '../policy/denials.js';
+import { remedyFor } from '../policy/remedy.js';
 
 /** Names the reason on every refusal by the proxy, and on nothing else: origins cannot send it. */
 export const DENY_HEADER = 'X-Jobgate-Deny';
@@ -22,6 +22,8 @@ interface Denial {
 
 export interface DenialAnswer {
   readonly status: number;
+  /** Names the reason: many clients show it, and nothing else of a refused CONNECT. */
+  readonly phrase: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** All of it as bytes, for connections that Node's HTTP server has nothing more to do with. */
@@ -40,15 +42,16 @@ export function denialAnswer(denial: Denial): DenialAnswer {
   const status: number = DENIALS[reason].status;
   if (status === 429) headers['Retry-After'] = String(RETRY_AFTER);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}Connection: close\r\n\r\n${body}`;
-  return { status, headers, body, text };
+  const phrase = `jobgate: ${reason}`;
+  const text = `HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}Connection: close\r\n\r\n${body}`;
+  return { status, phrase, headers, body, text };
 }
 
 /**
  * Sends `text` as the last thing on a connection. What the client still sends is thrown away unread for a moment,
  * because closing over unread bytes is a reset, which can overtake the answer.
  */
-export function closeWith(socket: Duplex, text: string): void {
+export function closeWith(socket: Duplex, text: string | Buffer): void {
   if (socket.destroyed) return;
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(timer));
@@ -70,8 +73,20 @@ function discard(): void {}
 
 function sentence({ reason, host, port, detail }: Denial): string {
   const { help } = DENIALS[reason];
+  const said = host === '' ? help : concrete(help, { reason, host, port });
+  return detail === undefined ? said : `${said} (${detail})`;
+}
+
+/** Never with an address that the name resolved to. */
+function concrete(help: string, denial: Pick<Denial, 'reason' | 'host' | 'port'>): string {
+  const { host } = denial;
   const shown = host.includes(':') ? `[${host}]` : host;
-  const concrete =
-    host === '' ? help : help.replaceAll('HOST:PORT', `${shown}:${port}`).replaceAll('HOST', host);
-  return detail === undefined ? concrete : `${concrete} (${detail})`;
+  const { entry, operator = [] } = remedyFor(denial) ?? {};
+  if (entry === undefined) {
+    return help.replaceAll('HOST', shown).replaceAll('--allow-address', operator[0] ?? '--allow-address');
+  }
+  const said = help.replaceAll('HOST:PORT', entry).replaceAll('HOST', entry);
+  return operator.length === 0
+    ? said
+    : `${said}; the operator has to allow it as well (${operator.join(' ')})`;
 }

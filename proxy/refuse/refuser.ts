@@ -4,7 +4,9 @@ import type { Logger } from '../policy/logger.js';
 import type { About, Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import { closeWith, type DenialAnswer, denialAnswer } from './answer.js';
+import { ofJobItself } from './job-itself.js';
 import { Refusal } from './refusal.js';
+import { tlsAlert } from './tls-alert.js';
 
 interface RefuserOptions {
   /** Id of the job. */
@@ -22,9 +24,10 @@ export class Refuser {
   }
 
   /** Records a refusal, and gives what is answered. */
-  answer(subject: Subject, { reason, detail, address }: Refusal): DenialAnswer {
+  answer(subject: Subject, refusal: Refusal): DenialAnswer {
     const { job, recorder } = this.#with;
     const { host, port } = subject;
+    const { reason, detail, address } = ofJobItself(refusal, subject);
     recorder.denied(subject, reason, DENIALS[reason].status, { address, detail });
     return denialAnswer({ reason, host, port, job, detail });
   }
@@ -32,6 +35,13 @@ export class Refuser {
   /** Records a refusal, and says it as the last thing on a connection. */
   close(stream: Duplex, subject: Subject, refusal: Refusal): void {
     closeWith(stream, this.answer(subject, refusal).text);
+  }
+
+  /** Records a refusal, and says it as the last thing to a client that speaks TLS. */
+  alert(stream: Duplex, subject: Subject, refusal: Refusal): void {
+    const { reason, detail, address } = ofJobItself(refusal, subject);
+    this.unanswered(subject, reason, { detail, address });
+    closeWith(stream, tlsAlert(reason));
   }
 
   /** Records what ends without an answer: the bytes inside a tunnel. */

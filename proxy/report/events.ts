@@ -6,25 +6,29 @@ export type ProxyEvent = DecisionEvent | ClosedEvent;
 /** Version of the shape of events and of the log lines made of them. */
 export const EVENT_VERSION = 1;
 
+/** How a job asked: its proxy, a connection of a program that knows of no proxy, or a question for a name. */
+export type How = 'proxy' | 'direct' | 'dns';
+
 interface EventBase {
   readonly v: typeof EVENT_VERSION;
   /** Wall clock, ms since the epoch. */
   readonly time: number;
   readonly job: string;
   readonly execution?: string;
-  /** Number of the client connection, unique in this proxy. */
+  /** Number of the client connection, unique in this proxy; 0 where there is none. */
   readonly connection: number;
-  /** `CONNECT`, `GET`, …; `-` where no method was understood. */
+  /** `CONNECT`, `GET`, …; `TLS` for a connection that began with it; `-` where no method was understood. */
   readonly method: string;
   /** Canonical host; of a malformed target the printable part, cut. */
   readonly host: string;
-  /** 0 where none was understood. */
+  /** 0 where none was understood, and of a question for a name. */
   readonly port: number;
 }
 
 /** One per request, tunnel, and refusal inside a tunnel. */
 export interface DecisionEvent extends EventBase {
   readonly type: 'decision';
+  readonly how: How;
   readonly decision: 'allow' | 'deny';
   readonly reason: 'allowed' | DenialReason;
   /** HTTP status of a denial; absent where the connection is just closed. */

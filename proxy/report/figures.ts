@@ -79,6 +79,7 @@ export class HostCounts {
   denied = 0;
   readonly #lines = new Map<string, HostLine>();
   readonly #other: HostLine = { host: OTHER_HOST, port: 0, allowed: 0, denied: {} };
+  #last = this.#other;
 
   count({ host, port, reason, count = 1 }: Pick<DecisionEvent, 'host' | 'port' | 'reason' | 'count'>): void {
     const line = this.#line(host, port);
@@ -99,6 +100,12 @@ export class HostCounts {
   }
 
   #line(host: string, port: number): HostLine {
+    // A key costs more than all else here, and the next is mostly about the same host.
+    if (this.#last.host !== host || this.#last.port !== port) this.#last = this.#find(host, port);
+    return this.#last;
+  }
+
+  #find(host: string, port: number): HostLine {
     const key = `${host} ${port}`;
     const known = this.#lines.get(key);
     if (known) return known;

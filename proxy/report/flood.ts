@@ -17,7 +17,7 @@ interface Kind {
 }
 
 /**
- * Lets events through to a sink, except that a flood of equal ones (same reason, method, host and port) becomes one event
+ * Lets events through to a sink, except that a flood of equal ones (same reason, way, method, host and port) becomes one event
  * with a count: no job pushes the lines of others out. Counts and bytes add up to what happened.
  */
 export class FloodGuard {
@@ -25,6 +25,7 @@ export class FloodGuard {
   readonly #sink: (event: ProxyEvent) => void;
   readonly #clock: Clock;
   #timer: unknown;
+  #recent: Record<ProxyEvent['type'], Kind | undefined> = { decision: undefined, closed: undefined };
 
   constructor(sink: (event: ProxyEvent) => void, clock: Clock = systemClock) {
     this.#sink = sink;
@@ -48,6 +49,7 @@ export class FloodGuard {
     this.#timer = undefined;
     const kinds = [...this.#kinds.values()];
     this.#kinds.clear();
+    this.#recent = { decision: undefined, closed: undefined };
     for (const { singles, seen, last, up, down } of kinds) {
       const count = seen - singles;
       if (count <= 0) continue;
@@ -56,13 +58,22 @@ export class FloodGuard {
     }
   }
 
+  /** Mostly that of the last one: looking it up, by a key that is made for it, costs more than all else here. */
   #kind(event: ProxyEvent): Kind {
+    const recent = this.#recent[event.type];
+    if (recent === undefined || !isAlike(recent.last, event)) return this.#find(event);
+    recent.last = event;
+    return recent;
+  }
+
+  #find(event: ProxyEvent): Kind {
     const { type, reason, method, host, port } = event;
-    const what = type === 'closed' ? `${type} ${event.kind} ${reason}` : reason;
+    const what = type === 'closed' ? `${type} ${event.kind} ${reason}` : `${event.how} ${reason}`;
     const key = `${what} ${method} ${host} ${port}`;
     const known = this.#kinds.get(key);
     if (known) {
       known.last = event;
+      this.#recent[type] = known;
       return known;
     }
     if (this.#kinds.size >= MAX_KINDS) return this.#other(what, event);
@@ -86,4 +97,12 @@ export class FloodGuard {
     this.#kinds.set(key, kind);
     return kind;
   }
+}
+
+/** Whether both are of one kind. */
+function isAlike(a: ProxyEvent, b: ProxyEvent): boolean {
+  if (a.reason !== b.reason || a.method !== b.method || a.host !== b.host || a.port !== b.port) return false;
+  return a.type === 'closed'
+    ? b.type === 'closed' && a.kind === b.kind
+    : b.type === 'decision' && a.how === b.how;
 }

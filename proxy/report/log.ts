@@ -32,7 +32,7 @@ interface Told {
  */
 
 function decisionFields(event: DecisionEvent): object {
-  const { v, job, execution, type, connection, client, method, host, port } = event;
+  const { v, job, execution, type, connection, client, how, method, host, port } = event;
   const { decision, reason, status, learned, address, detail, ms, count } = event;
   return {
     event: type,
@@ -41,6 +41,7 @@ function decisionFields(event: DecisionEvent): object {
     execution,
     connection,
     client,
+    how,
     method,
     host,
     port,

@@ -70,6 +70,7 @@ export class Recorder {
   ): void {
     const event = this.#begin<DecisionEvent>('decision', subject);
     event.client = subject.client;
+    event.how = subject.how;
     event.decision = decision;
     event.reason = reason;
     if (status > 0) event.status = status;

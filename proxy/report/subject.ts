@@ -1,10 +1,12 @@
 import type { Authority } from '../policy/authority.js';
+import type { How } from './events.js';
 
 /** What an event is about. */
 export interface Subject {
   /** Number and address of the client connection. */
   readonly connection: number;
   readonly client: string;
+  readonly how: How;
   readonly method: string;
   readonly host: string;
   readonly port: number;
@@ -12,10 +14,11 @@ export interface Subject {
   readonly since: number;
 }
 
-/** Who speaks, and for which authority where it is inside a tunnel. */
+/** Who speaks, and for which authority where it is inside a tunnel; to which port where it knows of no proxy. */
 interface Speaker {
   readonly id: number;
   readonly client: string;
+  readonly direct?: number | undefined;
   readonly tunnel?: { readonly authority: Authority } | undefined;
 }
 
@@ -24,7 +27,7 @@ interface Speaker {
  * the target. Without all of them nothing was read yet.
  */
 export function subjectOf(
-  { id, client, tunnel }: Speaker,
+  { id, client, direct, tunnel }: Speaker,
   asked: {
     readonly method?: string | undefined;
     readonly target?: string | undefined;
@@ -35,9 +38,10 @@ export function subjectOf(
   return {
     connection: id,
     client,
+    how: direct === undefined ? 'proxy' : 'direct',
     method: asked.method ?? '-',
     host: known?.host ?? printable(asked.target ?? ''),
-    port: known?.port ?? 0,
+    port: known?.port ?? direct ?? 0,
     since: performance.now(),
   };
 }

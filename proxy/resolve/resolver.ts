@@ -18,6 +18,8 @@ export interface Resolver {
     host: CanonicalHost,
     cancel?: { readonly signal: AbortSignal },
   ): Promise<readonly ResolvedAddress[]>;
+  /** The answer where it is known: nobody is asked. */
+  known(host: CanonicalHost): readonly ResolvedAddress[] | undefined;
   /** Ends look-ups under way (they reject with `dns-failed`) and forgets every answer. */
   close(): void;
 }
@@ -97,7 +99,7 @@ class CachingResolver implements Resolver {
     cancel?: { readonly signal: AbortSignal },
   ): Promise<readonly ResolvedAddress[]> {
     if (this.#closed) throw new ResolveError('dns-failed', host, 'closed');
-    const known = this.#statics.get(host) ?? this.settings.cache.get(host);
+    const known = this.known(host);
     if (known !== undefined) return known;
     const signal = cancel?.signal;
     signal?.throwIfAborted();
@@ -109,6 +111,10 @@ class CachingResolver implements Resolver {
       flight.waiters -= 1;
       if (flight.waiters === 0) this.#end(host, flight);
     }
+  }
+
+  known(host: CanonicalHost): readonly ResolvedAddress[] | undefined {
+    return this.#closed ? undefined : (this.#statics.get(host) ?? this.settings.cache.get(host));
   }
 
   close(): void {

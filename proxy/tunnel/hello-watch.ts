@@ -30,13 +30,13 @@ export class HelloWatch {
   readonly #authority: Authority;
   readonly #denied: (reason: DenialReason, detail?: string) => void;
   /** Of the client's present record. */
-  readonly #header = Buffer.alloc(RECORD_HEADER);
+  #header: Buffer | undefined;
   #headerLength = 0;
   #recordLeft = 0;
   /** What was read of a ClientHello that is not whole. */
   #held = new ByteBag();
   #judge: TlsJudge | undefined;
-  readonly #server = new ServerHellos();
+  #server: ServerHellos | undefined;
 
   /** @param denied called at most once; nothing of the client's goes on from then on */
   constructor(authority: Authority, denied: (reason: DenialReason, detail?: string) => void) {
@@ -45,19 +45,9 @@ export class HelloWatch {
   }
 
   /** For what the client sends. */
-  readonly up: Filter = this.#filter((chunk) => this.#passUp(chunk));
+  readonly up: Filter = new Side(this, (chunk) => this.#passUp(chunk));
   /** For what the server sends. */
-  readonly down: Filter = this.#filter((chunk) => this.#passDown(chunk));
-
-  #filter(pass: (chunk: Buffer) => Buffer): Filter {
-    const isOver = () => this.over;
-    return {
-      pass,
-      get over() {
-        return isOver();
-      },
-    };
-  }
+  readonly down: Filter = new Side(this, (chunk) => this.#passDown(chunk));
 
   #passUp(chunk: Buffer): Buffer {
     const passed: Buffer[] = [];
@@ -92,6 +82,7 @@ export class HelloWatch {
   }
 
   #readHeader(byte: number): void {
+    this.#header ??= Buffer.alloc(RECORD_HEADER);
     this.#header[this.#headerLength++] = byte;
     if (this.#headerLength === 2 && byte !== 3) this.over = true;
     if (this.#headerLength < RECORD_HEADER) return;
@@ -100,7 +91,11 @@ export class HelloWatch {
   }
 
   #passDown(chunk: Buffer): Buffer {
-    if (this.over || !this.#server.push(chunk)) return chunk;
+    if (this.over) return chunk;
+    if (this.#server !== undefined || !isServerHello(chunk)) {
+      this.#server ??= new ServerHellos();
+      if (!this.#server.push(chunk)) return chunk;
+    }
     this.over = true;
     // No client begins another message before it has seen the ServerHello.
     if (this.#judge !== undefined) this.#deny('tls-malformed', 'the server went on within it');
@@ -112,6 +107,29 @@ export class HelloWatch {
     this.#denied(reason, detail);
     return NOTHING;
   }
+}
+
+/** One direction of a watch. */
+class Side implements Filter {
+  readonly pass: (chunk: Buffer) => Buffer;
+  readonly #watch: HelloWatch;
+
+  constructor(watch: HelloWatch, pass: (chunk: Buffer) => Buffer) {
+    this.#watch = watch;
+    this.pass = pass;
+  }
+
+  get over(): boolean {
+    return this.#watch.over;
+  }
+}
+
+/** Whether a chunk begins with a ServerHello that is no retry, whole as far as that can be told: nearly always. */
+function isServerHello(chunk: Buffer): boolean {
+  const random = RECORD_HEADER + UNTIL_RANDOM - RETRY.length;
+  if (chunk.length < random + RETRY.length || chunk[0] !== HANDSHAKE || chunk[1] !== 3) return false;
+  if (chunk[RECORD_HEADER] !== SERVER_HELLO || chunk.readUInt16BE(3) < UNTIL_RANDOM) return false;
+  return chunk.compare(RETRY, 0, RETRY.length, random, random + RETRY.length) !== 0;
 }
 
 /** Reads what a server says, over any number of segments and records, up to the ServerHello that is no retry. */
@@ -129,7 +147,8 @@ class ServerHellos {
     for (let at = 0; at < chunk.length; ) {
       if (this.#recordLeft === 0) {
         this.#header[this.#headerLength++] = chunk[at++] as number;
-        if (this.#headerLength === RECORD_HEADER && !this.#beginRecord()) return true;
+        if (!this.#isTls()) return true;
+        if (this.#headerLength === RECORD_HEADER) this.#beginRecord();
         continue;
       }
       const part = chunk.subarray(at, at + this.#recordLeft);
@@ -140,11 +159,16 @@ class ServerHellos {
     return false;
   }
 
-  #beginRecord(): boolean {
+  /** As far as its header can tell by now. */
+  #isTls(): boolean {
     const [type, version] = this.#header;
+    if (type !== HANDSHAKE && type !== ALERT && type !== CHANGE_CIPHER_SPEC) return false;
+    return this.#headerLength < 2 || version === 3;
+  }
+
+  #beginRecord(): void {
     this.#headerLength = 0;
     this.#recordLeft = this.#header.readUInt16BE(3);
-    return version === 3 && (type === HANDSHAKE || type === ALERT || type === CHANGE_CIPHER_SPEC);
   }
 
   #readMessages(bytes: Buffer): boolean {

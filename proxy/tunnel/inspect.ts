@@ -8,17 +8,24 @@ import { ClientHelloReader } from './client-hello.js';
 
 /** What the client's first bytes in a tunnel turned out to be. */
 export type Inspection =
-  /** `bytes` are the ClientHello; what was read behind it is in the stream again. */
-  | { readonly kind: 'tls'; readonly bytes: Buffer }
+  /** `bytes` are the ClientHello, `name` its host name; what was read behind it is in the stream again. */
+  | { readonly kind: 'tls'; readonly bytes: Buffer; readonly name: string | undefined }
   /** `bytes` are all that was read. */
   | { readonly kind: 'http'; readonly bytes: Buffer }
   /** `detail`: what exactly is wrong, for logs. */
-  | { readonly kind: 'denied'; readonly reason: DenialReason; readonly detail?: string | undefined }
+  | {
+      readonly kind: 'denied';
+      readonly reason: DenialReason;
+      readonly detail?: string | undefined;
+      /** Whether it began as TLS does. */
+      readonly tls: boolean;
+    }
   /** The client ended before there was anything to judge. */
   | { readonly kind: 'gone' };
 
 interface InspectOptions {
-  readonly authority: Authority;
+  /** What a ClientHello must name; absent: any one host. */
+  readonly authority?: Authority;
   /** Time for the first bytes, ms. */
   readonly timeoutMs: number;
   /** Longest request line, bytes. */
@@ -31,7 +38,7 @@ const MAX_METHOD = Math.max(...METHODS.map((method) => method.length));
 const REQUEST_LINE = /^[A-Z-]+ [!-~]+ HTTP\/1\.[01]\r?$/;
 
 /**
- * Reads from a tunnel until it is clear whether it carries TLS for the tunnel's host, HTTP/1.1, or something else.
+ * Reads until it is clear whether it is TLS for the host that is expected, HTTP/1.1, or something else.
  * Nobody listens to the stream then.
  */
 export function inspect(
@@ -41,7 +48,9 @@ export function inspect(
 ): void {
   const bag = new ByteBag();
   let judge: Judge | undefined;
-  const timer = setTimeout(() => settle({ kind: 'denied', reason: 'hello-timeout' }), timeoutMs);
+  const deny = (reason: DenialReason, detail?: string) =>
+    settle({ kind: 'denied', reason, detail, tls: bag.bytes[0] === HANDSHAKE });
+  const timer = setTimeout(() => deny('hello-timeout'), timeoutMs);
 
   const onData = (chunk: Buffer) => {
     bag.append(chunk);
@@ -49,15 +58,15 @@ export function inspect(
     const verdict = judge.push(chunk);
     const { bytes } = bag;
     if (verdict === 'tls') {
-      const { length } = judge as TlsJudge;
-      settle({ kind: 'tls', bytes: bytes.subarray(0, length) }, bytes.subarray(length));
+      const { length, name } = judge as TlsJudge;
+      settle({ kind: 'tls', bytes: bytes.subarray(0, length), name }, bytes.subarray(length));
     } else if (verdict === 'http') settle({ kind: 'http', bytes });
-    else if (verdict !== 'more') settle({ kind: 'denied', reason: verdict, detail: judge.detail });
+    else if (verdict !== 'more') deny(verdict, judge.detail);
   };
   const onEnd = () => {
     const cut = stream.destroyed || bag.length === 0;
     if (cut) settle({ kind: 'gone' });
-    else settle({ kind: 'denied', reason: bag.bytes[0] === HANDSHAKE ? 'tls-malformed' : 'tunnel-not-web' });
+    else deny(bag.bytes[0] === HANDSHAKE ? 'tls-malformed' : 'tunnel-not-web');
   };
   const settle = (inspection: Inspection, rest?: Buffer) => {
     clearTimeout(timer);
@@ -83,13 +92,15 @@ interface Judge {
   push(chunk: Buffer): 'more' | 'tls' | 'http' | DenialReason;
 }
 
-/** Judges a ClientHello as it arrives: its one name is to be the tunnel's host. */
+/** Judges a ClientHello as it arrives: its one name is to be the host of an authority, or any where there is none. */
 export class TlsJudge implements Judge {
   detail: string | undefined;
+  /** The name, once it is there. */
+  name: string | undefined;
   readonly #reader = new ClientHelloReader();
-  readonly #authority: Authority;
+  readonly #authority: Authority | undefined;
 
-  constructor(authority: Authority) {
+  constructor(authority: Authority | undefined) {
     this.#authority = authority;
   }
 
@@ -105,6 +116,8 @@ export class TlsJudge implements Judge {
       this.detail = hello.problem;
       return 'tls-malformed';
     }
+    this.name = hello.name;
+    if (this.#authority === undefined) return hello.name === undefined ? 'tls-no-name' : 'tls';
     const verdict = judgeName(hello.name, this.#authority);
     if (verdict === 'tls-other-name') this.detail = `it names ${printable(hello.name ?? '')}`;
     return verdict;

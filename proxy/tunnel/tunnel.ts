@@ -9,6 +9,7 @@ import type { Refuser } from '../refuse/refuser.js';
 import type { Recorder } from '../report/recorder.js';
 import type { Subject } from '../report/subject.js';
 import type { Session, Sessions } from '../sessions.js';
+import { buffered } from '../util/buffered.js';
 import { HelloWatch } from './hello-watch.js';
 import type { IdleWatch } from './idle.js';
 import { type Inspection, inspect } from './inspect.js';
@@ -34,8 +35,8 @@ export interface TunnelParts {
 }
 
 /**
- * An accepted CONNECT from its answer to its end: first bytes judged, then relayed, or served as HTTP. Nothing that
- * the origin says reaches the job before the job has shown what it speaks.
+ * A tunnel from its beginning to its end: first bytes judged, then relayed, or served as HTTP. Nothing that the origin
+ * says reaches the job before the job has shown what it speaks.
  */
 export class Tunnel implements Session {
   readonly target: JudgedTarget;
@@ -71,7 +72,7 @@ export class Tunnel implements Session {
   start(head: Buffer): void {
     const { stream } = this.#connection;
     const { checkTunnels, limits } = this.#with.operator;
-    if (!checkTunnels) {
+    if (!checkTunnels && !this.target.plainOnly) {
       this.#startRelay(head);
       return;
     }
@@ -85,6 +86,16 @@ export class Tunnel implements Session {
     );
   }
 
+  /** Instead of `start`: with a ClientHello for the target, which was read before. */
+  startTls(hello: Buffer): void {
+    const watch = new HelloWatch(this.target.authority, (reason, detail) => this.#deny(reason, detail));
+    this.#startRelay(hello, watch);
+  }
+
+  get held(): number {
+    return this.#connection.held + buffered(this.#origin);
+  }
+
   end(reason: string): void {
     this.#reason ??= reason;
     this.#relay.end(reason);
@@ -95,12 +106,13 @@ export class Tunnel implements Session {
     const { stream } = this.#connection;
     switch (inspection.kind) {
       case 'tls':
+        if (this.target.plainOnly) {
+          this.#deny('tls-to-plain-port', undefined);
+          return;
+        }
         stream.off('close', this.#closedEarly);
         this.#origin.off('close', this.#closedEarly);
-        this.#startRelay(
-          inspection.bytes,
-          new HelloWatch(this.target.authority, (reason, detail) => this.#deny(reason, detail)),
-        );
+        this.startTls(inspection.bytes);
         return;
       case 'http':
         this.#serveHttp(inspection.bytes);

@@ -1,6 +1,8 @@
+const EMPTY = Buffer.alloc(0);
+
 /** Bytes that arrive in pieces, held in one piece: a piece of one byte costs one byte. */
 export class ByteBag {
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = EMPTY;
   #length = 0;
   /** Whether the buffer is the first chunk itself, which is not ours to write into. */
   #borrowed = false;

@@ -7,7 +7,7 @@ import type { Figures } from '../report/figures.js';
  * What a worker and the control plane say to each other: lines of JSON, down its stdin and up its stdout. The
  * end of its input is the end of the control plane, whatever that died of. Ids of proxies are the control plane's.
  */
-export const LINK_VERSION = 2;
+export const LINK_VERSION = 3;
 
 /** What a worker is told. */
 export type Command =
@@ -22,6 +22,8 @@ export type Command =
     }
   | { readonly do: 'clients'; readonly id: number; readonly cidrs: readonly string[] }
   | { readonly do: 'deny'; readonly id: number; readonly entries: readonly string[] }
+  /** So many more connections to a destination may be begun: what is said to `lease`. */
+  | { readonly do: 'leased'; readonly id: number; readonly destination: string; readonly count: number }
   | { readonly do: 'drain'; readonly id: number; readonly ms: number }
   | { readonly do: 'close'; readonly id: number }
   /** Where a proxy of another worker listens, or does no longer: no job's target. */
@@ -37,6 +39,9 @@ export type ProxyReport = { readonly id: number } & (
   | { readonly is: 'event'; readonly event: ProxyEvent }
   | { readonly is: 'figures'; readonly figures: PartialFigures }
   | { readonly is: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
+  /** It wants leave for so many connections to a destination; and it gives some back. */
+  | { readonly is: 'lease'; readonly destination: string; readonly count: number }
+  | { readonly is: 'give-back'; readonly destination: string; readonly count: number }
   /** The last of it: all its connections are closed. */
   | { readonly is: 'closed' }
 );

@@ -53,6 +53,9 @@ function readProxyReport(said: Said): ProxyReport {
         fields: plain(object(said.fields)),
         message: text(said.message),
       };
+    case 'lease':
+    case 'give-back':
+      return { id, is: said.is, destination: text(said.destination), count: number(said.count) };
     case 'closed':
       return { id, is: 'closed' };
     default:
@@ -93,6 +96,7 @@ function event(said: Said): ProxyEvent {
     ...base,
     type: 'decision',
     client: text(said.client),
+    how: oneOf(['proxy', 'direct', 'dns'], said.how),
     decision: oneOf(['allow', 'deny'], said.decision),
     reason: oneOf(REASONS, said.reason),
     ...(said.status !== undefined && { status: number(said.status) }),

@@ -1,5 +1,7 @@
 import { Clients } from '../accept/clients.js';
+import { destinationCaps, type JobLeases } from '../dial/destination-caps.js';
 import type { EgressProxy, EgressProxyOptions, ListenOptions } from '../egress-proxy.js';
+import type { Bound } from '../listeners.js';
 import { DenyList } from '../policy/deny-list.js';
 import { parsePolicy } from '../policy/parse-policy.js';
 import type { EgressPolicy } from '../policy/policy.js';
@@ -26,13 +28,11 @@ export interface RemoteProxyOptions extends EgressProxyOptions {
   readonly onStuck?: (proxy: RemoteProxy) => void;
 }
 
-interface Bound {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** A worker that ended longer ago, ms, is not held against a proxy. */
 const PROBATION_MS = 600_000;
+
+/** Leave that a worker gets at once, at most. */
+const MAX_LEASE = 64;
 
 /** For closing what is to be closed, ms: a worker is not trusted to do as it is told. */
 const CLOSE_MS = 5_000;
@@ -52,6 +52,7 @@ export class RemoteProxy implements EgressProxy {
   /** Of workers that are gone. */
   #before: Figures = NO_FIGURES;
   #figures: Figures = NO_FIGURES;
+  readonly #leases: JobLeases;
   #opening: Opening | undefined;
   #wasOpen = false;
   /** When it lost its worker, ms of the monotonic clock. */
@@ -69,6 +70,7 @@ export class RemoteProxy implements EgressProxy {
     parsePolicy(policy);
     this.#policy = policy;
     this.#options = options;
+    this.#leases = destinationCaps.ofJob(policy.operator.limits);
   }
 
   /** Where it listens; undefined before. */
@@ -98,6 +100,7 @@ export class RemoteProxy implements EgressProxy {
   /** Its worker has ended: for whoever finds it another one. @returns whether it needs one. */
   lostWorker(): boolean {
     this.#link = undefined;
+    this.#leases.close();
     const { connections, tunnels, requests } = NO_FIGURES;
     this.#before = { ...this.figures(), connections, tunnels, requests };
     this.#figures = NO_FIGURES;
@@ -183,12 +186,12 @@ export class RemoteProxy implements EgressProxy {
     const { logger } = this.#options;
     switch (report.is) {
       case 'ready': {
-        const { host, port } = this.#listen as ListenOptions;
+        const { host, port, direct } = this.#listen as ListenOptions;
         // Others are told that it listens there: not its to say, but for a port that was left to the system.
         if (port !== 0 && report.port !== port) throw new Error('it listens where nobody told it to');
         const opening = this.#opening;
         this.#opening = undefined;
-        opening?.resolve({ host, port: report.port });
+        opening?.resolve({ host, port: report.port, ...(direct && { direct }) });
         return;
       }
       case 'refused': {
@@ -211,6 +214,15 @@ export class RemoteProxy implements EgressProxy {
       case 'figures':
         this.#figures = { hosts: this.#figures.hosts, ...report.figures };
         return;
+      case 'lease': {
+        const { destination } = report;
+        const count = this.#leases.lease(destination, Math.min(report.count, MAX_LEASE));
+        this.#link?.send({ do: 'leased', id: this.#id, destination, count });
+        return;
+      }
+      case 'give-back':
+        this.#leases.giveBack(report.destination, report.count);
+        return;
       case 'log':
         logger?.[report.level]?.(report.fields, report.message);
         return;
@@ -224,6 +236,7 @@ export class RemoteProxy implements EgressProxy {
     this.#over = true;
     this.#link?.remove(this.#id);
     this.#link = undefined;
+    this.#leases.close();
     this.#setClosed();
     this.#options.onOver?.(this);
   }

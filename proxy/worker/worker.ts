@@ -4,6 +4,7 @@ import { FigureReports } from './figure-reports.js';
 import { assertNobodyAt, assertNoForwarding } from './isolation.js';
 import { type Command, LINK_VERSION, type LogLevel, type ProxyReport } from './link.js';
 import type { Outbox } from './outbox.js';
+import { RemoteLeases } from './remote-leases.js';
 
 type Open = Extract<Command, { do: 'open' }>;
 
@@ -35,6 +36,9 @@ export class Worker {
         return;
       case 'deny':
         this.#proxies.get(command.id)?.proxy.setDenied(command.entries);
+        return;
+      case 'leased':
+        this.#proxies.get(command.id)?.leases.given(command);
         return;
       case 'drain':
         void this.#proxies.get(command.id)?.end(command.ms);
@@ -89,6 +93,7 @@ export class Worker {
 
 class HostedProxy {
   readonly proxy: EgressProxy;
+  readonly leases: RemoteLeases;
   readonly #id: number;
   readonly #tell: (report: ProxyReport) => boolean;
   readonly #figures: FigureReports;
@@ -103,7 +108,9 @@ class HostedProxy {
       // Its events are told as events: the control plane logs them.
       if (!('event' in fields)) tell({ id, is: 'log', level, fields, message });
     };
+    this.leases = new RemoteLeases(id, tell);
     this.proxy = createEgressProxy(policy, {
+      leases: this.leases,
       logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       onEvent: (event) => {
         tell({ id, is: 'event', event });
@@ -121,7 +128,7 @@ class HostedProxy {
     if (alone) assertNoForwarding();
     const bound = await this.proxy.listen(listen);
     await alone?.soon;
-    this.#tell({ id: this.#id, is: 'ready', ...bound });
+    this.#tell({ id: this.#id, is: 'ready', host: bound.host, port: bound.port });
     await alone?.sure;
   }
 

@@ -1,4 +1,5 @@
 import type { EgressProxy, EgressProxyOptions } from '../egress-proxy.js';
+import { portsOf } from '../listeners.js';
 import { type Logger, silentLogger } from '../policy/logger.js';
 import type { EgressPolicy } from '../policy/policy.js';
 import { heartbeats } from './heartbeats.js';
@@ -154,5 +155,6 @@ export class Workers {
 }
 
 function tellListener({ link }: WorkerProcess, { address }: RemoteProxy, open: boolean): void {
-  if (address) link.send({ do: 'listener', host: address.host, port: address.port, open });
+  if (!address) return;
+  for (const port of portsOf(address)) link.send({ do: 'listener', host: address.host, port, open });
 }

@@ -117,6 +117,7 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
         ...config.gateway,
         onPlaced: (placement, why) => logger.info(`gateway placement: ${placement} (${why})`),
       }),
+      runtimeVariables: config.gateway.runtimeVariables,
       stdio: {
         ...(flags.interactive && { stdin: process.stdin }),
         stdout: process.stdout,

@@ -100,6 +100,13 @@ export const EGRESS_SETTINGS = {
     path: true,
     help: 'file with USER:PASSWORD for the upstream',
   }),
+  trustedCertificatesFile: setting({
+    kind: text,
+    key: 'Egress.TrustedCertificatesFile',
+    env: 'JOBGATE_TRUSTED_CERTIFICATES_FILE',
+    path: true,
+    help: "file with certificates (PEM) that are trusted beside Mozilla's where a proxy makes the TLS connection for its client",
+  }),
   checkTunnels: setting({
     kind: yesNo,
     key: 'Egress.CheckTunnels',
@@ -135,6 +142,22 @@ export const EGRESS_SETTINGS = {
   limitRequests: limit('Requests', 'requests', 'plain HTTP requests of a job in flight'),
   limitDials: limit('Dials', 'dials', 'connection attempts to origins at once'),
   limitLookups: limit('Lookups', 'lookups', 'DNS look-ups at once'),
+  limitDestinationConnections: limit(
+    'DestinationConnections',
+    'destinationConnections',
+    'open connections of all jobs together to one address',
+  ),
+  limitDestinationConnectionsPerSecond: limit(
+    'DestinationConnectionsPerSecond',
+    'destinationConnectionsPerSecond',
+    'new connections per second of all jobs together to one address',
+  ),
+  limitBufferedBytes: limit(
+    'BufferedBytes',
+    'bufferedBytes',
+    'what is buffered for a job: beyond it the connections that hold most are cut',
+    size,
+  ),
   limitHeaderBytes: limit('HeaderBytes', 'headerBytes', 'size of a request or response head', size),
   limitHeaderTimeoutMs: limit(
     'HeaderTimeout',

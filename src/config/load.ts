@@ -10,6 +10,7 @@ import { type ConfigFile, readConfigFile } from './file.js';
 import { readFlags } from './flags.js';
 import { Settings } from './precedence.js';
 import type { SettingName } from './settings.js';
+import { trustedCertificates } from './trusted-certificates.js';
 import { upstreamCredentials } from './upstream-credentials.js';
 
 /** What the operator of the node decided, whichever way. */
@@ -21,6 +22,9 @@ export interface Config {
   readonly gateway: {
     readonly placement: 'auto' | 'host' | 'container';
     readonly port: number;
+    readonly anyProgram: boolean;
+    /** Absent: where names are not answered. */
+    readonly runtimeVariables?: boolean;
     readonly subnetPool?: SubnetPoolOptions;
     /** Of gateways in containers. */
     readonly image?: string;
@@ -157,6 +161,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       addHosts: set('addHosts'),
       dns: set('dns'),
       ...(upstream !== undefined && { upstream }),
+      ...trustedCertificates(settings),
       checkTunnels: set('checkTunnels'),
       jobHeader: set('jobHeader'),
       burst: set('burst'),
@@ -166,6 +171,10 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
     gateway: {
       placement: set('gatewayPlacement'),
       port: set('gatewayPort'),
+      anyProgram: set('anyProgram'),
+      ...(settings.get('runtimeVariables') !== undefined && {
+        runtimeVariables: settings.get('runtimeVariables') as boolean,
+      }),
       ...(subnetPool && { subnetPool }),
       ...(settings.get('gatewayImage') && { image: settings.get('gatewayImage') as string }),
       outside: set('outsideNetwork'),

@@ -1,9 +1,9 @@
-import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
+import { DEFAULT_GATEWAY_PORT, MAX_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../logging.js';
 import { ADMISSION_SETTINGS } from './admission-settings.js';
 import { EGRESS_SETTINGS } from './egress-settings.js';
 import { GATE_SETTINGS } from './gate-settings.js';
-import { choice, integer, text } from './kinds.js';
+import { choice, integer, text, yesNo } from './kinds.js';
 import { SERVICE_SETTINGS } from './service-settings.js';
 import { setting } from './setting.js';
 
@@ -19,12 +19,25 @@ export const SETTINGS = {
     help: "where a job's proxy runs",
   }),
   gatewayPort: setting({
-    kind: integer(1, 65_535),
+    kind: integer(1, MAX_GATEWAY_PORT),
     key: 'Gateway.Port',
     env: 'JOBGATE_GATEWAY_PORT',
     flag: 'gatewayPort',
     default: DEFAULT_GATEWAY_PORT,
-    help: 'port of the gateways on their bridges, one for the whole host',
+    help: 'port of the gateways on their bridges, one for the whole host; some behind it are theirs as well',
+  }),
+  anyProgram: setting({
+    kind: yesNo,
+    key: 'Gateway.AnyProgram',
+    env: 'JOBGATE_ANY_PROGRAM',
+    default: true,
+    help: 'serve programs that know of no proxy: answer names, and take connections as if for the host',
+  }),
+  runtimeVariables: setting({
+    kind: yesNo,
+    key: 'Gateway.RuntimeVariables',
+    env: 'JOBGATE_RUNTIME_VARIABLES',
+    help: 'give jobs JAVA_TOOL_OPTIONS and NODE_USE_ENV_PROXY, for which Java and Node print a line; unless set, only where names are not answered',
   }),
   subnetPool: setting({
     kind: text,

@@ -1,16 +1,8 @@
 import type { DenialReason } from '../../proxy/policy/denials.js';
 import { DENIALS } from '../../proxy/policy/denials.js';
+import { remedyFor } from '../../proxy/policy/remedy.js';
 import type { DecisionEvent, ProxyEvent } from '../../proxy/report/events.js';
-
-/** Equal refusals, counted. */
-export interface DenialRow {
-  readonly host: string;
-  readonly port: number;
-  readonly reason: DenialReason;
-  readonly count: number;
-  /** What would allow it, for the person who runs the job. */
-  readonly remedy: string;
-}
+import { type DenialRow, denialText } from './denial-text.js';
 
 const ROWS = 500;
 const OTHER = '(other hosts)';
@@ -26,7 +18,9 @@ export class DenialSummary {
     if (event.type !== 'decision' || event.decision !== 'deny' || event.reason === 'allowed') return;
     const { reason } = event;
     const full = this.#rows.size >= ROWS;
-    let key = `${event.host} ${event.port} ${reason}`;
+    // What was in the first bytes of a tunnel is told.
+    const inside = reason === 'tls-other-name' ? ` ${event.detail}` : '';
+    let key = `${event.host} ${event.port} ${reason}${inside}`;
     if (full && !this.#rows.has(key)) {
       key = reason;
       event = { ...event, host: OTHER, port: 0 };
@@ -51,39 +45,24 @@ export class DenialSummary {
 
   /** Lines for a person; empty where nothing was refused. */
   text(): string {
-    const rows = this.rows();
-    if (rows.length === 0) return '';
-    const target = (row: DenialRow) => (row.port > 0 ? `${bracketed(row.host)}:${row.port}` : row.host);
-    const width = Math.max(...rows.map((row) => target(row).length));
-    const lines = rows.map((row) => {
-      const times = row.count === 1 ? 'once' : `${row.count} times`;
-      return `  ${target(row).padEnd(width)}  ${times}, ${row.reason}: ${row.remedy}`;
-    });
-    return `jobgate refused:\n${lines.join('\n')}\n`;
+    return denialText(this.rows());
   }
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 function remedy(event: DecisionEvent, reason: DenialReason): string {
-  const host = bracketed(event.host);
-  const web = event.port === 443 || event.port === 80;
-  switch (reason) {
-    case 'domain-not-allowed':
-      if (event.host === OTHER) return DENIALS[reason].help;
-      return `to allow it: --domain ${web ? host : `${host}:${event.port}`}`;
-    case 'port-not-allowed':
-      return event.port >= 1024
-        ? `to allow it: --domain ${host}:${event.port}`
-        : `to allow it: --domain ${host}:${event.port} --allow-port ${event.port}`;
-    case 'address-not-public':
-    case 'address-of-node':
-      return event.address
-        ? `resolves to ${event.address}; to allow it: --allow-address ${bracketed(event.address)}:${event.port}`
-        : DENIALS[reason].help;
-    default:
-      return DENIALS[reason].help;
+  const { host, address, detail } = event;
+  const { help } = DENIALS[reason];
+  const { entry, operator = [] } = remedyFor({ ...event, reason }) ?? {};
+  const flags = [...(entry === undefined ? [] : [`--domain ${entry}`]), ...operator].join(' ');
+  if (flags !== '') {
+    const found =
+      address !== undefined && entry === undefined && address !== host ? `resolves to ${address}; ` : '';
+    return `${found}to allow it: ${flags}`;
   }
+  if (reason === 'domain-not-allowed' && host !== OTHER)
+    return "a name without a dot is the job's own, or nobody's";
+  if (reason === 'job-itself') {
+    return `this is the job itself, where its proxy does not reach: -e no_proxy=${host.includes(':') ? `[${host}]` : host}`;
+  }
+  return detail === undefined ? help : `${help}: ${detail}`;
 }

@@ -13,14 +13,15 @@ import {
 import type { Engine } from '../../docker/engine/engine.js';
 import { EngineError } from '../../docker/engine/errors.js';
 import { ensureImage, type PullPolicy } from '../../docker/engine/image.js';
-import { clientEnv } from '../../docker/gateway/client-env.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
 import { containerName, type Owner } from '../../docker/gateway/owner.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { AdmittedJob } from './admit.js';
-import { type DenialRow, DenialSummary } from './denial-summary.js';
+import { DenialSummary } from './denial-summary.js';
+import type { DenialRow } from './denial-text.js';
+import { jobEnv } from './job-env.js';
 import { LearnedDomains } from './learned-domains.js';
 
 export interface RunJobOptions {
@@ -32,6 +33,8 @@ export interface RunJobOptions {
   /** Let the job reach what it does not declare, and say at the end what it needs. */
   readonly learn?: boolean;
   readonly openGateway: OpenGateway;
+  /** Give the job JAVA_TOOL_OPTIONS and NODE_USE_ENV_PROXY. Default: where its names are not answered. */
+  readonly runtimeVariables?: boolean | undefined;
   readonly stdio: Stdio;
   readonly logger: Logger;
   /** Told how the pull of the image goes, a line now and then. */
@@ -111,7 +114,7 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
   await using _closed = { [Symbol.asyncDispose]: async () => (left ? undefined : gateway?.close()) };
   stop?.throwIfAborted();
 
-  const env = gateway ? proxied(job, gateway, logger) : job.engine.env;
+  const env = gateway ? jobEnv(job, gateway, image.Config?.Env ?? [], options) : job.engine.env;
   const create = containerOptions(containerSpec(job, env, options), attachment(job, gateway));
   const timeoutMs = options.timeoutMs ?? job.timeoutMs;
   const result = (ended: Pick<JobResult, 'ended' | 'exitCode'>): JobResult => ({
@@ -232,19 +235,13 @@ function openGateway(
   });
 }
 
-function proxied(job: AdmittedJob, gateway: Gateway, logger: Logger): Readonly<Record<string, string>> {
-  const { env, overridden } = clientEnv(gateway.proxy.url, job.engine.env);
-  if (overridden.length > 0) {
-    logger.warn({ variables: overridden }, 'the job sets proxy variables itself; overridden by its gateway');
-  }
-  return env;
-}
-
 function attachment(job: AdmittedJob, gateway: Gateway | undefined): Attachment {
   switch (job.network.type) {
     case 'HTTP':
       // Never anything weaker: without a gateway there is no network.
-      return gateway ? { kind: 'isolated', network: gateway.network.name } : { kind: 'none' };
+      return gateway
+        ? { kind: 'isolated', network: gateway.network.name, names: gateway.names }
+        : { kind: 'none' };
     case 'Host':
       return { kind: 'host' };
     case 'Bridge':

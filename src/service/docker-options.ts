@@ -15,6 +15,7 @@ export function dockerOptions(
     ...each('dns', host.Dns),
     ...each('dns-option', host.DnsOptions),
     ...each('dns-search', host.DnsSearch),
+    ...each('add-host', host.ExtraHosts),
     ...each(
       'mount',
       (host.Mounts ?? []).map(

@@ -19,6 +19,8 @@ interface GatewaysOptions {
   /** The operator's part of a job's policy. @throws AdmissionRefused where there is none for it. */
   readonly operator: (policy: JobPolicy) => OperatorPolicy;
   readonly openGateway: OpenGateway;
+  /** False: what callers are given for their jobs' environment is without JAVA_TOOL_OPTIONS and NODE_USE_ENV_PROXY. */
+  readonly runtimeVariables?: boolean | undefined;
   readonly hub: EventHub;
   readonly logger: Logger;
   /** A gateway without a container is closed after so long, ms. */
@@ -104,13 +106,17 @@ export class Gateways {
 
   /** Shows the gateway of a job that this serve runs. @returns to be called when it is closed. */
   track(gateway: Gateway, policy: JobPolicy): () => void {
-    const served = new ServedGateway(gateway, policy, { created: new Date(), ofJob: true });
+    const served = new ServedGateway(gateway, policy, { created: new Date(), ofJob: true, ...this.#forAll });
     this.#byId.set(served.id, served);
     this.#tell(served, 'opened');
     return () => {
       served.state = 'closed';
       if (this.#forget(served)) this.#tell(served, 'closed', 'its job has ended');
     };
+  }
+
+  get #forAll() {
+    return { runtimeVariables: this.#options.runtimeVariables };
   }
 
   /** Whether the execution, else the job, has a gateway already. */
@@ -251,12 +257,8 @@ export class Gateways {
       ...(existing && { existing }),
       ...(wish && { network: wish }),
     });
-    const served = new ServedGateway(gateway, policy, {
-      created,
-      reopened: existing !== undefined,
-      learned,
-      wish,
-    });
+    const more = { created, reopened: existing !== undefined, learned, wish, ...this.#forAll };
+    const served = new ServedGateway(gateway, policy, more);
     this.#byId.set(served.id, served);
     void gateway.failed.then((error) => this.fail(served, error.message));
     this.#tell(served, existing ? 'reopened' : 'opened');

@@ -21,6 +21,7 @@ interface JobsOptions {
   readonly operator: OperatorPolicy;
   readonly rate: number | null;
   readonly openGateway: OpenGateway;
+  readonly runtimeVariables: boolean | undefined;
   readonly gateways: Gateways;
   readonly hub: EventHub;
   readonly logger: Logger;
@@ -164,7 +165,7 @@ export class Jobs {
   }
 
   async #run(served: ServedJob, engine: EngineLink['engine']): Promise<void> {
-    const { owner, operator, rate, openGateway, gateways, hub, logger } = this.#options;
+    const { owner, operator, rate, openGateway, gateways, hub, logger, runtimeVariables } = this.#options;
     const { job } = served;
     this.#become(served, 'starting');
     let gateway = '';
@@ -183,6 +184,7 @@ export class Jobs {
         },
         stdio: { stdout: served.log.sink('stdout'), stderr: served.log.sink('stderr') },
         logger: logWithIds(logger, served.ids),
+        runtimeVariables,
         stop: served.stop.signal,
         onStarted: () => this.#become(served, 'running'),
         onEvent: (event: ProxyEvent) => hub.publish({ ...event, gateway }),

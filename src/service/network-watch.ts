@@ -20,6 +20,8 @@ interface NetworkWatchOptions {
 
 /** Events may be lost where the engine is in a hurry: all is looked at again now and then. */
 const LOOK_MS = 30_000;
+/** So many are asked for at a time: the engine has more to do. */
+const LANES = 8;
 
 /** Looks at what is connected to the networks of the gateways: narrows their clients to it, cuts off what breaks the contract. */
 export class NetworkWatch {
@@ -49,7 +51,11 @@ export class NetworkWatch {
 
   async lookAtAll(): Promise<void> {
     if (this.#options.link.problem) return;
-    await Promise.all(this.#options.gateways.list().map((served) => this.look(served)));
+    const left = this.#options.gateways.list().values();
+    const lane = async () => {
+      for (const served of left) await this.look(served);
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
   }
 
   /** Settles once all that was connected when it was called has been looked at. */
@@ -116,7 +122,7 @@ export class NetworkWatch {
   ): Promise<AttachedContainer | undefined> {
     const { link, gateways, sockets, broken } = this.#options;
     const { docker } = link.engine;
-    const { network } = served.gateway;
+    const { network, names } = served.gateway;
     const siblings =
       served.gate === undefined ? [] : gateways.list().filter(({ gate }) => gate === served.gate);
     const info = await docker
@@ -129,8 +135,9 @@ export class NetworkWatch {
     if (!info) return undefined;
     const breaches = contractBreaches(info, {
       network: network.name,
+      names: names?.address,
       // A gate connects its clients' containers to several of its networks.
-      also: siblings.map(({ gateway }) => gateway.network.name),
+      also: siblings.map(({ gateway }) => ({ network: gateway.network.name, names: gateway.names?.address })),
       sockets,
     });
     const first = others.find((one) => one.enforced);

@@ -38,6 +38,7 @@ export class ServedGateway {
   /** Several containers may be on its network. */
   readonly shared: boolean;
   readonly #learned: LearnedDomains | undefined;
+  readonly #runtimes: boolean;
 
   constructor(
     readonly gateway: Gateway,
@@ -48,6 +49,8 @@ export class ServedGateway {
       readonly ofJob?: boolean;
       readonly wish?: { readonly gate?: string; readonly shared?: boolean } | undefined;
       readonly learned?: LearnedDomains | undefined;
+      /** Default true: a caller may leave out what has names answered, and give its job the variables alone. */
+      readonly runtimeVariables?: boolean | undefined;
     },
   ) {
     this.created = more.created;
@@ -56,6 +59,7 @@ export class ServedGateway {
     this.gate = more.wish?.gate;
     this.shared = more.wish?.shared ?? false;
     this.#learned = more.learned;
+    this.#runtimes = more.runtimeVariables ?? true;
   }
 
   get id(): string {
@@ -83,7 +87,7 @@ export class ServedGateway {
     const { gateway, policy } = this;
     const { network, proxy } = gateway;
     const create = createOptions(this);
-    const { env } = clientEnv(proxy.url);
+    const { env } = clientEnv(proxy.url, {}, { runtimes: this.#runtimes });
     const { job, execution, allow, rate } = policy;
     return {
       id: this.id,
@@ -117,9 +121,9 @@ export function createOptions({
   gateway,
   shared,
 }: Pick<ServedGateway, 'gateway' | 'shared'>): ReturnType<typeof isolatedOptions> {
-  const { network, proxy } = gateway;
-  const create = isolatedOptions(network.name);
-  if (proxy.host === network.gateway && !shared) return create;
+  const { network, proxy, names } = gateway;
+  const create = isolatedOptions(network.name, names && shared ? { ...names, file: undefined } : names);
+  if (!shared && (names || proxy.host === network.gateway)) return create;
   const { Mounts, ...HostConfig } = create.HostConfig;
   return { HostConfig };
 }

@@ -12,14 +12,18 @@ import { nodePeer } from './peers/node-peer.js';
 import { startPeers } from './peers.js';
 import { asJson, type Figure, tables } from './report.js';
 import { allowlist } from './sections/allowlist.js';
+import { anyProgram } from './sections/any-program.js';
 import { containerGateways } from './sections/container-gateways.js';
+import { deaths } from './sections/deaths.js';
 import { forwarders } from './sections/forwarders.js';
 import { gate } from './sections/gate.js';
 import { gateways } from './sections/gateways.js';
 import { jobs } from './sections/jobs.js';
 import { latency } from './sections/latency.js';
 import { limiter } from './sections/limiter.js';
+import { many } from './sections/many.js';
 import { memory } from './sections/memory.js';
+import { neighbours } from './sections/neighbours.js';
 import { requests } from './sections/requests.js';
 import { setups } from './sections/setups.js';
 import { tunnels } from './sections/tunnels.js';
@@ -34,9 +38,13 @@ const SECTIONS: readonly Section[] = [
   jobs,
   memory,
   gateways,
+  anyProgram,
   containerGateways,
   gate,
   allowlist,
+  deaths,
+  neighbours,
+  many,
 ];
 
 async function main(): Promise<void> {
@@ -76,7 +84,7 @@ async function main(): Promise<void> {
   const figures: Figure[] = [];
   try {
     for (const section of SECTIONS) {
-      if (options.only.length > 0 && !options.only.includes(section.name)) continue;
+      if (options.only.length > 0 ? !options.only.includes(section.name) : section.byName) continue;
       const from = performance.now();
       const own = (await section.run(context)).map((figure) => ({ section: section.title, ...figure }));
       if (own.length > 0) console.log(`${tables(own)}\n`);

@@ -24,5 +24,7 @@ export interface Section {
   /** For `--only`. */
   readonly name: string;
   readonly title: string;
+  /** It takes long, and is only run where it is named. */
+  readonly byName?: true;
   run(context: Context): Promise<Omit<Figure, 'section'>[]>;
 }

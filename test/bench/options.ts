@@ -13,6 +13,8 @@ export interface Options {
   readonly docs: boolean;
   /** Gateways that are open while others are timed. */
   readonly gateways: number;
+  /** Most gateways of the section `many`. */
+  readonly many: number;
   readonly quick: boolean;
   /** Rounds of everything; each round does the work of all contenders once. */
   readonly rounds: number;
@@ -21,7 +23,7 @@ export interface Options {
   readonly warmMs: number;
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--peers] [--against DIR] [--gateways N] [--json FILE] [--docs]`;
+export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--peers] [--against DIR] [--gateways N] [--many N] [--json FILE] [--docs]`;
 
 /** Throws on an argument that is not understood. */
 export function parseOptions(args: readonly string[]): Options {
@@ -35,6 +37,7 @@ export function parseOptions(args: readonly string[]): Options {
       json: { type: 'string' },
       docs: { type: 'boolean', default: false },
       gateways: { type: 'string', default: '400' },
+      many: { type: 'string', default: '2000' },
       rounds: { type: 'string' },
     },
   });
@@ -47,6 +50,7 @@ export function parseOptions(args: readonly string[]): Options {
     docs,
     quick,
     gateways: Number(values.gateways),
+    many: Number(values.many),
     rounds: Number(values.rounds ?? (quick ? 1 : 5)),
     ms: quick ? 500 : 1000,
     warmMs: quick ? 200 : 300,

@@ -135,7 +135,7 @@ export function attempts(net: Internet, service: HostService): Attempt[] {
     closed(`TCP ${origin}:80 (example.com)`, `web ID ${direct} http://${origin}/`),
     closed(`TCP ${origin}:443 (example.com)`, `web ID ${direct} https://example.com/`),
     { ...closed(`UDP ${origin}:53`, `timed ID datagram ${origin} 53`), datagramTo: 53 },
-    { ...closed('DNS example.com', 'timed ID getent ahosts example.com', 1500), control: false },
+    { ...closed('DNS secret.evil.test', 'timed ID getent ahosts secret.evil.test', 1500), control: false },
     ...service.addresses.map((address) =>
       closed(
         `this machine, ${address}:${service.port}`,

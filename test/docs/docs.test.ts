@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { EXIT } from '../../src/exit-codes.js';
-import { cliHere } from '../support/cli-here.js';
 import { reference, refreshed } from '../support/docs.js';
 import { projectRoot } from '../support/engine.js';
 import { ask } from '../support/serve.js';
@@ -108,14 +107,4 @@ it('every path that ARCHITECTURE.md names exists, and every folder of the produc
       .map(({ name }) => `${top}/${name}/`),
   );
   expect(folders.filter((folder) => !named.includes(folder))).toEqual([]);
-});
-
-it('no example asks for more than the wget of the image that it names can do', async () => {
-  const { stdout: help } = await cliHere(['--help']);
-  const { stdout: runHelp } = await cliHere(['run', '--help']);
-  const pages = ['README.md', 'docs/operators.md', 'docs/reference.md'].map(read);
-  const lines = [...pages, help, runHelp].join('\n').match(/.*alpine.* wget .*/g);
-  expect(lines?.length).toBeGreaterThan(3);
-  // BusyBox's reads http_proxy only, and asks for https:// through it in the clear.
-  for (const line of lines ?? []) expect(line).not.toContain('https:');
 });

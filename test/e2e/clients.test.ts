@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CliResult, cli } from '../support/cli.js';
+import { type CliOptions, type CliResult, cli } from '../support/cli.js';
+import { debianBinary } from '../support/debian-binary.js';
 import { describeE2e } from '../support/e2e.js';
 import { buildJobImage, projectRoot } from '../support/engine.js';
 import { CA_FILE, type Stage, startStage } from '../support/stage.js';
@@ -58,29 +59,36 @@ function fetchReadsProxyVariables(): boolean {
 describeE2e('what real clients do inside a job', () => {
   let stage: Stage;
   let folder: string;
+  let caFile: string;
 
   beforeAll(async () => {
     buildJobImage([...new Set([...clients.map(({ program }) => program), 'git', 'node'])], IMAGE);
     folder = mkdtempSync(join(tmpdir(), 'jobgate-clients-'));
+    caFile = join(folder, 'ca.pem');
     stage = await startStage({
       'example.com': {},
       'git.example.com': { folder },
       'registry.example.com': { folder },
       'other.com': {},
     });
+    writeFileSync(caFile, stage.net.caPem);
   });
   afterAll(async () => {
     await stage[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function job(script: string, options: readonly string[] = []): Promise<CliResult> {
+  async function job(
+    script: string,
+    options: readonly string[] = [],
+    env: CliOptions['env'] = {},
+  ): Promise<CliResult> {
     const trust = ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'GIT_SSL_CAINFO'].flatMap((n) => [
       '-e',
       `${n}=${CA_FILE}`,
     ]);
     const own = ['--pull', 'never', '--domain', '.example.com', '--timeout', '60s', ...options];
-    return cli(['run', ...stage.options, ...trust, ...own, IMAGE, 'bash', '-c', script]);
+    return cli(['run', ...stage.options, ...trust, ...own, IMAGE, 'bash', '-c', script], { env });
   }
 
   /** Runs the command for an allowed and a refused host; with either scheme unless told otherwise. */
@@ -108,19 +116,23 @@ describeE2e('what real clients do inside a job', () => {
     );
   }
 
-  // With a proxy set it sends `GET https://…` to it in the clear, where others make a tunnel: no proxy can serve that safely.
-  it.runIf(has('busybox'))(
-    'BusyBox wget reaches what is allowed over HTTP; its HTTPS is refused with a reason',
-    async () => {
-      const get = (url: string) => `busybox wget -q -O- ${url} 2>&1; echo "[$?]"`;
-      const urls = ['http://example.com/', 'http://other.com/', 'https://example.com/'];
-      const { stdout, stderr } = await job(urls.map(get).join('\n'));
-      expect(stdout, stderr).toMatch(
-        /^hello from example\.com\n\[0\]\n.* 403 .*\n\[1\]\n.* 400 .*\n\[1\]\n$/,
-      );
-      expect(stderr).toMatch(/https:\/\/example\.com\/ .*unsupported-scheme/);
-    },
-  );
+  // With a proxy set it sends `GET https://…` to it in the clear, where others make a tunnel.
+  it('BusyBox wget reaches what is allowed; the proxy verifies TLS in its place', async (context) => {
+    const busybox = await debianBinary('busybox');
+    if (busybox === undefined) return context.skip();
+    const mount = ['-v', `${busybox}:/busybox:ro`];
+    const get = (url: string) => `/busybox wget -q -O- ${url} 2>&1; echo "[$?]"`;
+    const urls = ['http://example.com/', 'https://example.com/', 'http://other.com/', 'https://other.com/'];
+    const script = urls.map(get).join('\n');
+    const hello = 'hello from example\\.com\n\\[0\\]\n';
+    const refused = '.* 403 jobgate: domain-not-allowed\n\\[1\\]\n';
+    const known = await job(script, mount, { JOBGATE_TRUSTED_CERTIFICATES_FILE: caFile });
+    expect(known.stdout, known.stderr).toMatch(new RegExp(`^${hello}${hello}${refused}${refused}$`));
+    const unknown = await job(script, mount);
+    expect(unknown.stdout).toMatch(
+      new RegExp(`^${hello}.* 502 jobgate: certificate-not-valid\n\\[1\\]\n${refused}${refused}$`),
+    );
+  });
 
   it.runIf(fetchReadsProxyVariables())("Node's own fetch reads the proxy variables", () =>
     expectAllowedAndRefused((url) => `node -e '${nodeFetch}' ${url}`),

@@ -221,6 +221,7 @@ describeE2e('a gateway in a container', () => {
       const container = await createProxyContainer(engine.docker, {
         ...{ name: containerName(owner), image: defaultGatewayImage(), network: network.name, address },
         outside: 'bridge',
+        lowPorts: false,
       });
       own.add(() => container.remove());
       const place = async () => ({ link: container.link, hostEnd });

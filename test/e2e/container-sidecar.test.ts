@@ -62,6 +62,7 @@ describeE2e.each(['host', 'container'] as const)(
     it('runs a job that reaches its domain and nothing else', async () => {
       const ask = (url: string) => `curl -sS -m 5 -o /dev/null -w '%{http_code} ' ${url};`;
       const script = `${ask('http://example.com/')} ${ask('http://other.test/')}
+      ${ask("--noproxy '*' http://example.com/")}
       curl -sS -m 5 --noproxy '*' http://${net.addresses['example.com']}/ 2>/dev/null || echo none`;
       const ran = await run('docker', [
         ...['run', '--rm', ...options(service, folder), defaultGatewayImage(), 'run', '--pull', 'never'],
@@ -78,7 +79,7 @@ describeE2e.each(['host', 'container'] as const)(
           script,
         ],
       ]);
-      expect(ran.stdout, ran.stderr).toBe('200 403 none\n');
+      expect(ran.stdout, ran.stderr).toBe('200 403 200 none\n');
       expect(ran.stderr).toContain(`gateway placement: ${service}`);
     });
 

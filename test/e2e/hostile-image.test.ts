@@ -48,7 +48,10 @@ describeE2e('an image that brings settings of its own', () => {
       expect(env.http_proxy).toMatch(/^http:\/\/10\./);
       expect(env.HTTPS_PROXY).toBe(env.http_proxy);
       expect(env.NO_PROXY).toBe('localhost,127.0.0.1,::1');
-      expect(env.JAVA_TOOL_OPTIONS).not.toContain('192.0.2.1');
+      // Of options that are there twice the JVM takes the last.
+      expect(env.JAVA_TOOL_OPTIONS).toMatch(
+        /^-Dhttp\.proxyHost=192\.0\.2\.1 -Dhttp\.proxyHost=(?!192\.0\.2)/,
+      );
       expect(job.stdout).not.toContain('checked');
     } finally {
       job.child.kill('SIGTERM');

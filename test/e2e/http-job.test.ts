@@ -97,7 +97,7 @@ describeE2e('an HTTP job', () => {
       curlLine('plain', 'http://example.com:8080/'),
     ].join('\n');
     const without = curlResults((await stage.job(['--domain', 'example.com'], script)).stdout);
-    expect(without.tls).toMatchObject({ connect: 403 });
+    expect(without.tls).toMatchObject({ status: 0 });
     expect(without.plain?.status).toBe(200);
     const withPort = curlResults((await stage.job(['--domain', 'example.com:8443'], script)).stdout);
     expect(withPort.tls?.status).toBe(200);
@@ -171,19 +171,5 @@ describeE2e('an HTTP job', () => {
     expect(
       (await stage.net.seen()).filter(({ from, kind }) => kind !== 'request' && from.startsWith('10.213.')),
     ).toEqual([]);
-  });
-
-  it('names fail fast: the resolver of the job is dead', async () => {
-    const { stdout } = await stage.job(
-      ['--domain', 'example.com'],
-      'for i in 1 2 3; do start=$(date +%s%N); getent hosts example.com; echo "$? $(( ($(date +%s%N) - start) / 1000000 ))"; done',
-    );
-    const looks = stdout
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' ').map(Number));
-    expect(looks.map(([code]) => code)).toEqual([2, 2, 2]);
-    // A resolver that is waited for takes ten seconds each time.
-    expect(Math.min(...looks.map(([, ms]) => ms ?? 0))).toBeLessThan(5_000);
   });
 });

@@ -291,7 +291,7 @@ describeE2e('jobgate serve', () => {
       new URL(body.proxy.url).hostname,
       body.network.subnet.replace(/\d+\/\d+$/, '1'),
     ]) {
-      const direct = ['curl', '-sS', '-m', '5', '--noproxy', '*', `http://${host}:${api}/healthz`];
+      const direct = ['curl', '-sSf', '-m', '5', '--noproxy', '*', `http://${host}:${api}/healthz`];
       expect((await run('docker', ['exec', container, ...direct])).code).not.toBe(0);
     }
   });

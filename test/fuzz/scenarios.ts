@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { sendCut } from '../soak/aborts.js';
 import { Mismatch, type Scenario, type Scene } from '../soak/runner.js';
 import { helloMessage, record, records, serverNames } from '../support/client-hello.js';
+import { answerByNode, answerHere, isStricter, requestByNode, requestHere } from '../support/node-parsers.js';
 import type { RawClient } from '../support/raw-client.js';
 import { mutated, mutatedAnswer, mutatedMessages, pick, type Words } from './mutate.js';
 
@@ -162,3 +164,29 @@ export const answers: Scenario = {
       throw new Mismatch(`a forged deny header came through: ${head}`);
   },
 };
+
+/** What jobgate reads without Node's parser, beside it. */
+export const parsers: Scenario = {
+  name: 'parsers',
+  async run({ below }) {
+    for (let i = 0; i < 20; i++) {
+      const inTunnel = below(3) === 0;
+      const asked = mutatedMessages({ authorities: ['a.test', 'b.test:8080'] }, inTunnel, below);
+      const request = requestHere(asked, inTunnel);
+      if (request) same(request, await requestByNode(asked), asked);
+      const answer = mutatedAnswer(below);
+      const method = pick(['GET', 'GET', 'HEAD'], below);
+      const here = answerHere(answer, method, () => 1 + below(400));
+      if (isStricter(here, answer)) continue;
+      const node = await answerByNode(answer, method);
+      if ('broken' in here || 'broken' in node) same('broken' in here, 'broken' in node, answer);
+      else same({ ...here, persists: here.persists && !node.persists }, { ...node, persists: false }, answer);
+    }
+  },
+};
+
+function same(here: unknown, node: unknown, bytes: Buffer): void {
+  if (!isDeepStrictEqual(here, node)) {
+    throw new Mismatch(`${JSON.stringify(bytes.toString('latin1'))} is ${JSON.stringify([here, node])}`);
+  }
+}

@@ -29,7 +29,9 @@ describe('a proxy that is made', () => {
     });
     expect([...openListeners()]).toHaveLength(before);
     const bound = await proxy.listen({ host: '127.0.0.1', port: 0, clients: LOOPBACK });
-    expect([...openListeners()]).toContainEqual(bound);
+    expect([...openListeners()]).toContainEqual(
+      expect.objectContaining({ host: bound.host, port: bound.port }),
+    );
     await proxy.close();
     expect([...openListeners()]).toHaveLength(before);
   });

@@ -173,7 +173,7 @@ function refusals({ job: { domain }, world }: Scene): [request: string, reason: 
     [`GET http://www.${domain}:${originPort}/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n`, 'malformed-request'],
     [`GET http://www.${domain}/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n`, 'malformed-request'],
     [
-      `GET http://www.${domain}/ HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n`,
+      `GET http://www.${domain}/ HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: tls/1.0\r\n\r\n`,
       'unsupported-upgrade',
     ],
     ['GET http://www', 'header-timeout'],

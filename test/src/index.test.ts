@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, '../..');
 /** Errors that are no part of the library, and what becomes of them. */
 const INTERNAL: Readonly<Record<string, string>> = {
   ApiError: 'an answer of the API',
+  BrokenAnswer: 'a denial',
   DialError: 'a denial',
   GateRefusal: 'an answer of the gate',
   JsonError: 'a problem of a job file or a request',

@@ -3,6 +3,7 @@
 #
 #   test/support/apt.sh install PACKAGE...
 #   test/support/apt.sh download PACKAGE     into this folder
+#   test/support/apt.sh closure PACKAGE...   likewise, with all that they need, as for a machine that has nothing
 #
 # Needs root. Lists that are missing or older than the mirror are fetched; what fails is tried three times.
 set -euo pipefail
@@ -17,6 +18,12 @@ try() {
   case $verb in
     install) "${apt[@]}" install --no-install-recommends "${packages[@]}" ;;
     download) "${apt[@]}" -o APT::Sandbox::User=root download "${packages[@]}" ;;
+    closure)
+      mkdir -p partial
+      : >status
+      "${apt[@]}" -o APT::Sandbox::User=root -o Dir::State::status="$PWD/status" -o Dir::Cache::archives="$PWD" \
+        --no-install-recommends --download-only install "${packages[@]}"
+      ;;
     *) printf 'apt: unknown verb %s\n' "$verb" >&2; exit 64 ;;
   esac
 }

@@ -9,7 +9,7 @@ export const APT_MS = 900_000;
 
 /** As test/support/apt.sh. Rejects where it fails. */
 export async function apt(
-  args: readonly [verb: 'install' | 'download', ...packages: string[]],
+  args: readonly [verb: 'install' | 'download' | 'closure', ...packages: string[]],
   { cwd }: { cwd?: string } = {},
 ): Promise<void> {
   await run(`${projectRoot}test/support/apt.sh`, args, {

@@ -11,6 +11,7 @@ const run = promisify(execFile);
 const PROGRAMS = {
   tinyproxy: { package: 'tinyproxy-bin', path: 'usr/bin/tinyproxy' },
   microsocks: { package: 'microsocks', path: 'usr/bin/microsocks' },
+  busybox: { package: 'busybox-static', path: 'bin/busybox' },
   'docker-registry': { package: 'docker-registry', path: 'usr/bin/docker-registry' },
 } as const;
 

@@ -6,13 +6,19 @@ import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { createReadStream, statSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { join, normalize } from 'node:path';
 import { createSecureContext, TLSSocket } from 'node:tls';
+import { takeWebSocket } from './web-socket.js';
 
-/** What listens on a port: `banner` speaks first, as SSH and SMTP do; `echo` gives back what it gets; `udp` only listens. */
-export type Service = 'http' | 'https' | 'echo' | 'banner' | 'udp';
+/**
+ * What listens on a port: `http` and `https` take WebSockets as well; `grpc` gives each message back, over TLS and HTTP/2;
+ * `banner` speaks first, as SSH and SMTP do; `echo` gives back what it gets; `canned` answers each head with the
+ * same, or with bytes that do not end where they are asked for, and tells nothing; `udp` only listens.
+ */
+export type Service = 'http' | 'https' | 'grpc' | 'echo' | 'banner' | 'canned' | 'udp';
 
 export interface OriginConfig {
   /** Commands for `ip -batch` in the namespace. */
@@ -116,6 +122,14 @@ function answer(request: IncomingMessage, response: ServerResponse, name: string
   }
 }
 
+/** Any method, of one message each way. */
+function answerGrpc(stream: ServerHttp2Stream): void {
+  stream.on('error', () => {});
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.pipe(stream);
+}
+
 const block = Buffer.alloc(64 * 1024, 'jobgate.');
 
 function sendBytes(response: ServerResponse, promised: number, sent: number, then?: () => void): void {
@@ -131,6 +145,30 @@ function sendBytes(response: ServerResponse, promised: number, sent: number, the
     else response.end();
   };
   more();
+}
+
+const CANNED = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n');
+
+function sendCanned(socket: Socket): void {
+  let last = '';
+  socket.on('data', (chunk) => {
+    const text = last + chunk.toString('latin1');
+    last = text.slice(-3);
+    if (text.includes('/bytes/')) {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      const more = () => {
+        while (!socket.destroyed && socket.write(block));
+      };
+      socket.on('drain', more);
+      more();
+      return;
+    }
+    const heads = text.split('\r\n\r\n').length - 1;
+    if (heads > 0 && !socket.write(Buffer.concat(Array(heads).fill(CANNED)))) {
+      socket.pause();
+      socket.once('drain', () => socket.resume());
+    }
+  });
 }
 
 function sendFile(response: ServerResponse, folder: string | undefined, path: string): void {
@@ -165,21 +203,26 @@ async function configure({ ip, listeners, certificates, folders }: OriginConfig)
       // No time limit: a test that uploads slowly decides itself how long it waits.
       const options = { requestTimeout: 0, ...certificates[name] };
       const server =
-        service === 'http'
-          ? createHttpServer(options, handler)
-          : service === 'https'
-            ? createHttpsServer(
-                {
-                  ...options,
-                  SNICallback: (sni, done) => done(null, contexts.get(sni) ?? contexts.get(name)),
-                },
-                handler,
-              )
-            : createTcpServer((socket) => {
-                if (service === 'banner') socket.write('SSH-2.0-jobgate_test\r\n');
-                else socket.pipe(socket);
-              });
-      server.on('connection', (socket: Socket) => greet(socket, name));
+        service === 'grpc'
+          ? createSecureServer({ ...certificates[name] }).on('stream', answerGrpc)
+          : service === 'http'
+            ? createHttpServer(options, handler)
+            : service === 'https'
+              ? createHttpsServer(
+                  {
+                    ...options,
+                    SNICallback: (sni, done) => done(null, contexts.get(sni) ?? contexts.get(name)),
+                  },
+                  handler,
+                )
+              : createTcpServer((socket) => {
+                  if (service === 'canned') sendCanned(socket);
+                  else if (service === 'banner') socket.write('SSH-2.0-jobgate_test\r\n');
+                  else socket.pipe(socket);
+                });
+      if (service !== 'canned') server.on('connection', (socket: Socket) => greet(socket, name));
+      else server.on('connection', (socket: Socket) => socket.on('error', () => {}));
+      if (service === 'http' || service === 'https') server.on('upgrade', takeWebSocket);
       await new Promise<void>((done, fail) => server.once('error', fail).listen(port, address, done));
     }),
   );

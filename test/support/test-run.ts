@@ -50,7 +50,7 @@ async function runAll(file: string | undefined): Promise<number> {
         ...args,
       ],
     });
-    const units = [shard('unit', '--project=unit')];
+    const units = [shard('unit', '--project=unit', '--project=unit-node-http')];
     const parts = PARTS.flatMap(([project, of]) =>
       Array.from({ length: of }, (_, i) =>
         shard(`${project} ${i + 1}/${of}`, `--project=${project}`, `--shard=${i + 1}/${of}`),

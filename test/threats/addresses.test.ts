@@ -62,8 +62,14 @@ describe('an allowed name that resolves to an address that is not public is refu
       allow: ['.allowed.test', `[${address}]:8080`.replace(/^\[(\d+\.[\d.]+)\]/, '$1')],
       dns: dns.address,
       allowAddresses: [],
+      direct: [80],
     });
+    const host = await RawClient.exchange(
+      proxy.direct(80),
+      'GET / HTTP/1.1\r\nHost: a.allowed.test\r\nConnection: close\r\n\r\n',
+    );
     const [plain, tunnel] = await denialVia(proxy.port, 'a.allowed.test', 80);
+    expect(denialOf(host)).toBe(plain);
     expect(plain).toMatch(/^address-(?:not-public|of-node)$/);
     expect(tunnel).toBe(plain);
     expect(proxy.decisions[0]).toMatchObject({ host: 'a.allowed.test', status: 403 });
@@ -86,8 +92,12 @@ describe('an allowed name that resolves to an address that is not public is refu
       allow: ['127.0.0.1', '::1', '169.254.169.254'],
       allowAddresses: [],
     });
-    for (const host of ['127.0.0.1', '[::1]', '169.254.169.254']) {
-      expect(await denialVia(proxy.port, host, 80)).toEqual(Array(2).fill('address-not-public'));
+    for (const [host, reason] of [
+      ['127.0.0.1', 'job-itself'],
+      ['[::1]', 'job-itself'],
+      ['169.254.169.254', 'address-not-public'],
+    ] as const) {
+      expect(await denialVia(proxy.port, host, 80)).toEqual([reason, reason]);
     }
   });
 
@@ -228,8 +238,8 @@ describe('an exception of the operator is for exactly what it says', () => {
       return denialOf(answer) ?? statusOf(answer);
     };
     expect(await verdict('127.0.0.1', origin.port)).toBe(200);
-    expect(await verdict('127.0.0.1', other.port)).toBe('address-not-public');
-    expect(await verdict('127.0.0.2', origin.port)).toBe('address-not-public');
+    expect(await verdict('127.0.0.1', other.port)).toBe('job-itself');
+    expect(await verdict('127.0.0.2', origin.port)).toBe('job-itself');
   });
 });
 

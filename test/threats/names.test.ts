@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { helloFor } from '../support/client-hello.js';
 import { type DnsServer, startDnsServer } from '../support/dns-server.js';
 import { type Origin, startEchoOrigin } from '../support/origin.js';
 import { startProxy, type TestProxy } from '../support/proxy.js';
 import { denialOf, RawClient, statusOf } from '../support/raw-client.js';
+import { askUdp, question } from '../support/resolver.js';
 
 /** Every name resolves, to an origin that answers: only the proxy's judgement stands between. */
 let dns: DnsServer;
@@ -23,6 +25,7 @@ beforeAll(async () => {
     addHosts: [],
     dns: dns.address,
     limits: { connectionsPerSecond: 100_000 },
+    direct: [origin.port],
   });
 });
 
@@ -49,13 +52,23 @@ async function viaGet(host: string, port: string | number = origin.port): Promis
   return [statusOf(answer), denialOf(answer)];
 }
 
+/** As a program that knows of no proxy. */
+async function viaHost(host: string): Promise<Verdict> {
+  const answer = await RawClient.exchange(
+    proxy.direct(origin.port),
+    `GET / HTTP/1.1\r\nHost: ${host}:${origin.port}\r\nConnection: close\r\n\r\n`,
+  );
+  return [statusOf(answer), denialOf(answer)];
+}
+
 const OK: Verdict = [200, undefined];
 
 describe('spellings of an allowed name are the same name', () => {
   test.each(['exact.test', 'EXACT.TEST', 'Exact.Test', 'exact.test.', 'a.b.DOT.test.', 'dot.test'])(
     '%s',
     async (host) => {
-      expect([await viaConnect(host), await viaGet(host)]).toEqual([OK, OK]);
+      expect([await viaConnect(host), await viaGet(host), await viaHost(host)]).toEqual([OK, OK, OK]);
+      expect(await askUdp(proxy.names, question(host))).toMatchObject({ addresses: ['127.0.0.1'] });
     },
   );
 
@@ -110,7 +123,7 @@ describe('spellings that are no name are malformed, and nothing is looked up or 
   ])('%s', async (_, host) => {
     const queries = dns.queries.length;
     const { accepted } = origin;
-    for (const [status, reason] of [await viaConnect(host), await viaGet(host)]) {
+    for (const [status, reason] of [await viaConnect(host), await viaGet(host), await viaHost(host)]) {
       expect(status).toBe(400);
       expect(reason).toMatch(/^malformed-(?:target|request)$/);
     }
@@ -147,19 +160,29 @@ describe('names that only look allowed are not', () => {
     'evilexact.test',
     'exact.test.evil.test',
     'www.exact.test',
-    'test',
     'evildot.test',
     'dot.test.evil.test',
     'xn--exact-abc.test',
-    '127.0.0.1',
-    '[::1]',
-    '[::ffff:127.0.0.1]',
+    '192.0.2.1',
+    '[::ffff:192.0.2.1]',
   ])('%s', async (host) => {
     const queries = dns.queries.length;
     expect(await viaConnect(host)).toEqual([403, 'domain-not-allowed']);
     expect(await viaGet(host)).toEqual([403, 'domain-not-allowed']);
+    expect(await viaHost(host)).toEqual([403, 'domain-not-allowed']);
+    expect(await askUdp(proxy.names, question(host))).toMatchObject({ rcode: 3, addresses: [] });
     expect(dns.queries.length).toBe(queries);
   });
+
+  test.each(['test', 'localhost', '127.0.0.1', '[::1]', '[::ffff:127.0.0.1]'])(
+    '%s, which would be the job itself',
+    async (host) => {
+      const queries = dns.queries.length;
+      expect(await viaConnect(host)).toEqual([403, 'job-itself']);
+      expect(await viaGet(host)).toEqual([403, 'job-itself']);
+      expect(dns.queries.length).toBe(queries);
+    },
+  );
 
   test('an empty allowlist denies everything', async () => {
     await using empty = await startProxy({ allow: [], dns: dns.address });
@@ -175,7 +198,7 @@ describe('names that only look allowed are not', () => {
 });
 
 describe('ports that are not for the web', () => {
-  test.each([22, 25, 79, 81, 444, 1024, 3306, 8443])('CONNECT to %i', async (port) => {
+  test.each([22, 25, 79, 81, 444, 1024])('CONNECT to %i', async (port) => {
     expect(await viaConnect('exact.test', port)).toEqual([403, 'port-not-allowed']);
   });
 
@@ -185,6 +208,11 @@ describe('ports that are not for the web', () => {
 
   test("an entry's own port is for that entry only", async () => {
     expect(await viaConnect('exact.test', origin.port)).toEqual(OK);
-    expect(await viaConnect('under_score.test', origin.port)).toEqual([403, 'port-not-allowed']);
+    await using client = await RawClient.connect(proxy.port);
+    await client.connectTo(`under_score.test:${origin.port}`);
+    client.send(helloFor('under_score.test'));
+    await client.untilEnd();
+    expect(client.text).toBe('');
+    expect(proxy.denials.at(-1)).toBe('tls-to-plain-port');
   });
 });

@@ -53,6 +53,8 @@ async function openJobs({ root, jobs, rate, allow }: OpenJobs): Promise<number[]
       tunnels: 1e6,
       requests: 1e6,
       dials: 1e6,
+      destinationConnections: 1e6,
+      destinationConnectionsPerSecond: 1e6,
     },
   };
   const ports: number[] = [];
@@ -95,6 +97,50 @@ async function allowlist({
   return { parse, perSecond: (lookups * 1000) / (performance.now() - from) };
 }
 
+export interface AnyProgram {
+  /** Ports of a proxy: its own, that for names, and that for connections to `origin` without it. */
+  readonly proxy: number;
+  readonly names: number;
+  readonly direct: number;
+  /** Bytes that a proxy takes more with names and direct connections. */
+  readonly bytes: number;
+}
+
+/** Opens a proxy that programs need not know of. Needs `--expose-gc`. */
+async function openAnyProgram({ root, origin, kept }: { root: string; origin: number; kept: number }) {
+  const { createEgressProxy, DEFAULT_OPERATOR_POLICY } = await load(root);
+  const operator = {
+    ...DEFAULT_OPERATOR_POLICY,
+    allowAddresses: ['127.0.0.0/8'],
+    addHosts: [['bench.test', '127.0.0.1']] as const,
+  };
+  const listen = async (ports?: readonly (readonly [number, number])[]) => {
+    const job = { job: 'bench', allow: [`bench.test:${origin}`], rate: 10_000_000 };
+    const proxy = createEgressProxy({ job, operator }, { logger });
+    open.push(proxy);
+    const direct = ports && { direct: { names: 0, ports } };
+    return proxy.listen({ host: '127.0.0.1', port: 0, clients: ['127.0.0.0/8'], ...direct });
+  };
+  const bytesOf = async (ports?: readonly (readonly [number, number])[]) => {
+    globalThis.gc?.();
+    const before = residentBytes(process.pid);
+    for (let i = 0; i < kept; i++) await listen(ports);
+    globalThis.gc?.();
+    return (residentBytes(process.pid) - before) / kept;
+  };
+  const usual = [
+    [80, 0],
+    [443, 0],
+  ] as const;
+  // What the first ones take is the program's.
+  await bytesOf(usual);
+  const without = await bytesOf();
+  const bytes = (await bytesOf(usual)) - without;
+  const bound = await listen([[origin, 0]]);
+  const [, direct = 0] = bound.direct?.ports[0] ?? [];
+  return { proxy: bound.port, names: bound.direct?.names ?? 0, direct, bytes } satisfies AnyProgram;
+}
+
 let gateways: Gateways | undefined;
 
 async function openEngine(root: string): Promise<void> {
@@ -120,6 +166,7 @@ const api = {
   keepGateways,
   closeGateways: () => gateways?.close(),
   openJobs,
+  openAnyProgram,
   closeJobs,
   allowlist,
   /** Needs `--expose-gc`. */

@@ -145,3 +145,11 @@ describe("the engine's message, which repeats the job's command", () => {
     expect(error.exitCode).toBe(exitCode);
   });
 });
+
+it('many requests at once cost what each costs', async () => {
+  await using fake = await fakeEngine((_request, response) => json(response, []));
+  const { docker } = fake.engine;
+  const atOnce = (count: number) => () =>
+    Promise.all(Array.from({ length: count }, () => docker.listNetworks()));
+  expect(await growth(atOnce, 20, 200)).toBeLessThan(25);
+});

@@ -52,6 +52,16 @@ describe('an isolated network', () => {
     expect(network.bridge).toMatch(/^jg-[0-9a-f]{12}$/);
   });
 
+  it('keeps the address of a gateway that is a container from all others', async () => {
+    const { docker, created } = engine([]);
+    await createIsolatedNetwork(docker, new SubnetPool({ pool: '198.18.0.0/29' }), RECORD, {
+      wall: 'inhibit_ipv4',
+    });
+    expect(created[0]?.IPAM?.Config).toEqual([
+      { Subnet: '198.18.0.0/29', Gateway: '198.18.0.1', IPRange: '198.18.0.4/30' },
+    ]);
+  });
+
   it('takes the next subnet when the engine knows of an overlap', async () => {
     const { docker, created } = engine([OVERLAP, OVERLAP]);
     const network = await createIsolatedNetwork(docker, new SubnetPool({ pool: '198.18.0.0/24' }), RECORD);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clientRanges, contains, SubnetPool } from '../../../docker/gateway/subnet-pool.js';
+import { clientRanges, contains, SubnetPool, upperHalf } from '../../../docker/gateway/subnet-pool.js';
 import { interfaceNames, rangesInUse, routes } from '../../../docker/host/host-net.js';
 
 const all = (pool: SubnetPool, taken: string[] = []) => [...pool.free(taken)].map(({ cidr }) => cidr);
@@ -76,6 +76,14 @@ describe('the clients of a gateway', () => {
       expect(ranges.every((range) => contains(cidr, range))).toBe(true);
     }
   });
+});
+
+it.each([
+  ['10.9.8.8/29', '10.9.8.12/30'],
+  ['10.9.8.0/24', '10.9.8.128/25'],
+  ['10.9.0.0/16', '10.9.128.0/17'],
+])('the upper half of %s is %s', (cidr, half) => {
+  expect(upperHalf(cidr)).toBe(half);
 });
 
 describe('what the host has', () => {

@@ -66,6 +66,8 @@ describe('installing', () => {
     await lockdown({ port: 4711 }).ensure();
     expect(rules('filter', 'JOBGATE-INPUT')).toEqual([
       '-p tcp -m tcp --dport 4711 -m addrtype --dst-type LOCAL --limit-iface-in -m socket -j ACCEPT',
+      '-p tcp -m tcp --dport 4713:4731 -m addrtype --dst-type LOCAL --limit-iface-in -m conntrack --ctstate DNAT -m socket -j ACCEPT',
+      '-p udp -m udp --dport 4713 -m addrtype --dst-type LOCAL --limit-iface-in -m conntrack --ctstate DNAT -m socket -j ACCEPT',
       '-p tcp -j REJECT --reject-with tcp-reset',
       '-j REJECT --reject-with icmp-admin-prohibited',
     ]);
@@ -136,6 +138,77 @@ describe('installing', () => {
     const one = lockdown();
     expect(await one.ensure()).toBe(true);
     expect(rules('filter', 'JOBGATE-INPUT')?.[0]).toMatch(/--limit-iface-in -j ACCEPT$/);
+    expect(await one.verify()).toEqual([]);
+  });
+});
+
+describe('programs that know of no proxy', () => {
+  const LOCAL = '-m addrtype --dst-type LOCAL --limit-iface-in';
+  const PORTS = () => rules('nat', 'JOBGATE-PORTS');
+  const rule = (bridge: string, port: number, own: number) =>
+    `-i ${bridge} -p tcp -m tcp --dport ${port} -j REDIRECT --to-ports ${own}`;
+
+  it('have the usual ports of their gateway redirected, before all else is exempt', async () => {
+    await lockdown().ensure();
+    expect(rules('nat', 'JOBGATE-PREROUTING')).toEqual([
+      `-p udp -m udp --dport 53 ${LOCAL} -j REDIRECT --to-ports 13130`,
+      `-p tcp -m tcp --dport 53 ${LOCAL} -j REDIRECT --to-ports 13130`,
+      `-p tcp -m tcp --dport 80 ${LOCAL} -j REDIRECT --to-ports 13131`,
+      `-p tcp -m tcp --dport 443 ${LOCAL} -j REDIRECT --to-ports 13132`,
+      `${LOCAL} -j JOBGATE-PORTS`,
+      '-j ACCEPT',
+    ]);
+  });
+
+  it('have ports of entries, for as long as their gateway has them; those of others stay', async () => {
+    bridges = ['jg-a', 'jg-b'];
+    const [one, other] = [lockdown(), lockdown()];
+    one.map('jg-a', [[8443, 13_133]]);
+    await one.ensure({ exclusive: true });
+    other.map('jg-b', [[9443, 13_133]]);
+    await other.ensure({ exclusive: true });
+    expect(PORTS()).toEqual([rule('jg-a', 8443, 13_133), rule('jg-b', 9443, 13_133)]);
+    await one.unmap('jg-a');
+    await one.unmap('jg-a');
+    expect(PORTS()).toEqual([rule('jg-b', 9443, 13_133)]);
+    expect(await other.verify()).toEqual([]);
+  });
+
+  it.each(['JOBGATE-PORTS', 'JOBGATE-PREROUTING'])('have them back when %s was flushed', async (chain) => {
+    bridges = ['jg-a', 'jg-b'];
+    const [one, other] = [lockdown(), lockdown()];
+    one.map('jg-a', [[8443, 13_133]]);
+    other.map('jg-b', [[9443, 13_133]]);
+    await one.ensure();
+    await other.ensure();
+    rules('nat', chain)?.splice(0);
+    expect(await one.verify()).toHaveLength(1);
+    await one.ensure();
+    await other.ensure();
+    expect(new Set(PORTS())).toEqual(new Set([rule('jg-a', 8443, 13_133), rule('jg-b', 9443, 13_133)]));
+  });
+
+  it('of processes that were killed leave none, once the next gateway opens', async () => {
+    bridges = ['jg-dead', 'jg-b'];
+    const dead = lockdown();
+    dead.map('jg-dead', [[8443, 13_133]]);
+    await dead.ensure();
+    bridges = ['jg-b'];
+    const next = lockdown();
+    next.map('jg-b', [[9443, 13_133]]);
+    await next.ensure({ exclusive: true });
+    expect(PORTS()).toEqual([rule('jg-b', 9443, 13_133)]);
+  });
+
+  it('must use the proxy where the kernel cannot redirect', async () => {
+    firewall.failing = (step, input) =>
+      step === 'restore' && input?.includes('REDIRECT')
+        ? new FirewallError('failed', 'No chain/target/match by that name')
+        : undefined;
+    const one = lockdown();
+    await one.ensure();
+    expect(one.redirects).toBe(false);
+    expect(rules('nat', 'JOBGATE-PREROUTING')).toEqual(['-j ACCEPT']);
     expect(await one.verify()).toEqual([]);
   });
 });

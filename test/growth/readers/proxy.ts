@@ -1,5 +1,9 @@
 import { readConnectHead } from '../../../proxy/accept/connect-head.js';
+import { AnswerReader } from '../../../proxy/http/answer-reader.js';
+import { BrokenAnswer } from '../../../proxy/http/broken-answer.js';
 import { readRequestHead, responseLines } from '../../../proxy/http/heads.js';
+import { readSimpleHead } from '../../../proxy/http/simple-head.js';
+import { readQuestion } from '../../../proxy/names/question.js';
 import { Allowlist, parseEntry } from '../../../proxy/policy/allowlist.js';
 import {
   parseAbsoluteTarget,
@@ -17,6 +21,7 @@ import { parseUpstream } from '../../../proxy/policy/upstream.js';
 import { printable } from '../../../proxy/report/subject.js';
 import { ClientHelloReader } from '../../../proxy/tunnel/client-hello.js';
 import { helloFor, helloMessage, records, serverNames } from '../../support/client-hello.js';
+import { QTYPE, question } from '../../support/resolver.js';
 import type { Reader } from '../growth.js';
 
 const HOSTS = [
@@ -60,12 +65,48 @@ function hello(size: number): Reader['read'] {
     for (const piece of pieces(text, size)) if (reader.push(piece).state !== 'more') return;
   };
 }
+
+function answer(size: number): Reader['read'] {
+  return (text) => {
+    const nothing = () => {};
+    const sink = { information: nothing, head: nothing, body: nothing, whole: nothing };
+    const reader = new AnswerReader({ toHead: false, headerBytes: 1_000_000 }, sink);
+    try {
+      for (const piece of pieces(text, size)) reader.push(piece);
+    } catch (error) {
+      if (!(error instanceof BrokenAnswer)) throw error;
+    }
+  };
+}
+const ANSWERS = [
+  'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: a, close\r\n\r\nhello',
+  'HTTP/1.1 103 H\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n',
+];
+
 const HELLOS = [
   helloFor('www.example.com'),
   records(helloMessage({ serverName: serverNames([0, 'a.test']), extensions: [[51, Buffer.alloc(40)]] }), 7),
 ].map((bytes) => bytes.toString('latin1'));
 
 export const PROXY: readonly Reader[] = [
+  {
+    name: 'the head of a simple request',
+    read: (text) => readSimpleHead(Buffer.from(text, 'latin1'), false, 1_000_000),
+    seeds: [
+      'GET http://a.test/b?c=d HTTP/1.1\r\nHost: a.test\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n',
+      'HEAD http://a.test HTTP/1.1\r\nHost:\t a.test \r\nConnection: close\r\n\r\n',
+    ],
+    count: 80,
+  },
+  { name: "an origin's answer", read: answer(1_000_000), seeds: ANSWERS, count: 60 },
+  { name: "an origin's answer byte by byte", read: answer(1), seeds: ANSWERS, count: 30 },
+  {
+    name: 'a question for a name',
+    read: (text) => readQuestion(Buffer.from(text, 'latin1')),
+    seeds: [question('www.example.com'), question('a.b.c', { type: QTYPE.HTTPS, edns: true })].map((bytes) =>
+      bytes.toString('latin1'),
+    ),
+  },
   {
     name: 'the head of a CONNECT',
     read: (text) => readConnectHead(Buffer.from(text, 'latin1')),

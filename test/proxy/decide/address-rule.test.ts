@@ -222,6 +222,17 @@ describe("threats: jobgate's own listeners, whatever the exception", () => {
     expect(judge('9.9.9.9', 443, options)).toBe('ok');
   });
 
+  it('but not where others have its port as well, except at its own address', () => {
+    const options = {
+      exceptions: everything,
+      node: node(NODE, ['9.9.9.9']),
+      listeners: () => [{ host: '10.9.8.7', port: 80, exact: true }],
+    };
+    expect(judge('9.9.9.9', 80, options)).toBe('ok');
+    expect(judge('10.9.8.7', 80, options)).toBe('proxy-loop');
+    expect(judge('0.0.0.0', 80, options)).toBe('proxy-loop');
+  });
+
   it('but the same port elsewhere is another service', () => {
     expect(at('10.9.8.7', '8.8.4.4')).toBe('ok');
     expect(at('0.0.0.0', '8.8.8.8')).toBe('ok');

@@ -44,9 +44,9 @@ describe('a job that learns', () => {
     expect(await ask({}, 'other.test')).toMatchObject({ status: 403, denial: 'domain-not-allowed' });
   });
 
-  test.each<[string, TestProxyOptions, string, 'GET' | 'CONNECT', string]>([
+  test.each<[string, TestProxyOptions, string, 'GET' | 'CONNECT', string, number?]>([
     ["the operator's denies", { deny: ['denied.test'] }, 'denied.test', 'GET', 'operator-denied'],
-    ['the ports', {}, 'other.test', 'CONNECT', 'domain-not-allowed'],
+    ['the ports', {}, 'other.test', 'CONNECT', 'domain-not-allowed', 25],
     ['the addresses', { allowAddresses: [] }, 'other.test', 'GET', 'address-not-public'],
     ['private addresses', {}, 'private.test', 'GET', 'address-not-public'],
     [
@@ -57,8 +57,8 @@ describe('a job that learns', () => {
       'domain-not-allowed',
     ],
     ["a node's empty AllowedDomains", { learnWithin: [] }, 'other.test', 'GET', 'domain-not-allowed'],
-  ])('%s hold', async (_what, options, host, method, reason) => {
-    expect(await ask({ learn: true, ...options }, host, method)).toMatchObject({ denial: reason });
+  ])('%s hold', async (_what, options, host, method, reason, port) => {
+    expect(await ask({ learn: true, ...options }, host, method, port)).toMatchObject({ denial: reason });
   });
 
   test('stays within the AllowedDomains of the node', async () => {

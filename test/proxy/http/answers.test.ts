@@ -144,7 +144,8 @@ describe('answers of the origin', () => {
         socket.once('data', () => socket.destroy());
       });
     });
-    await using proxy = await startProxy();
+    // Those of other requests are kept for themselves.
+    await using proxy = await startProxy({ nodeHttp: true });
     await using client = await RawClient.connect(proxy.port);
     const statuses = async (count: number) => {
       await expect.poll(() => client.text.match(/HTTP\/1\.1 \d+/g)?.length).toBe(count);
@@ -159,6 +160,32 @@ describe('answers of the origin', () => {
     client.send(`POST ${url} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
     expect(await statuses(3)).toEqual(['200', '200', '502']);
     expect(accepted).toBe(2);
+  });
+
+  test('the same for a simple request, once', async () => {
+    let accepted = 0;
+    let cut = 1;
+    await using origin = await startTcpOrigin((socket) => {
+      accepted++;
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+        socket.once('data', () => socket.destroy());
+      });
+      if (accepted > cut) socket.destroy();
+    });
+    await using proxy = await startProxy();
+    const get = `GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const ask = async (client: RawClient, answers: number) => {
+      client.send(get);
+      await expect.poll(() => client.text.match(/HTTP\/1\.1 \d+/g)?.length).toBe(answers);
+      return client.text.match(/(?<=HTTP\/1\.1 )\d+/g)?.at(-1);
+    };
+    await using client = await RawClient.connect(proxy.port);
+    expect(await ask(client, 1)).toBe('200');
+    // The kept one is cut, and so is the one that takes its place.
+    expect([await ask(client, 2), accepted]).toEqual(['502', 2]);
+    cut = 10;
+    expect([await ask(client, 3), await ask(client, 4), accepted]).toEqual(['200', '200', 4]);
   });
 
   test('a kept connection that the origin closed is no error for the next request', async () => {

@@ -140,12 +140,6 @@ describe('a request that is refused', () => {
       'domain-not-allowed',
     ],
     ['a port below 1024', 'GET http://allowed.test:25/ HTTP/1.1\r\nHost: x\r\n\r\n', 403, 'port-not-allowed'],
-    [
-      'https in absolute form',
-      'GET https://allowed.test/ HTTP/1.1\r\nHost: x\r\n\r\n',
-      400,
-      'unsupported-scheme',
-    ],
     ['ftp', 'GET ftp://allowed.test/ HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'unsupported-scheme'],
     ['origin form', 'GET / HTTP/1.1\r\nHost: allowed.test\r\n\r\n', 400, 'malformed-target'],
     ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: allowed.test\r\n\r\n', 400, 'malformed-target'],

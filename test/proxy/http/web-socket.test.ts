@@ -63,37 +63,38 @@ const ECHO = '\x81\x02hi';
 describe('a WebSocket over plain HTTP', () => {
   for (const rate of [null, 10_000_000]) {
     for (const inside of [false, true]) {
-      test(`${inside ? 'inside CONNECT' : 'in absolute form'}, ${rate ? 'limited' : 'unlimited'}: bytes both ways, stamped and recorded`, async () => {
-        const origin = await startEcho();
-        const authority = `allowed.test:${origin.port}`;
-        await using proxy = await startProxy({ rate, allow: [authority] });
-        await using client = await RawClient.connect(proxy.port);
-        if (inside) await client.connectTo(authority);
-        const before = client.text.length;
-        client.send(
-          handshake(
-            inside ? '/chat' : `http://${authority}/chat`,
-            authority,
-            'X-Bacalhau-Job-ID: forged\r\n',
-          ),
-        );
-        await expect.poll(() => client.text.slice(before)).toContain('\r\n\r\n');
-        expect(statusOf(client.text.slice(before))).toBe(101);
-        expect(client.text.slice(before)).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
-        expect(client.text).not.toContain('forged');
-        for (let i = 1; i <= 3; i++) {
-          client.send(FRAME);
-          await expect.poll(() => client.text).toContain(ECHO.repeat(i));
-        }
-        const [head] = origin.heads;
-        expect(head).toMatchObject({ url: '/chat', headers: { host: authority, upgrade: 'websocket' } });
-        expect(head?.headers['x-bacalhau-job-id']).not.toBe('forged');
-        expect(proxy.proxy.figures().tunnels).toBe(inside ? 2 : 1);
-        client.socket.end();
-        await client.untilEnd();
-        await expect.poll(() => proxy.proxy.figures().tunnels).toBe(0);
-        await expect.poll(() => origin.sockets[0]?.readableEnded).toBe(true);
-      });
+      for (const scheme of inside ? ['http'] : ['http', 'ws'])
+        test(`${inside ? 'inside CONNECT' : `as ${scheme}://`}, ${rate ? 'limited' : 'unlimited'}: bytes both ways, stamped and recorded`, async () => {
+          const origin = await startEcho();
+          const authority = `allowed.test:${origin.port}`;
+          await using proxy = await startProxy({ rate, allow: [authority] });
+          await using client = await RawClient.connect(proxy.port);
+          if (inside) await client.connectTo(authority);
+          const before = client.text.length;
+          client.send(
+            handshake(
+              inside ? '/chat' : `${scheme}://${authority}/chat`,
+              authority,
+              'X-Bacalhau-Job-ID: forged\r\n',
+            ),
+          );
+          await expect.poll(() => client.text.slice(before)).toContain('\r\n\r\n');
+          expect(statusOf(client.text.slice(before))).toBe(101);
+          expect(client.text.slice(before)).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+          expect(client.text).not.toContain('forged');
+          for (let i = 1; i <= 3; i++) {
+            client.send(FRAME);
+            await expect.poll(() => client.text).toContain(ECHO.repeat(i));
+          }
+          const [head] = origin.heads;
+          expect(head).toMatchObject({ url: '/chat', headers: { host: authority, upgrade: 'websocket' } });
+          expect(head?.headers['x-bacalhau-job-id']).not.toBe('forged');
+          expect(proxy.proxy.figures().tunnels).toBe(inside ? 2 : 1);
+          client.socket.end();
+          await client.untilEnd();
+          await expect.poll(() => proxy.proxy.figures().tunnels).toBe(0);
+          await expect.poll(() => origin.sockets[0]?.readableEnded).toBe(true);
+        });
     }
   }
 

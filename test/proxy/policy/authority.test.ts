@@ -281,22 +281,24 @@ describe('absolute targets', () => {
     ['http://[2001:db8::1]:8080/%00%0d%0a', '[2001:db8::1]:8080', '/%00%0d%0a'],
     ['http://192.0.2.1/http://other.example/', '192.0.2.1:80', '/http://other.example/'],
     ['http://example.com/\\x', 'example.com:80', '/\\x'],
+    ['ws://example.com/chat', 'example.com:80', '/chat'],
+    ['https://example.com/', 'example.com:443', '/'],
+    ['HTTPS://example.com:8443', 'example.com:8443', '/'],
+    ['wss://example.com', 'example.com:443', '/'],
   ])('%s', (target, authority, path) => {
     const parsed = parseAbsoluteTarget(target);
     if (!parsed.ok) throw new Error(parsed.problem);
     expect(formatAuthority(parsed.value.authority)).toBe(authority);
     expect(parsed.value.path).toBe(path);
+    expect(parsed.value.secure).toBe(/^(?:https|wss):/i.test(target));
   });
 
-  it.each([
-    'https://example.com/',
-    'ftp://example.com/',
-    'ws://example.com/',
-    'HTTPS://example.com',
-    'file:///etc',
-  ])('threats: another scheme is told apart: %s', (target) => {
-    expect(parseAbsoluteTarget(target)).toMatchObject({ ok: false, reason: 'unsupported-scheme' });
-  });
+  it.each(['ftp://example.com/', 'wsx://example.com/', 'HTTPSS://example.com', 'file:///etc'])(
+    'threats: another scheme is told apart: %s',
+    (target) => {
+      expect(parseAbsoluteTarget(target)).toMatchObject({ ok: false, reason: 'unsupported-scheme' });
+    },
+  );
 
   it.each([
     '',

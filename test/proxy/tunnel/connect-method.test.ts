@@ -111,7 +111,7 @@ describe('CONNECT to what is not allowed', () => {
     );
     const [head = '', body = ''] = answer.split('\r\n\r\n');
     expect(head.split('\r\n')).toEqual([
-      'HTTP/1.1 403 Forbidden',
+      'HTTP/1.1 403 jobgate: domain-not-allowed',
       'X-Jobgate-Deny: domain-not-allowed',
       'Content-Type: text/plain; charset=utf-8',
       `Content-Length: ${body.length}`,
@@ -143,9 +143,9 @@ describe('CONNECT to what is not allowed', () => {
 
   test('the sentence for a port names the entry to add', async () => {
     await using proxy = await startProxy({ allow: ['allowed.test'] });
-    const answer = await RawClient.exchange(proxy.port, 'CONNECT allowed.test:8443 HTTP/1.1\r\n\r\n');
+    const answer = await RawClient.exchange(proxy.port, 'CONNECT allowed.test:1024 HTTP/1.1\r\n\r\n');
     expect(denialOf(answer)).toBe('port-not-allowed');
-    expect(answer).toContain('--domain allowed.test:8443)\n');
+    expect(answer).toContain('--domain allowed.test:1024)\n');
   });
 
   test('bytes pipelined behind it are never read as the next request', async () => {

@@ -5,7 +5,16 @@ import type { Report } from '../../../proxy/worker/link.js';
 import { readReport } from '../../../proxy/worker/read-report.js';
 
 const denied: ProxyEvent = {
-  ...{ v: 1, job: '', type: 'decision', time: 1, connection: 1, client: '192.0.2.1', method: 'GET' },
+  ...{
+    v: 1,
+    job: '',
+    type: 'decision',
+    time: 1,
+    connection: 1,
+    how: 'proxy',
+    client: '192.0.2.1',
+    method: 'GET',
+  },
   ...{ host: 'a.test', port: 80, decision: 'deny', reason: 'domain-not-allowed', status: 403, ms: 0.5 },
   ...{ detail: 'why', address: '192.0.2.2', count: 3, learned: true },
 };
@@ -25,6 +34,8 @@ const reports: Record<string, Report> = {
   'end of a tunnel': { id: 1, is: 'event', event: closed },
   figures: { id: 1, is: 'figures', figures: { ...NO_FIGURES, hosts: [host] } },
   log: { id: 1, is: 'log', level: 'warn', fields: { host: 'a', n: 1, ok: true }, message: 'text' },
+  lease: { id: 1, is: 'lease', destination: '192.0.2.1', count: 4 },
+  'give-back': { id: 1, is: 'give-back', destination: '192.0.2.1', count: 4 },
   closed: { id: 1, is: 'closed' },
 };
 

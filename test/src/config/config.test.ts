@@ -56,7 +56,7 @@ describe('without configuration', () => {
       },
       operator: DEFAULT_OPERATOR_POLICY,
       rate: DEFAULT_RATE,
-      gateway: { placement: 'auto', port: 13_128, outside: 'bridge' },
+      gateway: { placement: 'auto', port: 13_128, anyProgram: true, outside: 'bridge' },
       allowLearn: false,
       service: {
         listen: 'unix:/run/jobgate/jobgate.sock',
@@ -312,7 +312,7 @@ describe('what is wrong', () => {
       'JobAdmissionControl:\n  ProbeTimeout: soon\n',
       'node.yaml:2: JobAdmissionControl.ProbeTimeout: "soon": must be a time',
     ],
-    ['Gateway:\n  Port: 70000\n', 'node.yaml:2: Gateway.Port: must be a whole number from 1 to 65535'],
+    ['Gateway:\n  Port: 70000\n', 'node.yaml:2: Gateway.Port: must be a whole number from 1 to 65515'],
     [
       'Gateway:\n  Placement: cloud\n',
       'node.yaml:2: Gateway.Placement: "cloud": must be auto, host or container',
@@ -352,7 +352,7 @@ describe('what is wrong', () => {
       expect.stringMatching(/^node.yaml:1: Egress.Rate: /),
       'node.yaml:2: Logs: unknown key: did you mean Log?',
       'JOBGATE_DSN: unknown variable: did you mean JOBGATE_DNS?',
-      'JOBGATE_GATEWAY_PORT: "x": must be a whole number from 1 to 65535',
+      'JOBGATE_GATEWAY_PORT: "x": must be a whole number from 1 to 65515',
       expect.stringMatching(/^--allow-port\[0\]: "0x16": must be a whole number/),
       expect.stringMatching(/^--log-level: "loud": must be /),
     ]);

@@ -10,6 +10,7 @@ test('the list is what was used, collapsed, ready to paste', () => {
     job: 'j',
     connection: 1,
     method: 'GET',
+    how: 'proxy',
     client: '',
     ms: 0,
   } as const;

@@ -28,6 +28,18 @@ describe('the contract of a container on an isolated network', () => {
     );
   });
 
+  it('is kept with the gateway as resolver, where that answers names, and with none', () => {
+    const answering = { ...options, names: '10.213.0.1' };
+    const names = { address: '10.213.0.1', hosts: [] };
+    const { Dns } = isolatedOptions(NETWORK, names).HostConfig;
+    expect(contractBreaches(inspected({ Dns }), answering)).toEqual([]);
+    expect(contractBreaches(inspected(), answering)).toEqual([]);
+    for (const other of [['10.213.0.2'], ['10.213.0.1', '127.0.0.1'], []]) {
+      expect(contractBreaches(inspected({ Dns: other }), answering)).toHaveLength(1);
+    }
+    expect(contractBreaches(inspected({ Dns }), options)).toHaveLength(1);
+  });
+
   it.each<[string, Partial<Dockerode.HostConfig>, RegExp]>([
     ['privileged', { Privileged: true }, /privileged/],
     ['Docker’s own capabilities', { CapDrop: [] }, /NET_RAW/],

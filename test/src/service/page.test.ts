@@ -160,6 +160,7 @@ describe('the live page', () => {
           port: 443,
           decision: 'deny',
           reason: 'domain-not-allowed',
+          how: 'proxy',
           client: '',
           ms: 0,
         },
