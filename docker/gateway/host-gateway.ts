@@ -142,6 +142,8 @@ async function openHostGateway(options: OpenGatewayOptions, resources: HostResou
   }
 }
 
+const wishOf = ({ network }: OpenGatewayOptions) => (network ? { wish: network } : {});
+
 /** Ports of the job's entries, each with an own port of the gateway. */
 function slots({ policy, logger }: OpenGatewayOptions, port: number): [port: number, own: number][] {
   const own = ownPorts(port);
@@ -157,8 +159,6 @@ async function release(
   files.remove(bridge);
   await lockdown.unmap(bridge).catch(() => {});
 }
-
-const wishOf = ({ network }: OpenGatewayOptions) => (network ? { wish: network } : {});
 
 // Its container has the address in its environment.
 function assertPort({ name, record }: OwnedNetwork, port: number): void {

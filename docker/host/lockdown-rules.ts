@@ -71,10 +71,10 @@ export interface Shape {
   readonly port: number;
   /** Whether the kernel has the match `socket`. */
   readonly socketMatch: boolean;
-  /** Whether it can redirect: else programs need the proxy. */
-  readonly redirects: boolean;
   /** Whether the kernel has the match `physdev`. */
   readonly bridgedMatch: boolean;
+  /** Whether it can redirect: else programs need the proxy. */
+  readonly redirects: boolean;
 }
 
 /** The chain of what differs between gateways: their entries' ports. The lock-down's own are static. */

@@ -258,19 +258,6 @@ export class Lockdown {
     }
   }
 
-  get #portRules(): string[] {
-    return [...this.#ports.values()].flat();
-  }
-
-  #isThere(bridge: string): boolean {
-    return this.#ports.has(bridge) || this.#bridges().includes(bridge);
-  }
-
-  async #removePorts(saved: string | undefined, isThere: (bridge: string) => boolean): Promise<void> {
-    const input = portRemoval(parseSave(saved ?? ''), isThere);
-    if (input) await this.#firewall.restore(4, input);
-  }
-
   /** Applies the rules without what this kernel may lack. @throws the error where that is not why they failed. */
   async #leastLess(apply: (shape: Shape) => Promise<void>, error: Error): Promise<Shape> {
     for (const lack of [
@@ -288,6 +275,19 @@ export class Lockdown {
       }
     }
     throw error;
+  }
+
+  get #portRules(): string[] {
+    return [...this.#ports.values()].flat();
+  }
+
+  #isThere(bridge: string): boolean {
+    return this.#ports.has(bridge) || this.#bridges().includes(bridge);
+  }
+
+  async #removePorts(saved: string | undefined, isThere: (bridge: string) => boolean): Promise<void> {
+    const input = portRemoval(parseSave(saved ?? ''), isThere);
+    if (input) await this.#firewall.restore(4, input);
   }
 
   get #families(): Family[] {

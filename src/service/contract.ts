@@ -10,10 +10,10 @@ const BY_DEFAULT = new Set(['NET_RAW']);
 interface ContractOptions {
   /** Name of the gateway's network. */
   readonly network: string;
-  /** Addresses of gateways that answer its names: this one's, and those of the others. */
-  readonly names?: readonly string[];
-  /** Names of isolated networks on which it may be as well. */
-  readonly also?: readonly string[];
+  /** Other isolated networks on which it may be as well, each with the address of its gateway where that answers names. */
+  readonly also?: readonly { readonly network: string; readonly names?: string | undefined }[];
+  /** Address of the gateway, where it answers names. */
+  readonly names?: string | undefined;
   /** Paths on the node through which a container would rule it: the engine's socket and our own. */
   readonly sockets: readonly string[];
 }
@@ -26,7 +26,7 @@ export function contractBreaches(info: Dockerode.ContainerInspectInfo, options: 
   const { HostConfig: host, NetworkSettings: settings } = info;
   const breaches: string[] = [];
   const others = Object.keys(settings?.Networks ?? {}).filter(
-    (name) => name !== options.network && !options.also?.includes(name),
+    (name) => name !== options.network && !options.also?.some(({ network }) => network === name),
   );
   if (others.length > 0) breaches.push(`it is on another network as well: ${others.join(', ')}`);
   if (host.Privileged) breaches.push('it is privileged');
@@ -37,7 +37,8 @@ export function contractBreaches(info: Dockerode.ContainerInspectInfo, options: 
   }
   // One that answers nothing is as good: a daemon may give its containers no resolver.
   const dead = isolatedOptions(options.network).HostConfig.Dns;
-  const resolvers = [...(options.names ?? []).map((address) => [address]), dead];
+  const named = [options.names, ...(options.also ?? []).map(({ names }) => names)];
+  const resolvers = [...named.flatMap((one) => (one === undefined ? [] : [[one]])), dead];
   if (!resolvers.some((one) => sameList(host.Dns, one))) {
     breaches.push(`it has another DNS server than ${resolvers.flat().join(' or ')}: ${shown(host.Dns)}`);
   }

@@ -257,13 +257,8 @@ export class Gateways {
       ...(existing && { existing }),
       ...(wish && { network: wish }),
     });
-    const served = new ServedGateway(gateway, policy, {
-      created,
-      reopened: existing !== undefined,
-      learned,
-      wish,
-      ...this.#forAll,
-    });
+    const more = { created, reopened: existing !== undefined, learned, wish, ...this.#forAll };
+    const served = new ServedGateway(gateway, policy, more);
     this.#byId.set(served.id, served);
     void gateway.failed.then((error) => this.fail(served, error.message));
     this.#tell(served, existing ? 'reopened' : 'opened');

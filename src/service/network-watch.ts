@@ -122,9 +122,9 @@ export class NetworkWatch {
   ): Promise<AttachedContainer | undefined> {
     const { link, gateways, sockets, broken } = this.#options;
     const { docker } = link.engine;
-    const { network } = served.gateway;
+    const { network, names } = served.gateway;
     const siblings =
-      served.gate === undefined ? [served] : gateways.list().filter(({ gate }) => gate === served.gate);
+      served.gate === undefined ? [] : gateways.list().filter(({ gate }) => gate === served.gate);
     const info = await docker
       .getContainer(id)
       .inspect()
@@ -135,9 +135,9 @@ export class NetworkWatch {
     if (!info) return undefined;
     const breaches = contractBreaches(info, {
       network: network.name,
-      // A gate connects its clients' containers to several of its networks; the first one's gateway answers.
-      names: siblings.flatMap(({ gateway }) => gateway.names?.address ?? []),
-      also: siblings.map(({ gateway }) => gateway.network.name),
+      names: names?.address,
+      // A gate connects its clients' containers to several of its networks.
+      also: siblings.map(({ gateway }) => ({ network: gateway.network.name, names: gateway.names?.address })),
       sockets,
     });
     const first = others.find((one) => one.enforced);

@@ -122,9 +122,8 @@ export function createOptions({
   shared,
 }: Pick<ServedGateway, 'gateway' | 'shared'>): ReturnType<typeof isolatedOptions> {
   const { network, proxy, names } = gateway;
-  // A file would hide the engine's resolver, which knows the containers of a shared network and asks ours for the rest.
   const create = isolatedOptions(network.name, names && shared ? { ...names, file: undefined } : names);
-  if (names || (proxy.host === network.gateway && !shared)) return create;
+  if (!shared && (names || proxy.host === network.gateway)) return create;
   const { Mounts, ...HostConfig } = create.HostConfig;
   return { HostConfig };
 }

@@ -107,6 +107,8 @@ describeE2e('the gate', () => {
     const inside = ['run', '--rm', '--label', ALLOWED, JOB_IMAGE];
     expect(await gate.docker(...inside, ...status('http://example.com/'))).toBe('200');
     expect(await gate.docker(...inside, ...status('http://other.com/'))).toBe('403');
+    // A program that knows of no proxy as well.
+    expect(await gate.docker(...inside, ...status('http://example.com/'), '--noproxy', '*')).toBe('200');
     const direct = await gate.tryDocker([...inside, ...status(`http://${address}/`), '--noproxy', '*']);
     expect(direct).toMatchObject({ code: 7, stdout: '000' });
     expect(await docker('run', '--rm', JOB_IMAGE, ...status(`http://${address}/`))).toBe('200');
@@ -137,6 +139,9 @@ describeE2e('the gate', () => {
     expect(await gate.docker(...ask, 'http://example.com/')).toBe('hello from example.com');
     expect(await gate.docker(...ask, '-o', '/dev/null', '-w', '%{http_code}', 'http://other.com/')).toBe(
       '403',
+    );
+    expect(await gate.docker(...ask, '--noproxy', '*', 'http://example.com/')).toContain(
+      'hello from example.com',
     );
     expect(await gate.docker('network', 'ls', '--format', '{{.Name}}')).toContain(net);
     const inUse = await gate.tryDocker(['network', 'rm', net]);

@@ -45,7 +45,13 @@ export const create: Handler = async (exchange, gate) => {
       body: made,
       network,
       overridden,
-    } = optionsOf(wanted, { ...found, place, inputs, mark: own.mark });
+    } = optionsOf(wanted, {
+      ...found,
+      imageEnv: await imageEnv(wanted, exchange, gate),
+      place,
+      inputs,
+      mark: own.mark,
+    });
     if (overridden.length > 0) {
       gate.logger.warn(
         { job: id, variables: overridden },
@@ -76,6 +82,19 @@ export const create: Handler = async (exchange, gate) => {
     return asks.ask('POST', path, { body: { ...made, HostConfig: { ...host, Mounts } } });
   }
 };
+
+/** Of an image that is not there the engine tells, when it is asked to make the container. */
+async function imageEnv(
+  { config }: Wanted,
+  { target }: Exchange,
+  { asks }: Gate,
+): Promise<readonly string[]> {
+  const image = String(config.Image ?? '');
+  if (!/^[\w.:@/-]{1,512}$/.test(image) || image.split('/').some((part) => /^\.*$/.test(part))) return [];
+  const { status, body } = await asks.ask('GET', `${target.version}/images/${image}/json`);
+  if (status !== 200) return [];
+  return (JSON.parse(body.toString('utf8')) as { Config?: { Env?: string[] | null } }).Config?.Env ?? [];
+}
 
 /** Clients take "not found" for the image's, and pull that. @throws GateRefusal */
 function orMissing(error: unknown): never {

@@ -23,6 +23,8 @@ export interface LookedUp {
   readonly volumesFrom: readonly string[];
   readonly links: readonly string[];
   readonly ipc: string | undefined;
+  /** Variables of the image, which some of ours are appended to. */
+  readonly imageEnv: readonly string[];
   /** Of the gate, for `HostConfig.ContainerIDFile`. */
   readonly mark: string;
 }
@@ -38,6 +40,7 @@ export function optionsOf(
   const { place } = found;
   const ours = hostOf(place);
   const network = ours.NetworkMode as string;
+  const extraHosts = [...wanted.extraHosts, ...(ours.ExtraHosts ?? [])];
   const HostConfig = {
     ...host,
     ...ours,
@@ -53,11 +56,11 @@ export function optionsOf(
     ...(found.volumesFrom.length > 0 && { VolumesFrom: found.volumesFrom }),
     ...(found.links.length > 0 && { Links: found.links }),
     ...(found.ipc !== undefined && { IpcMode: `container:${found.ipc}` }),
-    ...(wanted.extraHosts.length > 0 && { ExtraHosts: [...wanted.extraHosts, ...(ours.ExtraHosts ?? [])] }),
+    ...(extraHosts.length > 0 && { ExtraHosts: extraHosts }),
     ContainerIDFile: found.mark,
   };
   const served = place.kind === 'none' ? undefined : place.served;
-  const env = served && proxied((config.Env ?? []) as string[], served);
+  const env = served && proxied((config.Env ?? []) as string[], found.imageEnv, served);
   const hasEndpoints = Object.keys(found.endpoints).length > 0;
   return {
     body: {
@@ -91,9 +94,11 @@ function bind({ source, target, readOnly }: Input) {
 }
 
 // In the order of the client, and ours behind.
-function proxied(variables: readonly string[], { gateway }: ServedGateway) {
-  const namesServed = gateway.names !== undefined;
-  const { env, overridden } = clientEnv(gateway.proxy.url, environment(variables), { namesServed });
+function proxied(variables: readonly string[], image: readonly string[], { gateway }: ServedGateway) {
+  const { env, overridden } = clientEnv(gateway.proxy.url, environment(variables), {
+    image: environment(image),
+    namesServed: gateway.names !== undefined,
+  });
   const removed = variables.filter((pair) => !pair.includes('=') && env[pair] === undefined);
   return {
     list: [...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...removed],

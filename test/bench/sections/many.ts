@@ -25,7 +25,8 @@ export const many: Section = {
       return [];
     }
     const docker = new Dockerode();
-    await using serve = await startServe(root, { workers: 2 });
+    // None has a container, and none is to be closed for it.
+    await using serve = await startServe(root, { workers: 2, options: ['--unused-after', '24h'] });
     const figures: Omit<Figure, 'section'>[] = [];
     const opened: string[] = [];
     const open = async (jobId: string) => {

@@ -29,7 +29,7 @@ describe('the contract of a container on an isolated network', () => {
   });
 
   it('is kept with the gateway as resolver, where that answers names, and with none', () => {
-    const answering = { ...options, names: ['10.213.0.1'] };
+    const answering = { ...options, names: '10.213.0.1' };
     const names = { address: '10.213.0.1', hosts: [] };
     const { Dns } = isolatedOptions(NETWORK, names).HostConfig;
     expect(contractBreaches(inspected({ Dns }), answering)).toEqual([]);
