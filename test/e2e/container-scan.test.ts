@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { containerGateways } from '../../docker/gateway/container-gateway.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
 import { type Owner, openOwner } from '../../docker/gateway/owner.js';
+import { addressAfter } from '../../docker/gateway/subnet-pool.js';
 import { hasIpv6 } from '../../docker/host/host-net.js';
 import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
@@ -163,12 +164,13 @@ describeE2e('from a job whose gateway is a container', () => {
     expect(open(await probe(neighbour, [tcp(outside, port)]))).toEqual([]);
 
     // A container with routes that a job can't make.
-    const routed = (network: string, via: string) => {
+    const routed = (network: string, via: string, ...more: string[]) => {
       const script = `ip route replace default via ${via} && exec node -e 'setInterval(() => {}, 1e6)'`;
       const admin = ['--user', '0', '--cap-add', 'NET_ADMIN', '--entrypoint', 'sh'];
-      return startPlain(cleanup, '--network', network, ...admin, IMAGE, '-c', script);
+      return startPlain(cleanup, '--network', network, ...more, ...admin, IMAGE, '-c', script);
     };
-    const inside = await routed(gateway.network.name, host);
+    // The others there have all addresses that the engine gives.
+    const inside = await routed(gateway.network.name, host, '--ip', addressAfter(host));
     const targets = [
       tcp(at, 8080),
       tcp(outside, port),
