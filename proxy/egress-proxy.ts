@@ -5,7 +5,7 @@ import { Dispatch } from './accept/dispatch.js';
 import { AddressRule } from './decide/address-rule.js';
 import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
-import { openListeners } from './decide/listeners.js';
+import { listenersOn } from './decide/listeners.js';
 import { NodeAddresses } from './decide/node-addresses.js';
 import { destinationCaps, type JobLeases, type Leases } from './dial/destination-caps.js';
 import { Destinations } from './dial/destinations.js';
@@ -159,7 +159,7 @@ class JobProxy implements EgressProxy {
       rule: new AddressRule({
         exceptions: parsed.exceptions,
         node: new NodeAddresses({ listed: parsed.nodeAddresses }),
-        listeners: () => [...openListeners(), ...this.#dialler.ownTargets()],
+        listeners: (port) => [...listenersOn(port), ...this.#dialler.ownTargets()],
         deniedAddresses: (address, port) => this.#denied.matchAddress(address, port),
       }),
       ...(parsed.learn && { learn: parsed.learn }),

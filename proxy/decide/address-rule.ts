@@ -15,8 +15,8 @@ export interface AddressRuleOptions {
   /** What the operator lets jobs reach although it is not public, or is the node. */
   readonly exceptions: readonly CidrPort[];
   readonly node: Pick<NodeAddresses, 'has' | 'isListed'>;
-  /** All listeners of jobgate at the time of the question; no exception opens them. */
-  readonly listeners: () => Iterable<Listener>;
+  /** All listeners of jobgate on a port at the time of the question; no exception opens them. */
+  readonly listeners: (port: number) => Iterable<Listener>;
   /** Whether the operator denies an address (canonical, never IPv4-mapped) on a port; beats exceptions. Default: none. */
   readonly deniedAddresses?: (address: string, port: number) => boolean;
 }
@@ -87,7 +87,7 @@ export class AddressRule {
   }
 
   #isListener(ip: Ip, port: number): boolean {
-    for (const listener of this.#options.listeners()) {
+    for (const listener of this.#options.listeners(port)) {
       if (listener.port === port && this.#reaches(ip, listener)) return true;
     }
     return false;

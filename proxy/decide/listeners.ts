@@ -10,18 +10,25 @@ export interface Listener {
   readonly exact?: boolean;
 }
 
-const open = new Set<Listener>();
+/** By port: thousands of gateways have the same few. */
+const open = new Map<number, Set<Listener>>();
 
 /** Adds a listener, and gives the function that removes it. */
 export function registerListener(host: string, port: number, exact = false): () => void {
   const listener: Listener = { host, port, ...(exact && { exact }) };
-  open.add(listener);
+  const beside = open.get(port) ?? new Set();
+  open.set(port, beside.add(listener));
   return () => {
-    open.delete(listener);
+    beside.delete(listener);
   };
 }
 
 /** All listeners that are open now. */
-export function openListeners(): Iterable<Listener> {
-  return open;
+export function openListeners(): Listener[] {
+  return [...open.values()].flatMap((all) => [...all]);
+}
+
+/** Those on a port. */
+export function listenersOn(port: number): Iterable<Listener> {
+  return open.get(port) ?? [];
 }
