@@ -20,6 +20,7 @@ export function registerListener(host: string, port: number, exact = false): () 
   open.set(port, beside.add(listener));
   return () => {
     beside.delete(listener);
+    if (beside.size === 0) open.delete(port);
   };
 }
 
