@@ -95,6 +95,8 @@ export class Exchange implements Session {
   #settled = false;
   #retried = false;
   #information = 0;
+  /** Of the origin's connection, before it was used for this. */
+  #readBefore = 0;
   #reason: string | undefined;
   #relay: WatchedRelay | undefined;
 
@@ -157,7 +159,9 @@ export class Exchange implements Session {
   }
 
   #connected(socket: net.Socket): void {
-    if (this.#allowed || socket === null) return;
+    if (socket === null) return;
+    this.#readBefore = socket.bytesRead;
+    if (this.#allowed) return;
     this.#allowed = true;
     const { subject, target } = this.#parts;
     this.#with.recorder.allowed(subject, socket.remoteAddress, target.learned);
@@ -166,6 +170,8 @@ export class Exchange implements Session {
   /** 1xx of the origin. HTTP/1.0 knows none (RFC 9110 section 15.2). */
   #inform({ statusCode, rawHeaders }: http.InformationEvent): void {
     const { request, response } = this.#parts;
+    // Most of it the job gets nothing of.
+    this.#with.limiter.charge(rawHeaders.reduce((sum, text) => sum + text.length, 0));
     if (++this.#information > MAX_INFORMATION) {
       this.#fail(new Refusal('origin-broken'));
       return;
@@ -296,8 +302,17 @@ export class Exchange implements Session {
     if (this.#settled) return;
     this.#settled = true;
     this.#reason ??= refusal.reason;
+    this.#chargeBroken(refusal.cause);
     this.#upstream?.destroy();
     this.#refuse(refusal);
+  }
+
+  /** An origin that is cut while it sends what is no answer: Node has done that where its parser says so. */
+  #chargeBroken(cause: unknown): void {
+    const socket = this.#upstream?.socket;
+    if (!this.#allowed || !socket) return;
+    const unread = socket.destroyed && !isParseError(cause) ? 0 : unreadBytes('unread');
+    this.#with.limiter.charge(unread + socket.bytesRead - this.#readBefore);
   }
 
   /** Part of the answer is out: the client must see that it is not whole. */
@@ -331,4 +346,8 @@ export class Exchange implements Session {
     }
     sessions.over(this);
   }
+}
+
+function isParseError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
 }

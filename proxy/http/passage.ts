@@ -49,6 +49,8 @@ export class Passage implements Session, OriginUser, AnswerSink {
   #information = 0;
   /** Of the origin's connection, before it was used for this. */
   #readBefore = 0;
+  /** Bytes of origins' connections that were this request's. */
+  #fromOrigin = 0;
   #keepMs = FREE_MS;
   #reason: string | undefined;
   #isOver = false;
@@ -202,6 +204,7 @@ export class Passage implements Session, OriginUser, AnswerSink {
   #whole(): void {
     const origin = this.#origin as OriginConnection;
     this.#origin = undefined;
+    this.#count(origin);
     if (this.#reader?.leavesOpen) this.#with.pool.give(origin, this.#key, this.#keepMs);
     else origin.destroy();
     this.#answer.flush(() => this.#over(true));
@@ -238,9 +241,18 @@ export class Passage implements Session, OriginUser, AnswerSink {
 
   #fail(refusal: Refusal): void {
     this.#reason ??= refusal.reason;
-    this.#origin?.destroy();
+    if (this.#origin) {
+      // It is cut while it sends.
+      if (this.#origin.isOpen) this.#with.limiter.charge(unreadBytes('unread'));
+      this.#count(this.#origin);
+      this.#origin.destroy();
+    }
     this.#origin = undefined;
     this.#refuse(refusal);
+  }
+
+  #count({ socket }: OriginConnection): void {
+    this.#fromOrigin += socket.bytesRead - this.#readBefore;
   }
 
   /** The connection goes on, unless what was asked is no request. Only called before anything of an answer was sent. */
@@ -258,10 +270,10 @@ export class Passage implements Session, OriginUser, AnswerSink {
     this.#answer.flush(() => this.#over(true));
   }
 
-  #chargeUnread(): void {
-    const { socket } = this.#origin as OriginConnection;
+  /** What is in the kernel; the rest was read. */
+  #chargeUnread({ socket }: OriginConnection): void {
     const was = socket.isPaused() ? 'held' : this.#settled ? 'flowing' : 'unread';
-    this.#with.limiter.charge(unreadBytes(was, socket.readableLength));
+    this.#with.limiter.charge(unreadBytes(was));
   }
 
   /** The answer is out, or its client is gone. */
@@ -273,12 +285,16 @@ export class Passage implements Session, OriginUser, AnswerSink {
     this.#forget();
     this.#cancel.cancel();
     if (this.#origin) {
-      this.#chargeUnread();
+      this.#chargeUnread(this.#origin);
+      this.#count(this.#origin);
       this.#origin.destroy();
     }
     if (this.#allowed) {
       const reason = this.#reason ?? (finished ? 'end' : 'client-reset');
-      recorder.closed(this.subject, { kind: 'request', ...connection.takeBytes(), reason });
+      const { up, down } = connection.takeBytes();
+      // What of it the job did not get: lines that are not passed on, say, or what stood behind the answer.
+      this.#with.limiter.charge(this.#fromOrigin - down);
+      recorder.closed(this.subject, { kind: 'request', up, down, reason });
     }
     if (this.#target) sessions.over(this);
     this.#release?.();
