@@ -6,6 +6,7 @@ import type { LogLevel, PartialFigures, ProxyReport, Report } from './link.js';
 /** Longest line of a worker, bytes: figures of all hosts that it tells apart. */
 export const MAX_REPORT = 1 << 20;
 const MAX_TEXT = 4_096;
+const MAX_DESTINATION = 253;
 
 type Said = Readonly<Record<string, unknown>>;
 
@@ -55,7 +56,7 @@ function readProxyReport(said: Said): ProxyReport {
       };
     case 'lease':
     case 'give-back':
-      return { id, is: said.is, destination: text(said.destination), count: number(said.count) };
+      return { id, is: said.is, destination: destination(said.destination), count: places(said.count) };
     case 'closed':
       return { id, is: 'closed' };
     default:
@@ -167,6 +168,20 @@ function object(value: unknown): Said {
 function text(value: unknown): string {
   if (typeof value !== 'string') throw new Error('not a text');
   return value.slice(0, MAX_TEXT);
+}
+
+/** An address or a name: each is remembered for a while. */
+function destination(value: unknown): string {
+  const said = text(value);
+  if (said.length > MAX_DESTINATION) throw new Error('not a destination');
+  return said;
+}
+
+/** One at least: nothing else uses up what a job may have. */
+function places(value: unknown): number {
+  const said = number(value);
+  if (!Number.isInteger(said) || said === 0) throw new Error('not a number of connections');
+  return said;
 }
 
 function number(value: unknown): number {

@@ -217,7 +217,7 @@ export class RemoteProxy implements EgressProxy {
       case 'lease': {
         const { destination } = report;
         const count = this.#leases.lease(destination, Math.min(report.count, MAX_LEASE));
-        this.#link?.send({ do: 'leased', id: this.#id, destination, count });
+        this.#link?.reply({ do: 'leased', id: this.#id, destination, count });
         return;
       }
       case 'give-back':

@@ -6,6 +6,11 @@ import { MAX_REPORT, readReport } from './read-report.js';
 
 /** Longest text of a worker's stderr that is kept, characters. */
 const STDERR_MAX = 2_000;
+/** Bytes that may wait for a worker that asks: policies, where it opens many gateways at once. */
+const MAX_WAITING = 64 << 20;
+
+/** What a worker reads. */
+type WorkerInput = NodeJS.WritableStream & { readonly writableLength?: number };
 
 /** The control plane's end of the link to a worker, wherever that runs. */
 export class WorkerLink {
@@ -14,7 +19,7 @@ export class WorkerLink {
   /** Take what the worker writes. */
   readonly stdout: Writable;
   readonly stderr: Writable;
-  readonly #stdin: NodeJS.WritableStream;
+  readonly #stdin: WorkerInput;
   readonly #proxies = new Map<number, (report: ProxyReport) => void>();
   #setEnded: (why: Error) => void = () => {};
   readonly #logger: Logger;
@@ -23,7 +28,7 @@ export class WorkerLink {
   #lastWords = '';
 
   /** @param kill ends the worker at once: it said what is no report. */
-  constructor(stdin: NodeJS.WritableStream, kill: () => void, logger: Logger = silentLogger) {
+  constructor(stdin: WorkerInput, kill: () => void, logger: Logger = silentLogger) {
     this.#logger = logger;
     this.#stdin = stdin;
     stdin.on('error', () => {}); // its end tells
@@ -69,6 +74,12 @@ export class WorkerLink {
 
   send(command: Command): void {
     if (this.#stdin.writable) this.#stdin.write(`${JSON.stringify(command)}\n`);
+  }
+
+  /** Answers what it asked. @throws Error where it reads nothing: its answers would pile up here. */
+  reply(command: Command): void {
+    if ((this.#stdin.writableLength ?? 0) > MAX_WAITING) throw new Error('it does not read its answers');
+    this.send(command);
   }
 
   /** For whoever saw the worker end. */

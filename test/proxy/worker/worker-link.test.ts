@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { destinationCaps } from '../../../proxy/dial/destination-caps.js';
+import { DEFAULT_OPERATOR_POLICY } from '../../../proxy/policy/policy.js';
+import { RemoteProxy } from '../../../proxy/worker/remote-proxy.js';
+import { WorkerLink } from '../../../proxy/worker/worker-link.js';
+import { Cleanup } from '../../support/cleanup.js';
+
+let cleanup = new Cleanup();
+afterEach(async () => {
+  await cleanup[Symbol.asyncDispose]();
+  cleanup = new Cleanup();
+});
+
+/** A proxy in a worker that says what a test says, and reads nothing by itself. */
+async function start() {
+  const stdin = new PassThrough();
+  const kill = vi.fn();
+  const link = new WorkerLink(stdin, kill);
+  const policy = { job: { job: 'job-1', allow: ['a.test'], rate: null }, operator: DEFAULT_OPERATOR_POLICY };
+  const proxy = new RemoteProxy(policy, { place: async () => ({ link }) });
+  cleanup.add(() => void proxy.fail(new Error('the test is over')));
+  const listening = proxy.listen({ host: '127.0.0.1', port: 0, clients: [] });
+  const [opened] = await once(stdin, 'data');
+  stdin.pause();
+  stdin.removeAllListeners('data');
+  const { id } = JSON.parse(String(opened));
+  const say = (...said: object[]) => {
+    const lines = said.map((one) => `${JSON.stringify({ id, ...one })}\n`);
+    if (!link.stdout.destroyed) link.stdout.write(lines.join(''));
+  };
+  say({ is: 'ready', host: '127.0.0.1', port: 1 });
+  await listening;
+  return { stdin, kill, say };
+}
+
+const lease = (destination: string, count = 1) => ({ is: 'lease', destination, count });
+
+describe('a worker that asks for leave to connect', () => {
+  it('is answered', async () => {
+    const { stdin, kill, say } = await start();
+    say(lease('192.0.2.1'));
+    const [answer] = await once(stdin.resume(), 'data');
+    expect(JSON.parse(String(answer))).toMatchObject({ do: 'leased', destination: '192.0.2.1', count: 1 });
+    expect(kill).not.toHaveBeenCalled();
+  });
+
+  it('and never reads an answer is ended before they pile up', async () => {
+    const { stdin, kill, say } = await start();
+    const name = `${'a'.repeat(240)}.test`;
+    for (let i = 0; i < 1_000 && kill.mock.calls.length === 0; i++) {
+      say(...Array(1_000).fill(lease(name)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(kill).toHaveBeenCalled();
+    expect(stdin.writableLength + stdin.readableLength).toBeLessThan(80 << 20);
+  });
+
+  it.each([
+    ['for none', lease('192.0.2.1', 0)],
+    ['for a part of one', lease('192.0.2.1', 0.5)],
+    ['for what is no destination', lease('a'.repeat(254))],
+  ])('and asks %s is ended', async (_, said) => {
+    const { kill, say } = await start();
+    const { size } = destinationCaps;
+    say(said);
+    await expect.poll(() => kill.mock.calls.length).toBe(1);
+    expect(destinationCaps.size).toBe(size);
+  });
+});
