@@ -48,6 +48,9 @@ export class HeadReader {
 
   readonly #onData = (chunk: Buffer): void => {
     const { turn } = this.#handlers;
+    // Even where its turn is still to come: one that has ended by then is answered.
+    this.#connection.spoke = true;
+    this.#watchEnd();
     if (!this.#busy && turn.mayBegin) {
       turn.run(() => this.#read(chunk));
       return;
@@ -79,11 +82,9 @@ export class HeadReader {
   #read(chunk: Buffer): void {
     const connection = this.#connection;
     const { connect, simple, headerBytes } = this.#handlers;
-    connection.spoke = true;
     const head = simple && readSimpleHead(chunk, connect === undefined, headerBytes);
     if (simple && head) {
       this.#busy = true;
-      this.#watchEnd();
       // What follows a request that said it was the last is nothing to anybody.
       if (head.closes) {
         this.#leave();
