@@ -12,6 +12,9 @@ const PER_SECOND = 100;
 /** Tickets that an origin may give; what is in them goes past the limiter. */
 const MAX_TICKETS = 16;
 
+/** How often it is looked at what TLS itself took, ms. */
+const CHARGE_MS = 250;
+
 interface OriginTlsOptions {
   /** PEM, one certificate each: trusted beside those that Node brings. */
   readonly trusted: readonly string[];
@@ -57,6 +60,8 @@ export class OriginTls {
       servername: kind === 'name' ? host : '',
       secureContext: contextFor(this.#with.trusted),
       ALPNProtocols: ['http/1.1'],
+      // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+      rejectUnauthorized: true,
     });
     secure.on('error', () => {}); // said below, and later by who uses it
     // Node's own throws where the handle is not TCP's.
@@ -68,14 +73,18 @@ export class OriginTls {
     secure.on('session', () => {
       if (++tickets > MAX_TICKETS) secure.destroy(new Error('tickets without end'));
     });
-    // Not what it carried: that is charged as the job gets it.
+    // Not what it carried: that is charged as the job gets it. Records may be nearly all padding (RFC 8446 section 5.4).
     let charged = 0;
     const charge = () => {
       const bytes = socket.bytesRead - secure.bytesRead - charged;
       charged += bytes;
       this.#with.limiter.charge(bytes);
     };
-    secure.once('close', charge);
+    const charging = setInterval(charge, CHARGE_MS).unref();
+    secure.once('close', () => {
+      clearInterval(charging);
+      charge();
+    });
     let stop: ((error: unknown) => void) | undefined;
     const timer = setTimeout(
       () => stop?.(new DialError('connect-timeout', 'the TLS handshake did not end in time')),
