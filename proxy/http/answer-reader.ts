@@ -29,6 +29,8 @@ export class AnswerReader {
   /** A head, or trailers, of which not all is there. */
   #part: ByteBag | undefined;
   #left = 0;
+  /** Bytes of ends of lines before heads. */
+  #blank = 0;
   #chunks: Chunks | undefined;
   #persists = false;
 
@@ -106,6 +108,8 @@ export class AnswerReader {
     if (block === undefined) return bytes.length;
     // Ends of lines before it are what some servers have left of the answer before.
     const text = block.text.replace(/^[\r\n]+/, '');
+    this.#blank += block.text.length - text.length;
+    if (this.#blank > this.#options.headerBytes) throw new BrokenAnswer('ends of lines without end');
     if (text === '') return block.end;
     const head = readAnswerHead(text, this.#options.toHead);
     if (head.status === 101) throw new BrokenAnswer('an upgrade that nobody asked for');
