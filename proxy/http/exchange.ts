@@ -161,10 +161,21 @@ export class Exchange implements Session {
   #connected(socket: net.Socket): void {
     if (socket === null) return;
     this.#readBefore = socket.bytesRead;
+    this.#watchBeginning(socket);
     if (this.#allowed) return;
     this.#allowed = true;
     const { subject, target } = this.#parts;
     this.#with.recorder.allowed(subject, socket.remoteAddress, target.learned);
+  }
+
+  /** Ends of lines before an answer are nothing to Node's parser, however many. */
+  #watchBeginning(socket: net.Socket): void {
+    const most = this.#readBefore + (MAX_INFORMATION + 2) * this.#with.headerBytes;
+    const look = () => {
+      if (this.#settled) socket.off('data', look);
+      else if (socket.bytesRead > most) this.#fail(new Refusal('origin-broken'));
+    };
+    socket.on('data', look);
   }
 
   /** 1xx of the origin. HTTP/1.0 knows none (RFC 9110 section 15.2). */

@@ -52,4 +52,21 @@ describe.each([false, true])('of what an origin answers (by Node: %s)', (nodeHtt
     const took = await ask(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`, nodeHttp);
     expect(took).toBeLessThan(((1.5 * ROUNDS * LEFT_OUT) / RATE) * 1000);
   });
+
+  it('an origin that sends ends of lines for ever is cut', async () => {
+    const origin = cleanup.use(
+      await startTcpOrigin((socket) => {
+        const more = () => {
+          while (socket.writable && socket.write('\r\n'.repeat(32_768)));
+        };
+        socket.on('error', () => {}).on('drain', more);
+        socket.once('data', more);
+      }),
+    );
+    const allow = [`allowed.test:${origin.port}`];
+    const proxy = cleanup.use(await startProxy({ allow, nodeHttp }));
+    const request = `GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+    expect(await RawClient.exchange(proxy.port, request)).toMatch(/^HTTP\/1.1 502 .*origin-broken/);
+    await expect.poll(() => origin.sockets.size).toBe(0);
+  });
 });
