@@ -10,7 +10,7 @@ export interface Session {
 }
 
 /** What a session may hold at most, bytes: fewer need not be counted. */
-const MOST_HELD = 131_072;
+const MOST_HELD = 393_216;
 
 /** Of the event loop, that a session may take to end once its sockets are closed. */
 const MAX_TICKS = 1_000;
