@@ -116,9 +116,10 @@ export class EngineAsks {
         },
       });
       request.once('error', (error) => reject(noAnswer(error)));
-      request.once('upgrade', ({ headers }, socket, head) =>
-        resolve({ kind: 'connection', socket: socket as Socket, head, type: headers['content-type'] }),
-      );
+      request.once('upgrade', ({ headers }, socket, head) => {
+        socket.on('error', () => {}); // whoever takes it sees it close
+        resolve({ kind: 'connection', socket: socket as Socket, head, type: headers['content-type'] });
+      });
       request.once('response', (response) =>
         readAnswer(response).then((answer) => resolve({ kind: 'answer', answer }), reject),
       );

@@ -21,6 +21,8 @@ import { formatTarget, parseTarget } from './target.js';
 /** Of a head: clients of one library put all that they create into the query as well. */
 const MAX_HEAD = 1 << 20;
 const HEAD_MS = 30_000;
+/** A client has a few; each is a descriptor or two of serve's. */
+const MAX_CONNECTIONS = 1_024;
 /** Whether containers are gone is looked at so often, events or not. */
 const LOOK_MS = 30_000;
 
@@ -56,6 +58,7 @@ export class EngineGate implements Gate, AsyncDisposable {
     this.passOn = new PassOn(this.asks);
     this.own = new Own({ id, asks: this.asks, gateways: () => service.gateways.list() });
     this.server = createServer({ maxHeaderSize: MAX_HEAD, headersTimeout: HEAD_MS, requestTimeout: 0 });
+    this.server.maxConnections = MAX_CONNECTIONS;
     this.server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket)).on('error', () => {});
@@ -119,6 +122,8 @@ export class EngineGate implements Gate, AsyncDisposable {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      // Else one connection has any number of them under way. No client of an engine does that.
+      if (!response.socket) throw new GateRefusal(400, 'jobgate: on a connection, wait for each answer');
       const { known, exchange } = await this.#read(request, response);
       if (known.way === 'hijack') await answerHijack(exchange, this);
       else await HANDLERS[known.way](exchange, this);

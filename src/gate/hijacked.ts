@@ -35,6 +35,11 @@ export async function answerHijack(exchange: Exchange, gate: Gate, upgrading?: C
     else exchange.answer(status, said, type);
     return;
   }
+  // The client may have gone meanwhile, and nobody would ever close the engine's end.
+  if ((client?.socket ?? response.socket)?.destroyed !== false) {
+    asked.socket.destroy();
+    return;
+  }
   client ??= takeSocket(response);
   join(client, asked);
 }
