@@ -35,7 +35,15 @@ export const listNetworks: Handler = async ({ path, json }, { asks, own, config 
   const listed = await asks.read<Info[]>('GET', path);
   if (config.gate?.readOthers) return json(200, listed);
   const ids = new Set(own.gateways().flatMap(({ shared, gateway }) => (shared ? [gateway.network.id] : [])));
-  json(200, listed.filter(({ Id, Name }) => ids.has(Id) || BUILT_IN.includes(Name)).map(asAsked));
+  await own.ready();
+  const shown = listed.filter(({ Id, Name }) => ids.has(Id) || BUILT_IN.includes(Name));
+  // Versions of old list who is on each.
+  json(
+    200,
+    shown.map((info) =>
+      info.Containers ? { ...asAsked(info), Containers: ofOwn(info, own) } : asAsked(info),
+    ),
+  );
 };
 
 export const inspectNetwork: Handler = async ({ target, names, json }, { asks, own, config }) => {
@@ -48,11 +56,15 @@ export const inspectNetwork: Handler = async ({ target, names, json }, { asks, o
   const id = isPlain ? given : (single ?? own.network(given)).gateway.network.id;
   const info = await asks.read<Info>('GET', `${target.version}/networks/${id}`);
   await own.ready();
-  const shown = Object.entries(info.Containers ?? {}).filter(
-    ([one]) => own.has(one) || config.gate?.readOthers,
-  );
-  json(200, { ...asAsked(info), Containers: Object.fromEntries(shown) });
+  json(200, {
+    ...asAsked(info),
+    Containers: config.gate?.readOthers ? (info.Containers ?? {}) : ofOwn(info, own),
+  });
 };
+
+function ofOwn({ Containers }: Info, own: Gate['own']): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(Containers ?? {}).filter(([id]) => own.has(id)));
+}
 
 const chosen = never('the gate chooses the addresses of its networks: leave it out');
 const NETWORK = {
