@@ -1,3 +1,6 @@
+import { realpath } from 'node:fs/promises';
+import { quote } from '../../admission/problem.js';
+import { createOptions } from '../service/served-gateway.js';
 import { assertNothing, parseBody, readBody } from './body.js';
 import { assertName, openOf } from './create/create.js';
 import type { Exchange, Gate, Handler } from './exchange.js';
@@ -5,6 +8,11 @@ import { flag, judged, kept, never, ours, text, texts } from './fields.js';
 import { readFilters } from './filters.js';
 import { GateRefusal, refuse } from './refusal.js';
 import { assertLower } from './update.js';
+
+interface Mounted {
+  readonly Type: string;
+  readonly Source: string;
+}
 
 interface Listed {
   readonly Id: string;
@@ -21,7 +29,8 @@ export const list: Handler = async ({ path, target, json }, { asks, own, config 
 };
 
 /** Starts, or starts again: with a gateway that is open, or with no network. */
-export const start: Handler = async ({ request, response, names, path }, { own, passOn }) => {
+export const start: Handler = async ({ request, response, names, path }, gate) => {
+  const { own, passOn } = gate;
   const id = names.container ?? '';
   // Engines of old took a container's settings here.
   assertNothing(await readBody(request), ['t', 'signal', 'detachKeys', 'abortSignal']);
@@ -30,6 +39,36 @@ export const start: Handler = async ({ request, response, names, path }, { own, 
     if (!served) throw new GateRefusal(409, 'jobgate: its gateway is gone: create the container anew');
     openOf(served);
   }
+  await assertUnmoved(id, gate);
+  await passOn.send({ request, response, path });
+};
+
+/**
+ * The engine follows links where it mounts, at each start: a path that was judged at the create leads elsewhere by
+ * then, where another container may write beside it.
+ *
+ * @throws GateRefusal
+ */
+async function assertUnmoved(id: string, { asks, own }: Gate): Promise<void> {
+  const { Mounts } = await asks.read<{ Mounts?: readonly Mounted[] | null }>('GET', `/containers/${id}/json`);
+  const served = own.gatewayOf(id);
+  const ours = new Set(served && createOptions(served).HostConfig.Mounts?.map(({ Source }) => Source));
+  for (const { Type: type, Source: source } of Mounts ?? []) {
+    if (type !== 'bind' || ours.has(source)) continue;
+    const real = await realpath(source).catch(() => undefined);
+    if (real !== source) throw refuse(`${quote(source)} is not what it was when it was allowed: create anew`);
+  }
+}
+
+/**
+ * Options of `ps` by which column PID is one: letters, or fields by name, the first of them `pid`. The engine runs it
+ * with them on the whole machine, and picks by that column.
+ */
+const PS_ARGS = /^(-?[A-Za-np-z]+|-?[A-Za-np-z]*o ?pid(,[a-z_]+)*)?$/;
+
+export const top: Handler = async ({ request, response, target, path }, { passOn }) => {
+  if (!PS_ARGS.test(target.query.get('ps_args') ?? ''))
+    throw refuse('ps_args: letters as in aux or -ef, or fields as in -o pid,user,args');
   await passOn.send({ request, response, path });
 };
 

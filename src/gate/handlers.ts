@@ -21,6 +21,7 @@ export const HANDLERS: Readonly<Record<Exclude<Way, 'hijack'>, Handler>> = {
   usage,
   list: containers.list,
   start: containers.start,
+  top: containers.top,
   rename: containers.rename,
   update: containers.update,
   remove: containers.remove,

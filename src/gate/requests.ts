@@ -11,6 +11,7 @@ export type Way =
   | 'list'
   | 'events'
   | 'usage'
+  | 'top'
   | 'rename'
   | 'update'
   | 'remove'
@@ -46,7 +47,7 @@ export interface Known {
 
 function row(request: string, way: Way, query: string, why: string): Known {
   const [methods = '', path = ''] = request.split(' ');
-  const looks = (way === 'pass' && methods.startsWith('GET')) || way === 'network-inspect';
+  const looks = (['pass', 'top'].includes(way) && methods.startsWith('GET')) || way === 'network-inspect';
   return { methods: methods.split('|'), path, way, query: query.split(' ').filter(Boolean), why, looks };
 }
 
@@ -81,7 +82,7 @@ export const REQUESTS: readonly Known[] = [
     'a connection of its own',
   ),
   row('POST /containers/{container}/resize', 'pass', 'h w', 'of its terminal'),
-  row('GET /containers/{container}/top', 'pass', 'ps_args', 'its processes'),
+  row('GET /containers/{container}/top', 'top', 'ps_args', 'its processes'),
   row('GET /containers/{container}/stats', 'pass', 'stream one-shot', 'a stream'),
   row('GET /containers/{container}/changes', 'pass', '', 'its files'),
   row('GET|HEAD /containers/{container}/archive', 'pass', 'path', 'copying out'),

@@ -60,7 +60,7 @@ describe('a connection for an attach', () => {
     const statuses: number[] = [];
     gate.server.prependListener('request', (_, response) => {
       const { end } = response;
-      response.end = (...all: []) => {
+      response.end = (...all: Parameters<typeof end>) => {
         statuses.push(response.statusCode);
         return end.apply(response, all);
       };
