@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,16 +57,14 @@ describe('a connection for an attach', () => {
 
   it('is none where another answer is still under way', async () => {
     const client = connect(path('gate')).on('error', () => {});
-    const statuses: number[] = [];
+    const responses: ServerResponse[] = [];
     gate.server.prependListener('request', (_, response) => {
-      const { end } = response;
-      response.end = (...all: Parameters<typeof end>) => {
-        statuses.push(response.statusCode);
-        return end.apply(response, all);
-      };
+      responses.push(response);
     });
     client.write(post('wait') + post('attach?stream=1') + post('wait'));
-    await vi.waitFor(() => expect(statuses).toEqual([400, 400]));
+    await vi.waitFor(() =>
+      expect(responses.map((one) => one.writableEnded && one.statusCode)).toEqual([false, 400, 400]),
+    );
     expect(asked).toBe(0);
     client.destroy();
     // Alone it gets its connection.
