@@ -19,7 +19,6 @@ const HARMLESS = new Set([
   'SETPCAP',
   'SETUID',
   'SYS_CHROOT',
-  'SYS_NICE',
 ]);
 
 const plain = (name: string) => name.toUpperCase().replace(/^CAP_/, '');

@@ -66,6 +66,14 @@ const sysctls: Judge = (value, at) => {
   return given;
 };
 
+/** Processes with a priority of real time, or above all others', take the node from it. */
+const limit: Judge = (value, at) => {
+  const name = text(value, at) as string | undefined;
+  if (name !== undefined && /^(rtprio|rttime|nice)$/i.test(name))
+    throw refuse(`${at}: ${name}: priorities are the node's: leave it out`);
+  return name;
+};
+
 const notNegative: Judge = (value, at) => {
   const number = integer(value, at) as number | undefined;
   if (number !== undefined && number < 0) throw refuse(`${at}: must not be below zero`);
@@ -136,7 +144,7 @@ export const HOST_FIELDS: Readonly<Record<string, Judge>> = {
   Tmpfs: textMap,
   ShmSize: integer,
   Init: flag,
-  Ulimits: listOf(object({ Name: text, Hard: integer, Soft: integer })),
+  Ulimits: listOf(object({ Name: limit, Hard: integer, Soft: integer })),
   Memory: integer,
   MemoryReservation: integer,
   MemorySwap: integer,

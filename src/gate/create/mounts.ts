@@ -1,4 +1,5 @@
 import { quote } from '../../../admission/problem.js';
+import { PREFIX } from '../../../docker/gateway/labels.js';
 import { flag, integer, type Judge, judged, kept, never, oneOf, text, textMap, texts } from '../fields.js';
 import { refuse } from '../refusal.js';
 
@@ -125,8 +126,11 @@ function readMount(mount: Record<string, unknown>, at: string, wanted: WantedMou
     return;
   }
   if (type === 'tmpfs' && source) throw refuse(`${at}.Source: a tmpfs has none`);
+  const { Labels = {} } = (mount.VolumeOptions ?? {}) as { Labels?: Record<string, string> };
+  const reserved = Object.keys(Labels).find((label) => label.startsWith(PREFIX));
+  if (reserved !== undefined)
+    throw refuse(`${at}.VolumeOptions.Labels: ${reserved} is jobgate's own: choose another`);
   if (type === 'volume' && source) {
-    const { Labels = {} } = (mount.VolumeOptions ?? {}) as { Labels?: Record<string, string> };
     wanted.volumes.push({ volume: volumeName(String(source), `${at}.Source`), labels: Labels });
   }
   wanted.mounts.push(mount);

@@ -164,3 +164,22 @@ describe('an update', () => {
     expect(assertLower({ Memory: 0, PidsLimit: null, CpuShares: 0, CpusetCpus: '' }, now)).toEqual({});
   });
 });
+
+describe('priorities', () => {
+  it.each(['rtprio', 'RTPRIO', 'rttime', 'nice'])('limit %s is refused', (Name) => {
+    expect(() => judge({ Ulimits: [{ Name, Soft: 99, Hard: 99 }] })).toThrow(GateRefusal);
+    expect(() => judge({ Ulimits: [{ Name: 'core', Soft: 99, Hard: 99 }] })).not.toThrow();
+  });
+  it('the capability for them is refused', () => {
+    expect(() => judge({ CapAdd: ['SYS_NICE'] })).toThrow(GateRefusal);
+    expect(() => judge({ CapAdd: ['KILL'] })).not.toThrow();
+  });
+});
+
+it("labels of a mount's volume are not jobgate's own", () => {
+  const mount = (Labels: object) => ({
+    Mounts: [{ Type: 'volume', Target: '/x', VolumeOptions: { Labels } }],
+  });
+  expect(() => judge(mount({ 'io.jobgate.gate': 'x' }))).toThrow(GateRefusal);
+  expect(() => judge(mount({ a: 'x' }))).not.toThrow();
+});
