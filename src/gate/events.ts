@@ -6,7 +6,7 @@ import type { Gate, Handler } from './exchange.js';
 /** Longest event, bytes. */
 const MAX_LINE = 1 << 20;
 /** What may wait for a client that reads slowly, bytes: one that is further behind is dropped. */
-const MAX_BEHIND = 8 << 20;
+const MAX_BEHIND = 1 << 20;
 
 interface EngineEvent {
   readonly Type?: string;

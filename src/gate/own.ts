@@ -20,8 +20,8 @@ export interface Volume {
   readonly Labels?: Readonly<Record<string, string>> | null;
 }
 
-/** Of removed ones, whose last events are still to be shown. */
-const MAX_GONE = 10_000;
+/** Of removed ones, whose last events are still to be shown, and of volumes. */
+const MAX_KEPT = 10_000;
 
 /**
  * Which containers and networks came through the gate.
@@ -73,11 +73,7 @@ export class Own {
     const found = this.#containers.get(container);
     if (!found) return undefined;
     this.#containers.delete(container);
-    this.#gone.add(container);
-    for (const oldest of this.#gone) {
-      if (this.#gone.size <= MAX_GONE) break;
-      this.#gone.delete(oldest);
-    }
+    keep(this.#gone, container);
     return found;
   }
 
@@ -130,7 +126,7 @@ export class Own {
   /** By its labels, which are of whoever made it, and never an image's. */
   isVolume({ Name, Labels }: Volume): boolean {
     const isOwn = Labels?.[GATE_LABEL] === this.id;
-    if (isOwn) this.volumes.add(Name);
+    if (isOwn) keep(this.volumes, Name);
     return isOwn;
   }
 
@@ -197,5 +193,14 @@ export class Own {
       HostConfig: { ContainerIDFile?: string; NetworkMode: string };
     };
     if (HostConfig.ContainerIDFile === this.mark) this.add(id, HostConfig.NetworkMode);
+  }
+}
+
+function keep(names: Set<string>, name: string): void {
+  names.delete(name);
+  names.add(name);
+  for (const oldest of names) {
+    if (names.size <= MAX_KEPT) break;
+    names.delete(oldest);
   }
 }
