@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import { isRecord } from '../../admission/known-keys.js';
 import { quote } from '../../admission/problem.js';
 import { createOptions } from '../service/served-gateway.js';
 import { assertNothing, parseBody, readBody } from './body.js';
@@ -21,12 +22,29 @@ interface Listed {
 /** `docker ps`: the engine's list, less what is others'. The limit counts what is left. */
 export const list: Handler = async ({ path, target, json }, { asks, own, config }) => {
   await own.ready();
+  const { before, since } = namesIn(target.query.get('filters'));
+  // The engine would tell which of others' there are.
+  if (!config.gate?.readOthers) for (const name of [...before, ...since]) await own.container(name);
   const limit = Number(target.query.get('limit') ?? 0);
   const all = limit > 0 && !target.query.get('all') ? `${path}${path.includes('?') ? '&' : '?'}all=1` : path;
   const listed = await asks.read<Listed[]>('GET', all);
   const shown = config.gate?.readOthers ? listed : listed.filter(({ Id }) => own.has(Id));
   json(200, limit > 0 ? shown.slice(0, limit) : shown);
 };
+
+function namesIn(filters: string | null): { before: string[]; since: string[] } {
+  let given: unknown;
+  try {
+    given = JSON.parse(filters ?? '{}');
+  } catch {
+    given = undefined; // the engine says what is wrong
+  }
+  const of = (name: string) => {
+    const values = isRecord(given) && Object.hasOwn(given, name) ? given[name] : [];
+    return Array.isArray(values) ? values.map(String) : isRecord(values) ? Object.keys(values) : [];
+  };
+  return { before: of('before'), since: of('since') };
+}
 
 /** Starts, or starts again: with a gateway that is open, or with no network. */
 export const start: Handler = async ({ request, response, names, path }, gate) => {

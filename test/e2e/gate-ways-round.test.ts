@@ -67,6 +67,14 @@ describeE2e('a client of the gate that looks for ways round', () => {
     }
   });
 
+  it('is not told by a filter whether there is a container of others', async () => {
+    const listed = (name: string, spelt: unknown = [name]) =>
+      gate.ask(`/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify({ before: spelt }))}`);
+    expect((await listed(own)).status).toBe(200);
+    for (const [name, spelt] of [[other], [other, { [other]: true }], [newName('none')]] as const)
+      expect((await listed(name, spelt)).status, name).toBe(404);
+  });
+
   it('is not told by versions of old who is on the networks of the engine', async () => {
     expect(JSON.stringify((await ask(engine, '/v1.24/networks')).body)).toContain(other);
     const { body } = await gate.ask('/v1.24/networks');
