@@ -62,7 +62,7 @@ export const start: Handler = async ({ request, response, names, path }, gate) =
 };
 
 /**
- * The engine follows links where it mounts, at each start: a path that was judged at the create leads elsewhere by
+ * The engine follows links where it mounts, at each start and copy: a path that was judged at the create leads elsewhere by
  * then, where another container may write beside it.
  *
  * @throws GateRefusal
@@ -77,6 +77,13 @@ async function assertUnmoved(id: string, { asks, own }: Gate): Promise<void> {
     if (real !== source) throw refuse(`${quote(source)} is not what it was when it was allowed: create anew`);
   }
 }
+
+/** Copying mounts what the container mounts, running or not. */
+export const archive: Handler = async ({ request, response, names, path }, gate) => {
+  const id = names.container ?? '';
+  if (gate.own.has(id)) await assertUnmoved(id, gate);
+  await gate.passOn.send({ request, response, path, upload: request.method === 'PUT' });
+};
 
 /**
  * Options of `ps` by which column PID is one: letters, or fields by name, the first of them `pid`. The engine runs it

@@ -9,13 +9,12 @@ import { usage } from './usage.js';
 import * as volumes from './volumes.js';
 
 const pass: Handler = ({ request, response, path }, { passOn }) => passOn.send({ request, response, path });
-const upload: Handler = ({ request, response, path }, { passOn }) =>
-  passOn.send({ request, response, path, upload: true });
 
 /** Who answers what. A connection of its own is made elsewhere, since it is no answer. */
 export const HANDLERS: Readonly<Record<Exclude<Way, 'hijack'>, Handler>> = {
   pass,
-  upload,
+  upload: containers.archive,
+  download: containers.archive,
   create,
   events,
   usage,

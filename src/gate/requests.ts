@@ -5,6 +5,7 @@ import type { Target } from './target.js';
 export type Way =
   | 'pass'
   | 'upload'
+  | 'download'
   | 'hijack'
   | 'start'
   | 'create'
@@ -47,7 +48,8 @@ export interface Known {
 
 function row(request: string, way: Way, query: string, why: string): Known {
   const [methods = '', path = ''] = request.split(' ');
-  const looks = (['pass', 'top'].includes(way) && methods.startsWith('GET')) || way === 'network-inspect';
+  const looks =
+    (['pass', 'top', 'download'].includes(way) && methods.startsWith('GET')) || way === 'network-inspect';
   return { methods: methods.split('|'), path, way, query: query.split(' ').filter(Boolean), why, looks };
 }
 
@@ -85,7 +87,7 @@ export const REQUESTS: readonly Known[] = [
   row('GET /containers/{container}/top', 'top', 'ps_args', 'its processes'),
   row('GET /containers/{container}/stats', 'pass', 'stream one-shot', 'a stream'),
   row('GET /containers/{container}/changes', 'pass', '', 'its files'),
-  row('GET|HEAD /containers/{container}/archive', 'pass', 'path', 'copying out'),
+  row('GET|HEAD /containers/{container}/archive', 'download', 'path', 'copying out'),
   row(
     'PUT /containers/{container}/archive',
     'upload',

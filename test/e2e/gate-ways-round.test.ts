@@ -34,6 +34,9 @@ describeE2e('a client of the gate that looks for ways round', () => {
       expect(status, verb).toBe(403);
       expect(body.message).toContain('is not what it was');
     }
+    const copy = `/containers/${id}/archive?path=/x/etc/passwd`;
+    for (const method of ['GET', 'PUT']) expect((await gate.ask(copy, { method })).status, method).toBe(403);
+    expect((await ask(engine, copy)).status).toBe(200);
     // The engine alone follows it.
     await docker('start', id);
     expect(await sees()).toContain('proc');
