@@ -88,10 +88,14 @@ export const texts: Judge = (value, at) => {
 /** A list of texts, or one, as a command may be written. */
 export const command: Judge = (value, at) => (typeof value === 'string' ? [value] : texts(value, at));
 
+/** Of labels and the like, characters: every list of the engine repeats them. */
+const MAX_MAP = 65_536;
+
 /** Names and texts. */
 export const textMap: Judge = (value, at) => {
   if (value === undefined || value === null) return undefined;
   if (!isRecord(value)) throw refuse(`${at} must be an object of texts, not ${quote(value)}`);
+  if (JSON.stringify(value).length > MAX_MAP) throw refuse(`${at} has more than ${MAX_MAP} characters`);
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [name, text(item, `${at}.${shown(name)}`) ?? '']),
   );

@@ -166,6 +166,12 @@ describe('an update', () => {
 });
 
 describe('priorities', () => {
+  it('labels that would make every list long are refused, and usual ones are not', () => {
+    const labels = (length: number) => () => judge({}, { Labels: { a: 'x'.repeat(length) } });
+    expect(labels(70_000)).toThrow('Labels has more than 65536 characters');
+    expect(labels(10_000)).not.toThrow();
+  });
+
   it.each(['rtprio', 'RTPRIO', 'rttime', 'nice'])('limit %s is refused', (Name) => {
     expect(() => judge({ Ulimits: [{ Name, Soft: 99, Hard: 99 }] })).toThrow(GateRefusal);
     expect(() => judge({ Ulimits: [{ Name: 'core', Soft: 99, Hard: 99 }] })).not.toThrow();
