@@ -1,6 +1,6 @@
 import { Agent, get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ensureEngine, JOB_IMAGE } from '../../support/engine.js';
+import { buildJobImage, ensureEngine, JOB_IMAGE } from '../../support/engine.js';
 import { startGate } from '../../support/gate.js';
 import { ask } from '../../support/serve.js';
 import type { Section } from '../context.js';
@@ -15,6 +15,7 @@ export const gate: Section = {
   async run({ options, say }) {
     try {
       ensureEngine();
+      buildJobImage();
     } catch (error) {
       say(`gate: left out, ${(error as Error).message.split('\n')[0]}`);
       return [];
@@ -52,6 +53,7 @@ export const gate: Section = {
     const started = async (socket: string, more: object) => {
       const ms = await timed(async () => {
         const made = await ask(socket, `${V}/containers/create`, { body: { ...body, ...more } });
+        if (made.status !== 201) throw new Error(`no container: ${JSON.stringify(made.body)}`);
         id = made.body.Id;
         await ask(socket, `${V}/containers/${id}/start`, { method: 'POST' });
       });
