@@ -7,7 +7,7 @@ import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
 import { listenersOn } from './decide/listeners.js';
 import { NodeAddresses } from './decide/node-addresses.js';
-import { destinationCaps, type JobLeases, type Leases } from './dial/destination-caps.js';
+import { destinationCaps, type Leases } from './dial/destination-caps.js';
 import { Destinations } from './dial/destinations.js';
 import { createDialler, type Dialler } from './dial/dialler.js';
 import { OriginTls } from './dial/origin-tls.js';
@@ -104,7 +104,6 @@ class JobProxy implements EgressProxy {
   readonly #requests: Semaphore;
   readonly #limiter: JobLimiter;
   readonly #resolver: Resolver;
-  readonly #ownLeases: JobLeases | undefined;
   readonly #destinations: Destinations;
   readonly #dialler: Dialler;
   readonly #denied: Denied;
@@ -137,8 +136,7 @@ class JobProxy implements EgressProxy {
     this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst });
     const dns = { dns: parsed.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
     this.#resolver = createResolver({ ...dns, maxLookups: limits.lookups });
-    this.#ownLeases = leases ? undefined : destinationCaps.ofJob(limits);
-    this.#destinations = new Destinations(leases ?? (this.#ownLeases as JobLeases));
+    this.#destinations = new Destinations(leases ?? destinationCaps.ofJob(limits));
     this.#dialler = createDialler({
       ...dns,
       upstream: parsed.upstream,
@@ -302,7 +300,6 @@ class JobProxy implements EgressProxy {
     const left = await this.#sessions.settled();
     if (left > 0) this.#logger.error({ left }, 'unexpected: sessions that did not end with their sockets');
     this.#destinations.close();
-    this.#ownLeases?.close();
     this.#listeners.forget();
     this.#recorder.flush();
   }

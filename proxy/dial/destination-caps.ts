@@ -13,6 +13,8 @@ export interface Leases {
   lease(destination: string, want: number): number | Promise<number>;
   /** Of so many, that are closed or were not needed. False: not heard, to be said again. */
   giveBack(destination: string, count: number): boolean;
+  /** All that it has is given back. */
+  close(): void;
 }
 
 /** What a job has leave for at a destination. */
@@ -154,7 +156,6 @@ export class JobLeases implements Leases {
     return true;
   }
 
-  /** All that it has is given back. */
   close(): void {
     this.#caps.forget(this);
     this.#open = 0;

@@ -48,6 +48,7 @@ export class Destinations {
 
   close(): void {
     clearTimeout(this.#timer);
+    this.#leases.close();
   }
 
   async #wait(destination: string, held: Held): Promise<() => void> {

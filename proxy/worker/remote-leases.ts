@@ -23,6 +23,12 @@ export class RemoteLeases implements Leases {
     return this.#tell({ id: this.#id, is: 'give-back', destination, count });
   }
 
+  /** The control plane sees for itself that its proxy is closed: only who waits is told. */
+  close(): void {
+    for (const asked of this.#asked.values()) asked(0);
+    this.#asked.clear();
+  }
+
   /** What the control plane said. */
   given({ destination, count }: { destination: string; count: number }): void {
     const asked = this.#asked.get(destination);
