@@ -1,14 +1,12 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { machineIpv4Addresses } from '../../proxy/decide/machine-addresses.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
 import { newName, startGate, type TestGate } from '../support/gate.js';
+import { GREETER, startHostServices } from '../support/host-services.js';
 import { type Internet, startInternet } from '../support/internet.js';
-import { listen, startPlain } from '../support/isolated-job.js';
+import { startPlain } from '../support/isolated-job.js';
 import { type Probed, probe, tcp, udp } from '../support/probe.js';
 
 /** What the lock-down and the gateways in containers are held to, from containers that came through the gate. */
@@ -30,22 +28,12 @@ describeE2e('from a container that came through the gate', () => {
     internet = cleanup.use(
       await startInternet({ hosts: { 'origin.test': { services: { 80: 'http', 53: 'udp' } } } }),
     );
-    hostPort = await listen(cleanup, '0.0.0.0');
-    hostPort6 = await listen(cleanup, '::');
-    const datagrams = createSocket('udp4');
-    datagrams.on('message', (_, from) => datagrams.send('hello', from.port, from.address));
-    datagrams.bind(0);
-    await once(datagrams, 'listening');
-    cleanup.add(() => datagrams.close());
-    udpPort = (datagrams.address() as AddressInfo).port;
-    const serve = "require('net').createServer((s) => s.end('hello')).listen(8080)";
-    const publisher = await startPlain(cleanup, '-p', '8080', JOB_IMAGE, 'node', '-e', serve);
-    published = Number((await docker('port', publisher, '8080')).split('\n')[0]?.split(':').at(-1));
+    ({ tcp: hostPort, tcp6: hostPort6, udp: udpPort, published } = await startHostServices(cleanup));
     plain = await startPlain(cleanup, JOB_IMAGE, 'sleep', '600');
 
     const label = ['--label', 'jobgate.domains=allowed.test'];
     const run = ['run', '-d', '--entrypoint', 'node'];
-    const listening = [JOB_IMAGE, '-e', serve];
+    const listening = [JOB_IMAGE, '-e', GREETER];
     await gate.docker(...run, '--name', single, ...label, ...listening);
     const net = newName('net');
     await gate.docker('network', 'create', ...label, net);

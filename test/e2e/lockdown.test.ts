@@ -1,7 +1,4 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createIsolatedNetwork, type IsolatedNetwork, removeNetwork } from '../../docker/gateway/network.js';
@@ -15,6 +12,7 @@ import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { machineIpv4Addresses } from '../../proxy/decide/machine-addresses.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
+import { startHostServices } from '../support/host-services.js';
 import { type Internet, startInternet } from '../support/internet.js';
 import { canSendFrames, macOf, sendIpv6Frames } from '../support/ipv6-frames.js';
 import {
@@ -77,18 +75,12 @@ describeE2e('a job behind the lock-down', () => {
     control = await startControlNetwork(cleanup);
     await lockdown.ensure({ exclusive: true });
 
-    hostPort = await listen(cleanup, '0.0.0.0');
-    hostPort6 = await listen(cleanup, '::');
-    const datagrams = createSocket('udp4');
-    datagrams.on('message', (_, from) => datagrams.send('hello', from.port, from.address));
-    datagrams.bind(0);
-    await once(datagrams, 'listening');
-    cleanup.add(() => datagrams.close());
-    udpPort = (datagrams.address() as AddressInfo).port;
-
-    const serve = "require('net').createServer((s) => s.end('hello')).listen(8080)";
-    const publisher = await startPlain(cleanup, '-p', '8080', JOB_IMAGE, 'node', '-e', serve);
-    publishedPort = Number((await docker('port', publisher, '8080')).split('\n')[0]?.split(':').at(-1));
+    ({
+      tcp: hostPort,
+      tcp6: hostPort6,
+      udp: udpPort,
+      published: publishedPort,
+    } = await startHostServices(cleanup));
 
     job = await startIsolated(engine, network.name, owner, cleanup);
     controlJob = await startIsolated(engine, control.name, owner, cleanup);
