@@ -6,6 +6,7 @@ import type { JobNames } from '../engine/container.js';
 import type { Engine } from '../engine/engine.js';
 import type { OwnedNetwork } from './owned-network.js';
 import type { Owner } from './owner.js';
+import type { Subnet } from './subnet-pool.js';
 
 export interface OpenGatewayOptions {
   readonly engine: Engine;
@@ -30,8 +31,10 @@ export interface NetworkWish {
   readonly gate: string;
   /** Several containers may be on it, and reach each other. */
   readonly shared?: boolean;
-  /** The client's own name for it. Only with `shared`. */
+  /** The client's own name for it. */
   readonly name?: string;
+  /** Told to the client already, and taken where it is still free. */
+  readonly subnet?: Subnet;
   /** The client's own labels. */
   readonly labels?: Readonly<Record<string, string>>;
 }

@@ -22,7 +22,7 @@ export type Wall = 'lock-down' | 'isolated' | 'inhibit_ipv4';
 /** The network of one job. */
 export interface IsolatedNetwork extends Subnet {
   readonly id: string;
-  /** `jobgate-<random>`, never made of the job's id; of a network that a client of the gate made, its own. */
+  /** `jobgate-<random>`, never made of the job's id; of one that a client of the gate named, its own (see isOurName). */
   readonly name: string;
   /** Name of the bridge on the engine's host: `jg-<random>` behind the lock-down (`jg-s…` where containers share it), else `jgc<random>`. */
   readonly bridge: string;
@@ -47,7 +47,8 @@ export async function createIsolatedNetwork(
   const name = wish?.name ?? `jobgate-${random}`;
   const bridge = bridgeName(random, wall, wish);
   let attempts = 0;
-  for (const subnet of pool.free(await takenRanges(docker))) {
+  const free = pool.free(await takenRanges(docker));
+  for (const subnet of wish?.subnet ? chain([wish.subnet], free) : free) {
     if (attempts++ === MAX_ATTEMPTS) break;
     try {
       const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, { record, wall, wish }));
@@ -59,6 +60,20 @@ export async function createIsolatedNetwork(
     }
   }
   throw pool.exhausted();
+}
+
+/** A subnet that is free now, and overlaps nothing of `busy`. @throws EngineError, GatewayError where there is none. */
+export async function freeSubnet(
+  docker: Dockerode,
+  pool: SubnetPool,
+  busy: readonly string[],
+): Promise<Subnet> {
+  for (const subnet of pool.free([...(await takenRanges(docker)), ...busy])) return subnet;
+  throw pool.exhausted();
+}
+
+function* chain<T>(...parts: readonly Iterable<T>[]): Generator<T> {
+  for (const part of parts) yield* part;
 }
 
 function networkOptions(
@@ -111,6 +126,11 @@ function withWish(record: NetworkRecord, wish: NetworkWish | undefined): Network
   if (!wish) return record;
   const { gate, shared = false } = wish;
   return { ...record, gate, ...(shared && { shared }) };
+}
+
+/** Whether a network's name is one that we gave; a client's own never begins so. */
+export function isOurName(name: string): boolean {
+  return /^jobgate-[0-9a-f]{12}$/.test(name);
 }
 
 /** Id of a network's gateway: what of its bridge's name is random, since the network's own may be a client's. */

@@ -5,7 +5,7 @@ import { EngineError, engineMessage } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
 import { BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX, interfaceNames } from '../host/host-net.js';
 import { fromLabels, VERSION_LABEL } from './labels.js';
-import { removeNetwork } from './network.js';
+import { isOurName, removeNetwork } from './network.js';
 import type { OwnedNetwork } from './owned-network.js';
 import { livenessOf, livenessOfId, ownerOfContainerName } from './owner.js';
 import { addressAfter } from './subnet-pool.js';
@@ -113,22 +113,28 @@ export function readNetwork(info: Dockerode.NetworkInspectInfo): OwnedNetwork | 
   const bridge = info.Options?.['com.docker.network.bridge.name'];
   const { Subnet: subnet, Gateway: gateway } = info.IPAM?.Config?.[0] ?? {};
   if (!info.Internal || info.Driver !== 'bridge') return 'it is not an internal bridge network';
-  if (!record.shared && !/^jobgate-[0-9a-f]{12}$/.test(info.Name)) return 'its name is not one of ours';
-  const prefix = bridge && prefixOf(bridge, record.shared ? undefined : info.Name);
+  const isNamedByUs = isOurName(info.Name);
+  if (!isNamedByUs && record.gate === undefined) return 'its name is not one of ours';
+  const prefix =
+    bridge && prefixOf(bridge, { name: isNamedByUs ? info.Name : undefined, shared: record.shared });
   if (!bridge || !prefix) return 'its bridge is not one of ours';
   if (!subnet || !gateway) return 'it has no subnet';
   const placement = prefix === BRIDGE_PREFIX ? 'host' : 'container';
   return { id: info.Id, name: info.Name, bridge, placement, subnet, gateway, record };
 }
 
-function prefixOf(bridge: string, network: string | undefined): string | undefined {
-  if (network === undefined) {
-    if (/^jg-s[0-9a-f]{11}$/.test(bridge)) return BRIDGE_PREFIX;
-    return /^jgc[0-9a-f]{12}$/.test(bridge) ? CONTAINER_BRIDGE_PREFIX : undefined;
+/** @param name of the network where it is ours, and tells the bridge's. */
+function prefixOf(
+  bridge: string,
+  { name, shared = false }: { readonly name: string | undefined; readonly shared: boolean | undefined },
+): string | undefined {
+  if (name !== undefined) {
+    return [BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX].find(
+      (prefix) => bridge === name.replace(/^jobgate-/, prefix),
+    );
   }
-  return [BRIDGE_PREFIX, CONTAINER_BRIDGE_PREFIX].find(
-    (prefix) => bridge === network.replace(/^jobgate-/, prefix),
-  );
+  if ((shared ? /^jg-s[0-9a-f]{11}$/ : /^jg-[0-9a-f]{12}$/).test(bridge)) return BRIDGE_PREFIX;
+  return /^jgc[0-9a-f]{12}$/.test(bridge) ? CONTAINER_BRIDGE_PREFIX : undefined;
 }
 
 /** Ms after which a gateway's container must run, by the engine's own clock. */

@@ -1,5 +1,5 @@
 import { domain } from './admission-settings.js';
-import { checked, list, parsed, text, yesNo } from './kinds.js';
+import { checked, duration, list, parsed, text, yesNo } from './kinds.js';
 import { setting } from './setting.js';
 
 const mode = parsed(
@@ -68,5 +68,18 @@ export const GATE_SETTINGS = {
     env: 'JOBGATE_GATE_READ_OTHERS',
     default: false,
     help: 'clients of the gate may list and inspect what is not theirs',
+  }),
+  gateHostNetwork: setting({
+    kind: yesNo,
+    key: 'Gate.HostNetwork',
+    env: 'JOBGATE_GATE_HOST_NETWORK',
+    default: false,
+    help: "jobs of a Bacalhau node get the host's network where they ask for it and admission accepts them: it is not enforced",
+  }),
+  gateAbandonedAfterMs: setting({
+    kind: duration,
+    key: 'Gate.AbandonedAfter',
+    env: 'JOBGATE_GATE_ABANDONED_AFTER',
+    help: "a container of a Bacalhau node's job that its node has not followed for so long is removed; never where absent",
   }),
 } as const;

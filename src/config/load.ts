@@ -60,6 +60,9 @@ export interface GateConfig {
   readonly pull: boolean;
   readonly removeImages: boolean;
   readonly readOthers: boolean;
+  readonly hostNetwork: boolean;
+  /** ms; absent: never. */
+  readonly abandonedAfterMs?: number;
 }
 
 interface ConfigSources {
@@ -207,6 +210,10 @@ function gate(settings: Settings): Pick<Config, 'gate'> {
       pull: settings.get('gatePull') as boolean,
       removeImages: settings.get('gateRemoveImages') as boolean,
       readOthers: settings.get('gateReadOthers') as boolean,
+      hostNetwork: settings.get('gateHostNetwork') as boolean,
+      ...(settings.get('gateAbandonedAfterMs') !== undefined && {
+        abandonedAfterMs: settings.get('gateAbandonedAfterMs') as number,
+      }),
     },
   };
 }

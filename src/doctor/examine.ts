@@ -8,6 +8,7 @@ import { parseIp } from '../../proxy/policy/ip.js';
 import { isPublic } from '../../proxy/policy/public-address.js';
 import { formatRate } from '../../proxy/policy/rate.js';
 import type { Config } from '../config/load.js';
+import { abandoned } from './abandoned.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
 import { openFiles } from './host.js';
 import { placements } from './placements.js';
@@ -23,6 +24,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     nodeAddresses(config),
     ...egress(config),
     await admission(config),
+    ...(await abandoned(config)),
   ];
 }
 

@@ -1,13 +1,13 @@
 import { realpath } from 'node:fs/promises';
-import { isRecord } from '../../admission/known-keys.js';
 import { quote } from '../../admission/problem.js';
 import { createOptions } from '../service/served-gateway.js';
 import { assertNothing, parseBody, readBody } from './body.js';
-import { assertName, openOf } from './create/create.js';
+import { assertHostNetwork, assertName, openOf } from './create/create.js';
 import type { Exchange, Gate, Handler } from './exchange.js';
 import { flag, judged, kept, never, ours, text, texts } from './fields.js';
-import { readFilters } from './filters.js';
+import { listFilters, readFilters } from './filters.js';
 import { GateRefusal, refuse } from './refusal.js';
+import { isListed, listedShape } from './stock-node/shapes.js';
 import { assertLower } from './update.js';
 
 interface Mounted {
@@ -20,31 +20,21 @@ interface Listed {
 }
 
 /** `docker ps`: the engine's list, less what is others'. The limit counts what is left. */
-export const list: Handler = async ({ path, target, json }, { asks, own, config }) => {
+export const list: Handler = async ({ path, target, json }, { asks, own, config, nodes }) => {
   await own.ready();
-  const { before, since } = namesIn(target.query.get('filters'));
+  const filters = listFilters(target.query);
+  const { before = [], since = [] } = filters;
   // The engine would tell which of others' there are.
   if (!config.gate?.readOthers) for (const name of [...before, ...since]) await own.container(name);
   const limit = Number(target.query.get('limit') ?? 0);
-  const all = limit > 0 && !target.query.get('all') ? `${path}${path.includes('?') ? '&' : '?'}all=1` : path;
-  const listed = await asks.read<Listed[]>('GET', all);
+  const isLimited = limit > 0 && !target.query.get('all');
+  const whole = isLimited ? `${path}${path.includes('?') ? '&' : '?'}all=1` : path;
+  const listed = await asks.read<Listed[]>('GET', whole);
   const shown = config.gate?.readOthers ? listed : listed.filter(({ Id }) => own.has(Id));
-  json(200, limit > 0 ? shown.slice(0, limit) : shown);
+  const gateways = nodes.list().map((of) => listedShape(of, nodes.isRunning(of)));
+  const all = [...gateways.filter((one) => isListed(one, filters)), ...shown];
+  json(200, limit > 0 ? all.slice(0, limit) : all);
 };
-
-function namesIn(filters: string | null): { before: string[]; since: string[] } {
-  let given: unknown;
-  try {
-    given = JSON.parse(filters ?? '{}');
-  } catch {
-    given = undefined; // the engine says what is wrong
-  }
-  const of = (name: string) => {
-    const values = isRecord(given) && Object.hasOwn(given, name) ? given[name] : [];
-    return Array.isArray(values) ? values.map(String) : isRecord(values) ? Object.keys(values) : [];
-  };
-  return { before: of('before'), since: of('since') };
-}
 
 /** Starts, or starts again: with a gateway that is open, or with no network. */
 export const start: Handler = async ({ request, response, names, path }, gate) => {
@@ -52,7 +42,9 @@ export const start: Handler = async ({ request, response, names, path }, gate) =
   const id = names.container ?? '';
   // Engines of old took a container's settings here.
   assertNothing(await readBody(request), ['t', 'signal', 'detachKeys', 'abortSignal']);
-  if (own.networkOf(id) !== 'none') {
+  const network = own.networkOf(id);
+  if (network === 'host') assertHostNetwork(gate, own.containers.get(id)?.ofNode);
+  else if (network !== 'none') {
     const served = own.gatewayOf(id);
     if (!served) throw new GateRefusal(409, 'jobgate: its gateway is gone: create the container anew');
     openOf(served);

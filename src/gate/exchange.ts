@@ -9,6 +9,7 @@ import type { EngineAsks } from './engine-asks.js';
 import type { Own } from './own.js';
 import type { PassOn } from './pass-on.js';
 import type { Names } from './requests.js';
+import type { StockNodes } from './stock-node/stock-nodes.js';
 import type { Target } from './target.js';
 
 /** What the gate's answers are made with. */
@@ -16,6 +17,7 @@ export interface Gate {
   readonly service: Service;
   readonly config: Config;
   readonly own: Own;
+  readonly nodes: StockNodes;
   readonly asks: EngineAsks;
   readonly passOn: PassOn;
   readonly logger: Logger;
@@ -23,7 +25,7 @@ export interface Gate {
   open(policy: JobPolicy, wish: NetworkWish, admit: () => Promise<void>): Promise<ServedGateway>;
   close(served: ServedGateway, reason: string): Promise<void>;
   /** A container of its own is gone. */
-  removed(container: string): void;
+  removed(container: string, how?: { readonly byClient?: boolean }): void;
 }
 
 /** A request whose target was read, and of which the names are those of the client's own. */

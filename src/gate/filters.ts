@@ -30,3 +30,20 @@ export function readFilters(query: URLSearchParams, known: readonly string[]): R
     }),
   );
 }
+
+/** The same, whatever they are; the engine says what is wrong with them. */
+export function listFilters(query: URLSearchParams): Readonly<Record<string, string[]>> {
+  let given: unknown;
+  try {
+    given = JSON.parse(query.get('filters') ?? '{}');
+  } catch {
+    given = undefined;
+  }
+  if (!isRecord(given)) return {};
+  return Object.fromEntries(
+    Object.entries(given).map(([name, values]) => [
+      name,
+      Array.isArray(values) ? values.map(String) : isRecord(values) ? Object.keys(values) : [],
+    ]),
+  );
+}

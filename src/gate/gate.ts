@@ -16,6 +16,10 @@ import { Own } from './own.js';
 import { PassOn } from './pass-on.js';
 import { asRefusal, GateRefusal, notFound } from './refusal.js';
 import { findRequest, type Known, type Names } from './requests.js';
+import { AbandonedContainers } from './stock-node/abandoned.js';
+import { Attendance } from './stock-node/attendance.js';
+import { answerForGateway } from './stock-node/gateway-requests.js';
+import { type NodeGateway, StockNodes } from './stock-node/stock-nodes.js';
 import { formatTarget, parseTarget } from './target.js';
 
 /** Of a head: clients of one library put all that they create into the query as well. */
@@ -25,6 +29,9 @@ const HEAD_MS = 30_000;
 const MAX_CONNECTIONS = 1_024;
 /** Whether containers are gone is looked at so often, events or not. */
 const LOOK_MS = 30_000;
+
+/** What a stock node has open for as long as it has a job. */
+const STREAMS = /\/(wait|logs)$/;
 
 /** Id of the gate that listens at a path: the same after each start. */
 export function gateId(path: string): string {
@@ -44,9 +51,12 @@ export class EngineGate implements Gate, AsyncDisposable {
   readonly service: Service;
   readonly config: Config;
   readonly own: Own;
+  readonly nodes: StockNodes;
   readonly asks: EngineAsks;
   readonly passOn: PassOn;
   readonly logger: Logger;
+  readonly #attendance = new Attendance();
+  readonly #abandoned: AbandonedContainers;
   readonly #sockets = new Set<Socket>();
   readonly #timer: NodeJS.Timeout;
 
@@ -57,6 +67,8 @@ export class EngineGate implements Gate, AsyncDisposable {
     this.asks = new EngineAsks(() => service.engine);
     this.passOn = new PassOn(this.asks);
     this.own = new Own({ id, asks: this.asks, gateways: () => service.gateways.list() });
+    this.nodes = new StockNodes(this);
+    this.#abandoned = new AbandonedContainers(this, this.#attendance);
     this.server = createServer({ maxHeaderSize: MAX_HEAD, headersTimeout: HEAD_MS, requestTimeout: 0 });
     this.server.maxConnections = MAX_CONNECTIONS;
     this.server.on('connection', (socket) => {
@@ -67,6 +79,7 @@ export class EngineGate implements Gate, AsyncDisposable {
     this.server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket as Socket, head));
     service.onReady(() => void this.#lookAround());
     service.onContainerGone((container) => this.removed(container));
+    service.abandoned = () => this.#abandoned.list();
     this.#timer = setInterval(() => void this.#lookAround(), LOOK_MS).unref();
   }
 
@@ -81,10 +94,12 @@ export class EngineGate implements Gate, AsyncDisposable {
       .catch((error) => this.logger.warn({ ...served.ids, err: error }, 'a gateway does not close'));
   }
 
-  removed(container: string): void {
+  removed(container: string, { byClient = true } = {}): void {
     const network = this.own.remove(container)?.network;
     const served = this.own.gateways().find(({ gateway }) => gateway.network.name === network);
-    if (served && !served.shared) void this.close(served, 'its container was removed');
+    // A client removes the networks that it named.
+    const isLeft = served?.isNamed && (byClient || served.shared);
+    if (served && !isLeft) void this.close(served, 'its container was removed');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -118,15 +133,24 @@ export class EngineGate implements Gate, AsyncDisposable {
       if (served.shared || used.has(name) || isYoung) continue;
       await this.close(served, 'it has no container');
     }
+    await this.#abandoned
+      .look()
+      .catch((error) => this.logger.debug({ err: error }, 'abandoned containers cannot be looked at now'));
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       // Else one connection has any number of them under way. No client of an engine does that.
       if (!response.socket) throw new GateRefusal(400, 'jobgate: on a connection, wait for each answer');
-      const { known, exchange } = await this.#read(request, response);
-      if (known.way === 'hijack') await answerHijack(exchange, this);
-      else await HANDLERS[known.way](exchange, this);
+      const { known, exchange, of } = await this.#read(request, response);
+      if (of) await answerForGateway(known, of, exchange, this);
+      else if (known.way === 'hijack') await answerHijack(exchange, this);
+      else {
+        const { container } = exchange.names;
+        if (container !== undefined && STREAMS.test(known.path))
+          response.once('close', this.#attendance.begin(container));
+        await HANDLERS[known.way](exchange, this);
+      }
     } catch (error) {
       const refusal = this.#refusal(error, request);
       if (response.headersSent || response.destroyed) response.destroy();
@@ -137,8 +161,8 @@ export class EngineGate implements Gate, AsyncDisposable {
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const client: ClientEnd = { socket, head, upgrade: true };
     try {
-      const { known, exchange } = await this.#read(request, new ServerResponse(request));
-      if (known.way !== 'hijack' || request.headers.upgrade?.toLowerCase() !== 'tcp') {
+      const { known, exchange, of } = await this.#read(request, new ServerResponse(request));
+      if (of || known.way !== 'hijack' || request.headers.upgrade?.toLowerCase() !== 'tcp') {
         throw new GateRefusal(400, 'jobgate: this request is not one for an upgrade');
       }
       await answerHijack(exchange, this, client);
@@ -155,10 +179,11 @@ export class EngineGate implements Gate, AsyncDisposable {
   async #read(
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<{ readonly known: Known; readonly exchange: Exchange }> {
+  ): Promise<{ readonly known: Known; readonly exchange: Exchange; readonly of: NodeGateway | undefined }> {
     const target = parseTarget(request.method ?? '', request.url ?? '');
     const { known, names } = findRequest(target);
-    const own = await this.#owned(names, known);
+    const of = names.container === undefined ? undefined : this.nodes.gatewayOf(names.container);
+    const own = of ? names : await this.#owned(names, known);
     const segments = known.path
       .slice(1)
       .split('/')
@@ -172,7 +197,7 @@ export class EngineGate implements Gate, AsyncDisposable {
       answer: (status, body, type) => reply(response, status, body, type),
       json: (status, value) => reply(response, status, JSON.stringify(value)),
     };
-    return { known, exchange };
+    return { known, exchange, of };
   }
 
   /** The names as the engine has them, all of the client's own. @throws GateRefusal 404 */

@@ -2,7 +2,7 @@ import * as containers from './containers.js';
 import { create } from './create/create.js';
 import { events } from './events.js';
 import type { Handler } from './exchange.js';
-import { pruneNothing, pull, removeImage } from './images.js';
+import { inspectImage, pruneNothing, pull, removeImage } from './images.js';
 import * as networks from './networks.js';
 import type { Way } from './requests.js';
 import { usage } from './usage.js';
@@ -37,6 +37,7 @@ export const HANDLERS: Readonly<Record<Exclude<Way, 'hijack'>, Handler>> = {
   'volume-create': volumes.createVolume,
   'volume-remove': pass,
   'prune-volumes': volumes.pruneVolumes,
+  'image-inspect': inspectImage,
   pull,
   'image-remove': removeImage,
   'prune-nothing': pruneNothing,

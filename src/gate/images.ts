@@ -1,5 +1,13 @@
 import type { Handler } from './exchange.js';
 import { refuse } from './refusal.js';
+import { GATEWAY_IMAGE } from './stock-node/execution.js';
+import { imageShape } from './stock-node/shapes.js';
+
+/** Of the image that a stock node's gateways run nothing is needed: it is answered for. */
+export const inspectImage: Handler = async ({ request, response, names, path, json }, { asks, passOn }) => {
+  if (names.image !== GATEWAY_IMAGE) return passOn.send({ request, response, path });
+  json(200, imageShape(await asks.read('GET', '/version')));
+};
 
 /** Pulls, or asks a registry. What would import is not passed on. */
 export const pull: Handler = async ({ request, response, target, path }, { config, passOn }) => {

@@ -8,9 +8,11 @@ import { readEndpoint } from './create/endpoints.js';
 import { jobOf } from './create/job.js';
 import type { Gate, Handler } from './exchange.js';
 import { flag, judged, kept, never, object, oneOf, ours, text, textMap } from './fields.js';
-import { readFilters } from './filters.js';
+import { listFilters, readFilters } from './filters.js';
 import { readPolicyLabels } from './policy-labels.js';
 import { GateRefusal, refuse } from './refusal.js';
+import { executionOf } from './stock-node/execution.js';
+import { hasLabels, networkShape } from './stock-node/shapes.js';
 
 interface Info {
   readonly Id: string;
@@ -31,33 +33,45 @@ function asAsked(info: Info): Info {
 /** The engine's own, which clients look for; no container of theirs is on them. */
 const BUILT_IN = ['bridge', 'host', 'none'];
 
-export const listNetworks: Handler = async ({ path, json }, { asks, own, config }) => {
+export const listNetworks: Handler = async ({ path, target, json }, { asks, own, config, nodes }) => {
   const listed = await asks.read<Info[]>('GET', path);
   if (config.gate?.readOthers) return json(200, listed);
-  const ids = new Set(own.gateways().flatMap(({ shared, gateway }) => (shared ? [gateway.network.id] : [])));
-  await own.ready();
-  const shown = listed.filter(({ Id, Name }) => ids.has(Id) || BUILT_IN.includes(Name));
-  // Versions of old list who is on each.
-  json(
-    200,
-    shown.map((info) =>
-      info.Containers ? { ...asAsked(info), Containers: ofOwn(info, own) } : asAsked(info),
-    ),
+  const ids = new Map(
+    own
+      .gateways()
+      .filter(({ isNamed }) => isNamed)
+      .map((served) => [served.gateway.network.id, nodes.of(served)?.ids.network]),
   );
+  await own.ready();
+  const shown = listed
+    .filter(({ Id, Name }) => ids.has(Id) || BUILT_IN.includes(Name))
+    .map((info) => ({
+      ...asAsked(info),
+      Id: ids.get(info.Id) ?? info.Id,
+      // Versions of old list who is on each.
+      ...(info.Containers && { Containers: ofOwn(info, own) }),
+    }));
+  const { label = [], ...other } = listFilters(target.query);
+  const waiting = Object.keys(other).length > 0 ? [] : nodes.waiting.map(networkShape);
+  json(200, [...shown, ...waiting.filter(({ Labels }) => hasLabels(Labels, label))]);
 };
 
-export const inspectNetwork: Handler = async ({ target, names, json }, { asks, own, config }) => {
+export const inspectNetwork: Handler = async ({ target, names, json }, { asks, own, config, nodes }) => {
   const given = names.network ?? '';
+  const waiting = nodes.waitingOf(given);
+  if (waiting) return json(200, networkShape(waiting));
+  const ofNode = nodes.networkOf(given);
   const isPlain = BUILT_IN.includes(given) || config.gate?.readOthers;
   // Also that of one container, which its inspect names.
   const single = own
     .gateways()
     .find(({ gateway }) => [gateway.network.id, gateway.network.name].includes(given));
-  const id = isPlain ? given : (single ?? own.network(given)).gateway.network.id;
+  const id = isPlain ? given : (ofNode?.served ?? single ?? own.network(given)).gateway.network.id;
   const info = await asks.read<Info>('GET', `${target.version}/networks/${id}`);
   await own.ready();
   json(200, {
     ...asAsked(info),
+    ...(ofNode && { Id: ofNode.ids.network }),
     Containers: config.gate?.readOthers ? (info.Containers ?? {}) : ofOwn(info, own),
   });
 };
@@ -102,13 +116,17 @@ export const createNetwork: Handler = async ({ request, target, json }, gate) =>
   const reserved = Object.keys(Labels).find((label) => label.startsWith(PREFIX));
   if (reserved !== undefined) throw refuse(`Labels: ${reserved} is jobgate's own: choose another`);
   const all = await gate.asks.read<Info[]>('GET', `${target.version}/networks`);
-  if (['default', 'container', ...all.map((one) => one.Name)].includes(name)) {
+  const taken = ['default', 'container', ...all.map((one) => one.Name)];
+  if (taken.includes(name) || gate.nodes.waitingOf(name)) {
     throw new GateRefusal(409, `network with name ${name} already exists`);
   }
+  const execution = executionOf(name, Labels, 'network');
+  if (execution) return json(201, { Id: (await gate.nodes.wait(execution)).ids.network, Warning: '' });
   const asked = readPolicyLabels(Labels, gate.config);
   const random = `gate-${randomBytes(6).toString('hex')}`;
   const id = asked.job ?? (ID_PATTERN.test(name) ? name : random);
-  const nothing = { config: {}, host: {}, mounts: { host: [], volumes: [], binds: [], mounts: [] } };
+  const network = { kind: 'own' } as const;
+  const nothing = { network, config: {}, host: {}, mounts: { host: [], volumes: [], binds: [], mounts: [] } };
   const job = jobOf(nothing, { id, executionId: random, name, domains: asked.domains });
   const policy = { job: id, execution: random, allow: asked.domains, rate: asked.rate };
   const wish = { gate: gate.own.id, shared: true, name, labels: Labels };
@@ -117,12 +135,20 @@ export const createNetwork: Handler = async ({ request, target, json }, gate) =>
 };
 
 export const removeNetwork: Handler = async ({ names, target, answer }, gate) => {
-  const served = shared(gate, names.network);
+  const { nodes } = gate;
+  const waiting = nodes.waitingOf(names.network ?? '');
+  if (waiting) {
+    nodes.forget(waiting.execution);
+    return answer(204, '');
+  }
+  const ofNode = nodes.networkOf(names.network ?? '');
+  const served = ofNode?.served ?? shared(gate, names.network);
   const { network } = served.gateway;
-  if ((await containersOn(served, target.version, gate)).length > 0) {
+  // A node's gateway is on it for as long as it is open.
+  if (ofNode || (await containersOn(served, target.version, gate)).length > 0) {
     throw new GateRefusal(
       403,
-      `error while removing network: network ${network.name} id ${network.id} has active endpoints`,
+      `error while removing network: network ${network.name} id ${ofNode?.ids.network ?? network.id} has active endpoints`,
     );
   }
   await gate.close(served, 'its network was removed');
@@ -150,6 +176,7 @@ export const connectNetwork: Handler = async ({ request, target, names, answer }
     { Container: text, EndpointConfig: (value) => readEndpoint(value, 'EndpointConfig') },
     parseBody(await readBody(request)),
   ) as { Container?: string; EndpointConfig?: ReturnType<typeof readEndpoint> };
+  if (isOfNode(gate, names.network, Container)) return answer(200, '');
   const served = openOf(shared(gate, names.network));
   const id = await gate.own.container(Container ?? '');
   await leaveNone(id, target.version, gate);
@@ -175,6 +202,7 @@ async function leaveNone(container: string, version: string, { asks, own }: Gate
 
 export const disconnectNetwork: Handler = async ({ request, target, names, answer }, gate) => {
   const { Container, Force } = judged({ Container: text, Force: flag }, parseBody(await readBody(request)));
+  if (isOfNode(gate, names.network, Container)) return answer(200, '');
   const served = shared(gate, names.network);
   const body = {
     Container: await gate.own.container(String(Container ?? '')),
@@ -184,6 +212,14 @@ export const disconnectNetwork: Handler = async ({ request, target, names, answe
   const { status, body: said, type } = await gate.asks.ask('POST', path, { body });
   answer(status, said, type);
 };
+
+/** Whether a node connects its gateway to its network, on which that is already. @throws GateRefusal for all else there. */
+function isOfNode({ nodes }: Gate, network = '', container: unknown): boolean {
+  const of = nodes.networkOf(network);
+  if (!of) return false;
+  if (typeof container === 'string' && nodes.gatewayOf(container) === of) return true;
+  throw refuse('the network of a job is for its own container, which is created on it');
+}
 
 function shared({ own }: Gate, name = ''): ServedGateway {
   if (BUILT_IN.includes(name)) {

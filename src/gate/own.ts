@@ -2,6 +2,7 @@ import { GATE_LABEL } from '../../docker/gateway/labels.js';
 import type { ServedGateway } from '../service/served-gateway.js';
 import type { EngineAsks } from './engine-asks.js';
 import { GateRefusal, notFound } from './refusal.js';
+import { type Execution, executionOf } from './stock-node/execution.js';
 
 interface OwnOptions {
   /** Id of the gate. */
@@ -13,6 +14,8 @@ interface OwnOptions {
 interface OwnContainer {
   /** Its `NetworkMode`: the name of its gateway's network, `none`, or `container:ID`. */
   readonly network: string;
+  /** Where it is the job's container of a stock node. */
+  readonly ofNode?: Execution;
 }
 
 export interface Volume {
@@ -64,8 +67,8 @@ export class Own {
     return this.has(container) || this.#gone.has(container as string);
   }
 
-  add(container: string, network: string): void {
-    this.#containers.set(container, { network });
+  add(container: string, as: OwnContainer): void {
+    this.#containers.set(container, as);
   }
 
   /** @returns what it was, if it was one. */
@@ -157,7 +160,7 @@ export class Own {
     return this.#options.gateways().filter(({ gate }) => gate === this.id);
   }
 
-  /** A network that a client made, by its name, its id or the beginning of that. @throws GateRefusal 404. */
+  /** A network that a client made for containers to share, by its name, its id or the beginning of that. @throws GateRefusal 404. */
   network(given: string): ServedGateway {
     const shared = this.gateways().filter((one) => one.shared);
     const exact =
@@ -189,10 +192,14 @@ export class Own {
     const { status, body } = await this.#options.asks.ask('GET', `/containers/${id}/json`);
     if (status === 404) return;
     if (status !== 200) throw new GateRefusal(status, 'jobgate: the engine does not say what it has');
-    const { HostConfig } = JSON.parse(body.toString('utf8')) as {
+    const { Name, Config, HostConfig } = JSON.parse(body.toString('utf8')) as {
+      Name?: string;
+      Config?: { Labels?: Record<string, string> | null };
       HostConfig: { ContainerIDFile?: string; NetworkMode: string };
     };
-    if (HostConfig.ContainerIDFile === this.mark) this.add(id, HostConfig.NetworkMode);
+    if (HostConfig.ContainerIDFile !== this.mark) return;
+    const ofNode = executionOf(Name, Config?.Labels, 'executor');
+    this.add(id, { network: HostConfig.NetworkMode, ...(ofNode && { ofNode }) });
   }
 }
 

@@ -37,7 +37,7 @@ export function readPolicyLabels(labels: Readonly<Record<string, string>>, confi
     throw refuse('label jobgate.job: an id is 1 to 128 letters, digits, dots, underscores or hyphens');
   }
   return {
-    domains: entries(domains, config),
+    domains: entries(domains, config, 'label jobgate.domains'),
     rate: rateOf(labels['jobgate.rate'], config),
     ...(job !== undefined && { job }),
   };
@@ -51,13 +51,14 @@ export function assertNoPolicy(labels: Readonly<Record<string, string>>, why: st
   if (label !== undefined) throw refuse(`label ${label}: ${why}`);
 }
 
-function entries(domains: readonly string[], config: Config): readonly string[] {
+/** Domains that a client asks for, in their canonical spelling. @param at where, for the refusal. @throws GateRefusal */
+export function entries(domains: readonly string[], config: Config, at: string): readonly string[] {
   if (domains.length === 0) return [];
   const problems = new Problems();
   const spec = { Type: 'HTTP', Domains: domains };
   const parsed = parseNetwork(spec, { allowPorts: config.operator.allowPorts }, [], problems);
   const [first] = problems.first;
-  if (first) throw refuse(`label jobgate.domains: ${first.problem}`);
+  if (first) throw refuse(`${at}: ${first.problem}`);
   return parsed.domains;
 }
 

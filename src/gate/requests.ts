@@ -29,6 +29,7 @@ export type Way =
   | 'volume-create'
   | 'volume-remove'
   | 'prune-volumes'
+  | 'image-inspect'
   | 'pull'
   | 'image-remove'
   | 'prune-nothing';
@@ -124,7 +125,12 @@ export const REQUESTS: readonly Known[] = [
   row('POST /volumes/prune', 'prune-volumes', 'filters', 'what of theirs has no container'),
 
   row('GET /images/json', 'pass', 'all filters digests shared-size manifests', 'images are for everybody'),
-  row('GET /images/{image}/json', 'pass', 'platform manifests', 'inspect'),
+  row(
+    'GET /images/{image}/json',
+    'image-inspect',
+    'platform manifests',
+    "inspect; that of a stock node's gateways is here",
+  ),
   row('GET /images/{image}/history', 'pass', 'platform', 'how it was made'),
   row('GET /distribution/{image}/json', 'pull', '', 'asks the registry, as a pull does'),
   row(

@@ -69,6 +69,10 @@ export const gateway = z.object({
   reason: z.string().optional(),
   created: z.string(),
   reopened: z.boolean().meta({ description: 'opened again after the serve that made it had gone' }),
+  abandonedSince: z
+    .string()
+    .optional()
+    .meta({ description: 'the Bacalhau node whose job it is has not followed it since then' }),
   ofJob: z.boolean().meta({ description: 'of a job of /v1/jobs, and closed with it' }),
   domains: z.array(z.string()),
   learned: z
@@ -126,6 +130,18 @@ export const jobView = z.object({
 });
 
 export const jobList = z.object({ jobs: z.array(jobView) });
+
+export const abandonedList = z.object({
+  abandoned: z.array(
+    z.object({
+      node: z.string(),
+      job: z.string(),
+      execution: z.string(),
+      container: z.string(),
+      since: z.string(),
+    }),
+  ),
+});
 
 export const health = z.object({ status: z.literal('ok') });
 export const readiness = z.object({ ready: z.boolean(), reason: z.string().optional() });

@@ -1,6 +1,7 @@
 import { isolatedOptions } from '../../docker/engine/container.js';
 import { clientEnv } from '../../docker/gateway/client-env.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
+import { isOurName } from '../../docker/gateway/network.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
 import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
@@ -24,6 +25,8 @@ export class ServedGateway {
   state: GatewayState = 'open';
   /** Why it is `failed`. */
   reason: string | undefined;
+  /** Since when the node whose job it is has not followed it. */
+  abandonedSince: Date | undefined;
   readonly containers = new Map<string, AttachedContainer>();
   /** Since when it has had no container, ms of `performance.now()`. */
   unusedSince: number | undefined = performance.now();
@@ -66,6 +69,11 @@ export class ServedGateway {
     return this.gateway.id;
   }
 
+  /** A client of the gate asked for its network, and removes it; else it goes with its container. */
+  get isNamed(): boolean {
+    return !isOurName(this.gateway.network.name);
+  }
+
   get ids(): { readonly job: string; readonly execution?: string } {
     const { job, execution } = this.policy;
     return { job, ...(execution !== undefined && { execution }) };
@@ -97,6 +105,7 @@ export class ServedGateway {
       ...(this.reason !== undefined && { reason: this.reason }),
       created: this.created.toISOString(),
       reopened: this.reopened,
+      ...(this.abandonedSince && { abandonedSince: this.abandonedSince.toISOString() }),
       ofJob: this.ofJob,
       domains: [...allow],
       ...(this.#learned && { learned: this.#learned.list() }),

@@ -12,6 +12,7 @@ import type { Config } from '../config/load.js';
 import { AdmissionRefused } from '../errors.js';
 import { type AdmittedJob, admit } from '../job/admit.js';
 import { learnPolicy } from '../job/learn-policy.js';
+import type { Abandoned } from './abandoned.js';
 import { EngineLink } from './engine-link.js';
 import { EventHub } from './event-hub.js';
 import { Gateways } from './gateways.js';
@@ -48,6 +49,8 @@ export class Service {
   readonly #recovery: Recovery;
   readonly #owners: Owner[];
   readonly #logger: Logger;
+  /** Set by the gate, which sees it. */
+  abandoned: () => readonly Abandoned[] = () => [];
   readonly #atEnd = new Set<() => void>();
   /** Through these a container would rule the node: the engine's sockets, and those of this serve. */
   readonly sockets: readonly string[];

@@ -8,6 +8,8 @@ import type { Exchange, Gate, Handler } from '../exchange.js';
 import type { Volume } from '../own.js';
 import { type AskedPolicy, assertNoPolicy, readPolicyLabels } from '../policy-labels.js';
 import { GateRefusal, notFound, refuse } from '../refusal.js';
+import { createGateway, wantsGateway } from '../stock-node/create-gateway.js';
+import { executionOf } from '../stock-node/execution.js';
 import type { Endpoint } from './endpoints.js';
 import { jobOf } from './job.js';
 import { judgeCreate, type Wanted } from './judge.js';
@@ -18,17 +20,22 @@ import { assertNoRulers } from './rulers.js';
 export const create: Handler = async (exchange, gate) => {
   const { config, own } = gate;
   const body = parseBody(await readBody(exchange.request));
-  const wanted = judgeCreate(body, { runtimes: config.gate?.runtimes ?? [] });
   const name = exchange.target.query.get('name') ?? undefined;
+  const gatewayOf = wantsGateway(name, body);
+  if (gatewayOf) return createGateway(gatewayOf, body, exchange, gate);
+  const wanted = judgeCreate(body, { runtimes: config.gate?.runtimes ?? [] });
   assertName(name);
   await own.ready();
 
+  const ofNode = executionOf(name, wanted.labels, 'executor');
+  if (wanted.network.kind === 'host') assertHostNetwork(gate, ofNode);
   const random = `gate-${randomBytes(6).toString('hex')}`;
   const found = await lookUp(wanted, gate).catch(orMissing);
   const asked = askedOf(wanted, found, gate);
   assertNoShadows(wanted.extraHosts, asked.domains);
-  const id = asked.job ?? (name !== undefined && ID_PATTERN.test(name) ? name : random);
-  const job = jobOf(wanted, { id, executionId: random, name, domains: asked.domains });
+  const id = ofNode?.job ?? asked.job ?? (name !== undefined && ID_PATTERN.test(name) ? name : random);
+  const executionId = ofNode?.execution ?? random;
+  const job = jobOf(wanted, { id, executionId, name, domains: asked.domains });
   const { inputs } = await gate.service.admit(job);
   await assertNoRulers(inputs, gate);
   await ownVolumes(wanted, gate).catch(orMissing);
@@ -37,10 +44,10 @@ export const create: Handler = async (exchange, gate) => {
   let answer: EngineAnswer;
   try {
     if (wanted.network.kind === 'own' && asked.domains.length > 0) {
-      const policy = { job: id, execution: random, allow: asked.domains, rate: asked.rate };
+      const policy = { job: id, execution: executionId, allow: asked.domains, rate: asked.rate };
       opened = await gate.open(policy, { gate: own.id }, async () => {});
     }
-    const place: Place = opened ? { kind: 'gateway', served: opened } : (found.place ?? { kind: 'none' });
+    const place: Place = opened ? { kind: 'gateway', served: opened } : found.place;
     const {
       body: made,
       network,
@@ -52,7 +59,8 @@ export const create: Handler = async (exchange, gate) => {
       inputs,
       mark: own.mark,
     });
-    if (overridden.length > 0) {
+    // A node sets them for its own gateway.
+    if (overridden.length > 0 && !ofNode) {
       gate.logger.warn(
         { job: id, variables: overridden },
         'a container sets proxy variables; overridden by its gateway',
@@ -61,7 +69,7 @@ export const create: Handler = async (exchange, gate) => {
     answer = await askTwice(exchange, gate, made, place);
     if (answer.status === 201) {
       const { Id } = JSON.parse(answer.body.toString('utf8'));
-      own.add(Id, network);
+      own.add(Id, { network, ...(ofNode && { ofNode }) });
       opened = undefined;
     }
   } finally {
@@ -116,6 +124,7 @@ function askedOf(
 ): AskedPolicy {
   if (wanted.network.kind === 'own') return readPolicyLabels(wanted.labels, gate.config);
   const why = {
+    host: "a container on the host's network reaches everything: leave the label out",
     none: 'a container without a network reaches nothing: leave the label or --network none out',
     named: 'what is reached is said of the network: docker network create --label',
     container: "what is reached is said of the other container's network",
@@ -129,11 +138,25 @@ function askedOf(
   };
 }
 
+/** @throws GateRefusal but for a job of a node whose operator lets them. */
+export function assertHostNetwork({ config }: Pick<Gate, 'config'>, ofNode: object | undefined): void {
+  if (ofNode && config.gate?.hostNetwork) return;
+  const instead = ofNode
+    ? 'jobs of a Bacalhau node get it where Gate.HostNetwork is true'
+    : 'leave it out, and name domains by the label jobgate.domains';
+  throw refuse(`HostConfig.NetworkMode: the host's network is not for clients of the gate: ${instead}`);
+}
+
 /** What else the container refers to: others of the client's own. */
-async function lookUp(wanted: Wanted, { own }: Gate) {
+async function lookUp(wanted: Wanted, { own, nodes }: Gate) {
   const { network } = wanted;
-  let place: Place | undefined;
-  if (network.kind === 'named') place = { kind: 'gateway', served: openOf(own.network(network.name)) };
+  let place: Place = { kind: network.kind === 'host' ? 'host' : 'none' };
+  if (network.kind === 'named') {
+    if (nodes.waitingOf(network.name))
+      throw new GateRefusal(409, `jobgate: network ${network.name} has no gateway yet: make that first`);
+    const served = nodes.networkOf(network.name)?.served ?? own.network(network.name);
+    place = { kind: 'gateway', served: openOf(served) };
+  }
   if (network.kind === 'container') {
     const id = await own.container(network.container);
     place = { kind: 'container', id, served: own.gatewayOf(id) };
@@ -144,8 +167,8 @@ async function lookUp(wanted: Wanted, { own }: Gate) {
   });
   return {
     place,
-    served: place && place.kind !== 'none' ? place.served : undefined,
-    endpoints: await endpointsOf(wanted, place, own),
+    served: place.kind === 'gateway' || place.kind === 'container' ? place.served : undefined,
+    endpoints: await endpointsOf(wanted, place, { own, nodes }),
     volumesFrom: await Promise.all(volumesFrom),
     links: await linksOf(wanted.links, own),
     ipc: wanted.ipc && (await own.container(wanted.ipc.container)),
@@ -161,14 +184,14 @@ export function openOf(served: ServedGateway): ServedGateway {
   );
 }
 
-async function endpointsOf({ endpoints }: Wanted, place: Place | undefined, own: Gate['own']) {
+async function endpointsOf({ endpoints }: Wanted, place: Place, { own, nodes }: Pick<Gate, 'own' | 'nodes'>) {
   const found: Record<string, object> = {};
   for (const [name, endpoint] of endpoints) {
-    const { gateway } = openOf(own.network(name));
+    const { gateway } = openOf(nodes.networkOf(name)?.served ?? own.network(name));
     found[gateway.network.name] = await endpointOf(endpoint, own);
   }
   const names = Object.keys(found);
-  const primary = place?.kind === 'gateway' ? place.served.gateway.network.name : undefined;
+  const primary = place.kind === 'gateway' ? place.served.gateway.network.name : undefined;
   if (names.length > 0 && (primary === undefined || !names.includes(primary))) {
     throw refuse(
       'NetworkingConfig.EndpointsConfig: the network of HostConfig.NetworkMode is not among these',

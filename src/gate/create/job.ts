@@ -11,7 +11,7 @@ interface JobOptions {
 
 /** What admission is asked about a container that a client wants. */
 export function jobOf(
-  { config, host, mounts }: Pick<Wanted, 'config' | 'host' | 'mounts'>,
+  { config, host, mounts, network: wanted }: Pick<Wanted, 'config' | 'host' | 'mounts' | 'network'>,
   { id, executionId, name, domains }: JobOptions,
 ): Job & { readonly id: string } {
   const image = String(config.Image ?? '');
@@ -21,7 +21,8 @@ export function jobOf(
   const inputs = mounts.host.map(inputOf);
   const cpus = Number(host.NanoCpus ?? 0) / 1e9;
   const memoryBytes = Number(host.Memory ?? 0);
-  const network = { type: domains.length > 0 ? 'HTTP' : 'None', domains } as const;
+  const type = wanted.kind === 'host' ? 'Host' : domains.length > 0 ? 'HTTP' : 'None';
+  const network = { type, domains } as const;
   return {
     id,
     executionId,

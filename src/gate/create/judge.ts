@@ -12,6 +12,8 @@ export type WantedNetwork =
   /** One of its own, or none: its labels and the operator say. */
   | { readonly kind: 'own' }
   | { readonly kind: 'none' }
+  /** The host's own, which nothing enforces. */
+  | { readonly kind: 'host' }
   | { readonly kind: 'named'; readonly name: string }
   /** That of another container. */
   | { readonly kind: 'container'; readonly container: string };
@@ -80,12 +82,7 @@ function readNetwork(mode: unknown): WantedNetwork {
   }
   const name = mode ?? '';
   if (DEFAULTS.includes(name)) return { kind: 'own' };
-  if (name === 'none') return { kind: 'none' };
-  if (name === 'host') {
-    throw refuse(
-      "HostConfig.NetworkMode: the host's network is not for clients of the gate: leave it out, and name domains by the label jobgate.domains",
-    );
-  }
+  if (name === 'none' || name === 'host') return { kind: name };
   const container = /^container:(.*)$/s.exec(name)?.[1];
   if (container !== undefined) return { kind: 'container', container };
   if (name.includes(':')) throw refuse(`HostConfig.NetworkMode: ${quote(name)} is no network`);
@@ -96,7 +93,13 @@ function readNetwork(mode: unknown): WantedNetwork {
 function endpointsOf(network: WantedNetwork, endpoints: Map<string, Endpoint>): Map<string, Endpoint> {
   for (const name of DEFAULTS) endpoints.delete(name);
   for (const name of endpoints.keys()) {
-    if (name === 'none' || name === 'host' || network.kind === 'none' || network.kind === 'container') {
+    if (
+      name === 'none' ||
+      name === 'host' ||
+      network.kind === 'none' ||
+      network.kind === 'host' ||
+      network.kind === 'container'
+    ) {
       throw refuse(
         `NetworkingConfig.EndpointsConfig: ${quote(name)} contradicts HostConfig.NetworkMode: name one of them`,
       );

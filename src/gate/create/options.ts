@@ -10,6 +10,7 @@ import type { Wanted } from './judge.js';
 export type Place =
   | { readonly kind: 'gateway'; readonly served: ServedGateway }
   | { readonly kind: 'none' }
+  | { readonly kind: 'host' }
   /** `served` is that of the other container; absent where it has no network. */
   | { readonly kind: 'container'; readonly id: string; readonly served: ServedGateway | undefined };
 
@@ -59,7 +60,7 @@ export function optionsOf(
     ...(extraHosts.length > 0 && { ExtraHosts: extraHosts }),
     ContainerIDFile: found.mark,
   };
-  const served = place.kind === 'none' ? undefined : place.served;
+  const served = place.kind === 'none' || place.kind === 'host' ? undefined : place.served;
   const env = served && proxied((config.Env ?? []) as string[], found.imageEnv, served);
   const hasEndpoints = Object.keys(found.endpoints).length > 0;
   return {
@@ -79,8 +80,9 @@ function hostOf(place: Place): Host {
   // It may be connected to a network that it shares, where names are found by the engine's resolver.
   const { Mounts, ...host } = isolatedOptions('none').HostConfig;
   if (place.kind === 'none') return host;
-  // The network, and with it these, are the other container's.
+  // The network, and with it these, are the other container's, or the host's.
   const { Dns, DnsOptions, DnsSearch, Sysctls, ...rest } = host;
+  if (place.kind === 'host') return { ...rest, NetworkMode: 'host' };
   return { ...rest, NetworkMode: `container:${place.id}` };
 }
 

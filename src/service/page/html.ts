@@ -65,7 +65,7 @@ function article(view: GatewayView | undefined): string {
   return `<article data-gateway="${text(view?.id)}" data-rate="${text(rate)}">
 <h2><span data-is="job">${text(view?.jobId)}</span> <small data-is="execution">${text(view?.executionId)}</small>
 <span class="state" data-is="state">${text(view?.state)}</span></h2>
-<p class="reason" data-is="reason">${text(view?.reason)}</p>
+<p class="reason" data-is="reason">${text(view && reasonOf(view))}</p>
 <dl>
 <div><dt>May reach</dt><dd data-is="domains">${text(view?.domains.join(', '))}</dd></div>
 <div><dt>Container</dt><dd data-is="container">${text(view && containers(view))}</dd></div>
@@ -97,6 +97,10 @@ function row(host: HostFigures | undefined): string {
     .replaceAll('HOST:PORT', () => name ?? '')
     .replaceAll('HOST', () => host?.host ?? '');
   return `<tr${count > 0 ? ' class="refused"' : ''}><td data-is="host">${text(name)}</td><td data-is="allowed">${text(host?.allowed)}</td><td data-is="denied">${text(host && count)}</td><td data-is="why" data-reasons="${text(denied.map(([reason]) => reason).join(' '))}">${text(why)}</td></tr>`;
+}
+
+function reasonOf({ reason, abandonedSince }: GatewayView): string | undefined {
+  return reason ?? (abandonedSince && `its node has not followed it since ${abandonedSince}`);
 }
 
 function containers({ containers }: GatewayView): string {

@@ -49,7 +49,8 @@ function show(view) {
   set(article, 'job', view.jobId);
   set(article, 'execution', view.executionId ?? '');
   set(article, 'state', view.state);
-  set(article, 'reason', view.reason ?? '');
+  const left = view.abandonedSince && `its node has not followed it since ${view.abandonedSince}`;
+  set(article, 'reason', view.reason ?? left ?? '');
   set(article, 'domains', view.domains.join(', '));
   set(article, 'proxy', view.proxy.url);
   set(article, 'limit', view.rate === null ? 'unlimited' : bits(view.rate));
@@ -147,7 +148,7 @@ function figures({ time, gateways }) {
   status.textContent = `live, ${gateways.length} open`;
 }
 
-const events = new EventSource('/v1/events?types=decision,gateway&figures=1');
+const events = new EventSource('/v1/events?types=decision,gateway,job&figures=1');
 events.addEventListener('open', () => fetchGateways());
 events.addEventListener('error', () => {
   status.textContent = 'the connection to jobgate is lost; trying again';
@@ -165,6 +166,9 @@ events.addEventListener('gateway', ({ data }) => {
   articleOf(gateway)?.remove();
   samples.delete(gateway);
   filter();
+});
+events.addEventListener('job', ({ data }) => {
+  if (JSON.parse(data).state === 'abandoned') fetchGateways();
 });
 search.addEventListener('input', filter);
 document.addEventListener('keydown', (event) => {

@@ -2,7 +2,7 @@ import { parseDuration } from '../../duration.js';
 import { ApiError } from '../api-error.js';
 import { gatewayBody, gatewayPolicy } from '../gateway-request.js';
 import { type Route, route } from '../route.js';
-import { drainQuery, gateway, gatewayList, idParams } from '../schemas.js';
+import { abandonedList, drainQuery, gateway, gatewayList, idParams } from '../schemas.js';
 import type { Service } from '../service.js';
 
 const MAX_DRAIN_MS = 600_000;
@@ -34,6 +34,16 @@ export function gatewayRoutes(service: Service): Route[] {
       access: 'node',
       answers: { 200: { description: 'the gateways', schema: gatewayList } },
       handle: async () => ({ gateways: gateways.list().map((one) => one.view()) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/abandoned',
+      summary: 'Containers of jobs that their Bacalhau nodes follow no more, as the gate sees it',
+      access: 'node',
+      answers: { 200: { description: 'the containers', schema: abandonedList } },
+      handle: async () => ({
+        abandoned: service.abandoned().map((one) => ({ ...one, since: one.since.toISOString() })),
+      }),
     }),
     route({
       method: 'GET',
