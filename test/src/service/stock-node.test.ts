@@ -4,9 +4,9 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AdmissionRefused } from '../../../src/errors.js';
 import { localInput, spec } from '../../admission/jobs.js';
+import { askAsNode, type Heard } from '../../stock-node/probe.js';
 import { Cleanup } from '../../support/cleanup.js';
 import { startService } from '../../support/service.js';
-import { askAsNode, type Heard } from '../../support/stock-node.js';
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup[Symbol.asyncDispose]());

@@ -24,7 +24,7 @@ const BUFFER = 4096;
 export async function askAsNode(
   port: number,
   body: string | Buffer,
-  { method = 'POST', path = '/v1/admission', headers = {} }: AskAsNode = {},
+  { method = 'POST', path = '/v1/admission', headers = {}, signal }: AskAsNode = {},
 ): Promise<Heard> {
   const fields = {
     Host: `127.0.0.1:${port}`,
@@ -35,7 +35,7 @@ export async function askAsNode(
     ...headers,
   };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  const socket = connect(port, '127.0.0.1');
+  const socket = connect({ port, host: '127.0.0.1', ...(signal && { signal }) });
   // It reads while it still writes.
   socket.on('error', () => {});
   socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
@@ -79,4 +79,6 @@ export interface AskAsNode {
   readonly method?: string;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Ends the connection. */
+  readonly signal?: AbortSignal;
 }
