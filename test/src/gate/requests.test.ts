@@ -25,7 +25,7 @@ describe('a request', () => {
     ['GET', '/v1.41/containers/json?all=1', 'list'],
     ['POST', '/containers/create?name=a', 'create'],
     ['POST', '/v1.51/containers/a/start', 'start'],
-    ['GET', '/images/ghcr.io/some/image:tag@sha256:00/json', 'pass'],
+    ['GET', '/images/ghcr.io/some/image:tag@sha256:00/json', 'image-inspect'],
     ['DELETE', '/images/registry:5000/image', 'image-remove'],
   ])('%s %s is known', (method, url, way) => {
     expect(found(method, url).way).toBe(way);

@@ -101,6 +101,7 @@ describe('the OpenAPI document', () => {
     await expects(200, 'GET /v1/gateways/{id}', { id });
     await expects(200, 'GET /v1/gateways/{id}/docker', { id });
     await expects(200, 'GET /v1/gateways');
+    await expects(200, 'GET /v1/abandoned');
     await expects(400, 'DELETE /v1/gateways/{id}?drain=soon', { id });
     await expects(200, 'DELETE /v1/gateways/{id}?drain=10ms', { id });
     await expects(404, 'DELETE /v1/gateways/{id}', { id });
