@@ -25,7 +25,7 @@ export interface Gate {
   open(policy: JobPolicy, wish: NetworkWish, admit: () => Promise<void>): Promise<ServedGateway>;
   close(served: ServedGateway, reason: string): Promise<void>;
   /** A container of its own is gone. */
-  removed(container: string, how?: { readonly byClient?: boolean }): void;
+  removed(container: string): void;
 }
 
 /** A request whose target was read, and of which the names are those of the client's own. */

@@ -33,6 +33,10 @@ const LOOK_MS = 30_000;
 /** What a stock node has open for as long as it has a job. */
 const STREAMS = /\/(wait|logs)$/;
 
+/** Often enough that what is abandoned is not there for much longer than it may be. */
+const lookMs = ({ gate }: Config) =>
+  Math.min(LOOK_MS, Math.max(1_000, (gate?.abandonedAfterMs ?? LOOK_MS) / 4));
+
 /** Id of the gate that listens at a path: the same after each start. */
 export function gateId(path: string): string {
   return createHash('sha256').update(path).digest('hex').slice(0, 12);
@@ -80,7 +84,7 @@ export class EngineGate implements Gate, AsyncDisposable {
     service.onReady(() => void this.#lookAround());
     service.onContainerGone((container) => this.removed(container));
     service.abandoned = () => this.#abandoned.list();
-    this.#timer = setInterval(() => void this.#lookAround(), LOOK_MS).unref();
+    this.#timer = setInterval(() => void this.#lookAround(), lookMs(config)).unref();
   }
 
   async open(policy: JobPolicy, wish: NetworkWish, admit: () => Promise<void>): Promise<ServedGateway> {
@@ -94,12 +98,10 @@ export class EngineGate implements Gate, AsyncDisposable {
       .catch((error) => this.logger.warn({ ...served.ids, err: error }, 'a gateway does not close'));
   }
 
-  removed(container: string, { byClient = true } = {}): void {
+  removed(container: string): void {
     const network = this.own.remove(container)?.network;
     const served = this.own.gateways().find(({ gateway }) => gateway.network.name === network);
-    // A client removes the networks that it named.
-    const isLeft = served?.isNamed && (byClient || served.shared);
-    if (served && !isLeft) void this.close(served, 'its container was removed');
+    if (served && !served.isNamed) void this.close(served, 'its container was removed');
   }
 
   [Symbol.asyncDispose](): Promise<void> {

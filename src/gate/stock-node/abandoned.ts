@@ -3,22 +3,21 @@ import type { Gate } from '../exchange.js';
 import type { Attendance } from './attendance.js';
 import type { Execution } from './execution.js';
 
-/** A node that is there opens its streams at once. */
+/** A node that is there opens its streams at once. Told after half the time in which it is removed, where that is shorter. */
 const TELL_MS = 60_000;
+
+type Needs = Pick<Gate, 'own' | 'config' | 'asks' | 'service' | 'logger' | 'removed' | 'close'>;
 
 /**
  * Finds the containers that nodes have left behind, says so, and removes them where the operator wants that. They are
  * as enforced as before.
  */
 export class AbandonedContainers {
-  readonly #gate: Pick<Gate, 'own' | 'config' | 'asks' | 'service' | 'logger' | 'removed'>;
+  readonly #gate: Needs;
   readonly #attendance: Attendance;
   readonly #found = new Map<string, Abandoned>();
 
-  constructor(
-    gate: Pick<Gate, 'own' | 'config' | 'asks' | 'service' | 'logger' | 'removed'>,
-    attendance: Attendance,
-  ) {
+  constructor(gate: Needs, attendance: Attendance) {
     this.#gate = gate;
     this.#attendance = attendance;
   }
@@ -36,7 +35,7 @@ export class AbandonedContainers {
     for (const [container, { ofNode }] of [...own.containers]) {
       if (!ofNode) continue;
       const alone = this.#attendance.alone(container);
-      if (alone < Math.min(TELL_MS, limit ?? TELL_MS)) {
+      if (alone < Math.min(TELL_MS, (limit ?? TELL_MS) / 2)) {
         this.#attended(container);
         continue;
       }
@@ -64,7 +63,8 @@ export class AbandonedContainers {
   }
 
   async #remove(container: string, ofNode: Execution): Promise<void> {
-    const { asks, logger } = this.#gate;
+    const { asks, own, logger } = this.#gate;
+    const served = own.gatewayOf(container);
     const { status } = await asks.ask('DELETE', `/containers/${container}?force=1&v=1`);
     if (status !== 204 && status !== 404) {
       logger.warn({ ...ofNode, container, status }, 'an abandoned container cannot be removed');
@@ -72,7 +72,9 @@ export class AbandonedContainers {
     }
     this.#found.delete(container);
     this.#publish(ofNode, 'removed', 'nobody has followed it for Gate.AbandonedAfter', container);
-    this.#gate.removed(container, { byClient: false });
+    this.#gate.removed(container);
+    // Its network is the node's, which does not come back for it.
+    if (served && !served.shared) await this.#gate.close(served, 'its container was abandoned');
   }
 
   #publish({ node, job, execution }: Execution, state: string, reason: string, container: string): void {
