@@ -41,7 +41,7 @@ export function executionOf(
     value(label).startsWith(executor) ? value(label).slice(executor.length) : '';
   const node = executor.startsWith(PREFIX) ? executor.slice(PREFIX.length) : '';
   const found = { node, job: rest('bacalhau-jobID'), execution: rest('bacalhau-executionID') };
-  const isWhole = node !== '' && ID_PATTERN.test(found.job) && ID_PATTERN.test(found.execution);
+  const isWhole = Object.values(found).every((id) => ID_PATTERN.test(id));
   return isWhole && name?.replace(/^\//, '') === nameOf(found, part) ? found : undefined;
 }
 

@@ -52,6 +52,22 @@ describe('an isolated network', () => {
     expect(network.bridge).toMatch(/^jg-[0-9a-f]{12}$/);
   });
 
+  it('takes the subnet that a client was told, and another where that is taken by now', async () => {
+    const wish = {
+      gate: '0123456789ab',
+      name: 'a-client-s',
+      labels: { a: 'b' },
+      subnet: { cidr: '198.18.0.8/29', gateway: '198.18.0.9' },
+    };
+    const pool = new SubnetPool({ pool: '198.18.0.0/28' });
+    const first = engine([]);
+    expect(await createIsolatedNetwork(first.docker, pool, RECORD, { wish })).toMatchObject(wish.subnet);
+    expect(first.created[0]).toMatchObject({ Name: 'a-client-s', Labels: { a: 'b' } });
+    const second = engine([OVERLAP], ['198.18.0.8/29']);
+    const other = await createIsolatedNetwork(second.docker, pool, RECORD, { wish });
+    expect(other.cidr).toBe('198.18.0.0/29');
+  });
+
   it('keeps the address of a gateway that is a container from all others', async () => {
     const { docker, created } = engine([]);
     await createIsolatedNetwork(docker, new SubnetPool({ pool: '198.18.0.0/29' }), RECORD, {

@@ -108,6 +108,26 @@ describe('a sweep', () => {
     );
   });
 
+  it("shows networks by a client's own name, where a gate made them, on a bridge of their kind", async () => {
+    const serve = await openOwner('serve');
+    await serve.close();
+    const named = (n: number, Name: string, bridge: string, change: Partial<NetworkRecord> = {}) =>
+      engine.addNetwork(n, serve, change, {
+        Name,
+        Options: { 'com.docker.network.bridge.name': bridge },
+      });
+    const gate = '0123456789ab';
+    named(1, 'one', 'jg-000000000001', { gate });
+    named(2, 'several', 'jg-s00000000002', { gate, shared: true });
+    named(3, 'in-a-container', 'jgc000000000003', { gate });
+    named(4, 'no-gate', 'jg-000000000004');
+    named(5, 'one-as-several', 'jg-s00000000005', { gate });
+    named(6, 'several-as-one', 'jg-000000000006', { gate, shared: true });
+    const shown: string[] = [];
+    await sweep(engine.docker, { onServeNetwork: ({ name }) => void shown.push(name) });
+    expect(shown).toEqual(['one', 'several', 'in-a-container']);
+  });
+
   it('never goes by the labels of containers: images can forge them', async () => {
     const forged = toLabels({
       owner: dead.ref,
