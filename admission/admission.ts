@@ -1,9 +1,10 @@
 import { Allowlist } from '../proxy/policy/allowlist.js';
 import { parseAllowedMounts } from './allowed-mounts.js';
-import { decideByRules, explainByRules } from './chain.js';
+import { explainByRules, verdictOf } from './chain.js';
 import { type AdmissionConfig, AdmissionConfigError } from './config.js';
 import { AllowedDomainsFile, type DomainFileState } from './domain-file.js';
-import type { Job, NetworkType } from './job.js';
+import { networkAsRun, type RunOptions } from './effective-network.js';
+import type { Job } from './job.js';
 import { DEFAULT_PROBE_LIMITS, type ProbeLimits } from './probe.js';
 import type { Rule, RuleAnswer, Verdict } from './rule.js';
 import { allowedDomainsRule } from './rules/allowed-domains.js';
@@ -28,23 +29,14 @@ export interface Admission extends AsyncDisposable {
   readonly config: AdmissionConfig;
   /** Names of the rules, in the order in which they are asked. */
   readonly rules: readonly string[];
-  /** The first refusal, or all reasons joined. Never throws: what fails refuses. */
-  decide(job: Job, options?: DecideOptions): Promise<Verdict>;
+  /** All refusals joined, or all reasons. Never throws: what fails refuses. */
+  decide(job: Job, options?: RunOptions): Promise<Verdict>;
   /** What every rule says. */
-  explain(job: Job, options?: DecideOptions): Promise<RuleAnswer[]>;
+  explain(job: Job, options?: RunOptions): Promise<RuleAnswer[]>;
   /** What is in force of AllowedDomains; undefined where the node does not restrict them. */
   allowlist(): AllowlistStatus | undefined;
   /** Ends running probes: their jobs are refused. */
   close(): Promise<void>;
-}
-
-export interface DecideOptions {
-  /**
-   * Who runs the job, and so what its `Default` network is. The default, `jobgate`: what {@link effectiveNetwork}
-   * says. `bacalhau` is a node (1.7 and later) that only asks, and then runs the job itself: on an open
-   * Bridge, unless its configuration, which is this one, refuses networked jobs.
-   */
-  readonly runBy?: 'jobgate' | 'bacalhau';
 }
 
 export interface AdmissionOptions extends Pick<AdmissionConfig, 'logger'> {
@@ -82,40 +74,21 @@ export function createAdmission(
     ...(config.probeHttp ? [httpProbeRule(config.probeHttp, limits)] : []),
   ];
   const asked = onProbe ? rules.map((rule) => (rule.probe ? timed(rule, onProbe) : rule)) : rules;
-  const asRun = (job: Job, { runBy }: DecideOptions = {}): Job => {
-    if (runBy !== 'bacalhau' || job.network.type !== 'Default' || config.rejectNetworkedJobs) return job;
-    return { ...job, network: { ...job.network, type: 'Bridge', fromDefault: true } };
-  };
+  // Where jobgate runs it, rules see what the job says.
+  const asRun = (job: Job, { runBy }: RunOptions = {}): Job =>
+    runBy === 'bacalhau' ? { ...job, network: networkAsRun(job, config, { runBy }) } : job;
   const close = async () => {
     await Promise.all(rules.map((rule) => rule.close?.()));
   };
   return {
     config,
     rules: rules.map(({ name }) => name),
-    decide: (job, options) => decideByRules(asked, asRun(job, options)),
+    decide: async (job, options) => verdictOf(await explainByRules(asked, asRun(job, options))),
     explain: (job, options) => explainByRules(asked, asRun(job, options)),
     allowlist: () => domains?.status(),
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/**
- * The network type that a job gets where jobgate runs it, or who calls this: `Default` is none on a node that refuses networked jobs or lets them reach
- * certain domains only, and Bridge on any other.
- */
-export function effectiveNetwork(
-  job: Pick<Job, 'network'>,
-  node: AdmissionConfig | Admission,
-): Exclude<NetworkType, 'Default'> {
-  const { type } = job.network;
-  if (type !== 'Default') return type;
-  const config = 'decide' in node ? node.config : node;
-  const restricted =
-    config.rejectNetworkedJobs ||
-    config.allowedDomains !== undefined ||
-    config.allowedDomainsFile !== undefined;
-  return restricted ? 'None' : 'Bridge';
 }
 
 function timed(rule: Rule, onProbe: (rule: string, ms: number) => void): Rule {

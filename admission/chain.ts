@@ -1,43 +1,19 @@
 import type { Job } from './job.js';
 import { type Rule, type RuleAnswer, refuse, type Verdict } from './rule.js';
 
-/** Asks the rules in order: the first refusal is the answer; otherwise all reasons, joined. Never throws. */
-export async function decideByRules(rules: readonly Rule[], job: Job): Promise<Verdict> {
-  const reasons: string[] = [];
-  for (const rule of rules) {
-    const verdict = await ask(rule, job);
-    if (!verdict.shouldBid) return verdict;
-    if (verdict.reason !== '') reasons.push(verdict.reason);
-  }
-  return { shouldBid: true, reason: reasons.join('; ') };
-}
-
-/** The verdict that an explanation amounts to. */
-export function verdictOf(answers: readonly RuleAnswer[]): Verdict {
-  const refusal = answers.find(({ shouldBid }) => shouldBid === false);
-  if (refusal) return { shouldBid: false, reason: refusal.reason };
-  const reasons = answers.map(({ reason }) => reason).filter((reason) => reason !== '');
-  return { shouldBid: true, reason: reasons.join('; ') };
-}
-
-/** Asks every rule, for a person who wants to see them all. Probes are spared once a rule has refused. */
+/** Asks every rule, in order. Never throws. */
 export async function explainByRules(rules: readonly Rule[], job: Job): Promise<RuleAnswer[]> {
   const answers: RuleAnswer[] = [];
-  let refused = false;
-  for (const rule of rules) {
-    if (rule.probe && refused) {
-      answers.push({
-        rule: rule.name,
-        shouldBid: undefined,
-        reason: 'not asked: an earlier rule refuses the job',
-      });
-      continue;
-    }
-    const { shouldBid, reason } = await ask(rule, job);
-    refused ||= !shouldBid;
-    answers.push({ rule: rule.name, shouldBid, reason });
-  }
+  for (const rule of rules) answers.push({ rule: rule.name, ...(await ask(rule, job)) });
   return answers;
+}
+
+/** What the answers amount to, as the reference (1.4 and later) has it: all refusals joined, or else all reasons. */
+export function verdictOf(answers: readonly RuleAnswer[]): Verdict {
+  const refusals = answers.filter(({ shouldBid }) => !shouldBid);
+  const said = refusals.length > 0 ? refusals : answers;
+  const reasons = said.map(({ reason }) => reason).filter((reason) => reason !== '');
+  return { shouldBid: refusals.length === 0, reason: reasons.join('; ') };
 }
 
 async function ask(rule: Rule, job: Job): Promise<Verdict> {

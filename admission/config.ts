@@ -19,6 +19,11 @@ export interface AdmissionConfig {
   readonly allowedDomainsFile?: string;
   /** Directories of this node that jobs may mount from, `PATH` or, writable, `PATH:rw`. Default none. */
   readonly allowedMounts?: readonly string[];
+  /**
+   * Domains of jobs that say `Default` and are run by a node whose engine is the gate; empty is no network. Absent: its
+   * engine is another.
+   */
+  readonly gateDefault?: readonly string[];
   /** Ports below 1024, beside 80 and 443, that domains may name. Default none. */
   readonly allowPorts?: readonly number[];
   /** Command for `bash -c` that is asked about each job. */

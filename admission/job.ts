@@ -8,7 +8,7 @@ export interface NetworkSpec {
   readonly type: NetworkType;
   /** Allowlist entries in their canonical spelling; only with `HTTP`, and then at least one. */
   readonly domains: readonly string[];
-  /** The job says Default, and who runs it makes a Bridge of that. */
+  /** The job says Default, and this is what who runs it makes of that. */
   readonly fromDefault?: true;
 }
 

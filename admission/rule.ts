@@ -10,7 +10,7 @@ export interface Verdict {
 export interface Rule {
   /** Names the rule in explanations and logs. */
   readonly name: string;
-  /** Asks a program or a server: never asked once another rule has refused. */
+  /** Asks a program or a server, which takes time. */
   readonly probe?: boolean;
   /** Throwing refuses the job. */
   decide(job: Job): Verdict | Promise<Verdict>;
@@ -18,11 +18,9 @@ export interface Rule {
   close?(): void | Promise<void>;
 }
 
-/** What one rule said; `shouldBid` is undefined of a probe that was not asked because another rule had refused. */
-export interface RuleAnswer {
+/** What one rule said. */
+export interface RuleAnswer extends Verdict {
   readonly rule: string;
-  readonly shouldBid: boolean | undefined;
-  readonly reason: string;
 }
 
 /** An acceptance in the reference's words: `accept('that need no network')`. */

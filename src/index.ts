@@ -10,11 +10,15 @@ export {
   type AdmissionOptions,
   type AllowlistStatus,
   createAdmission,
-  type DecideOptions,
-  effectiveNetwork,
 } from '../admission/admission.js';
 export { type AdmissionConfig, AdmissionConfigError } from '../admission/config.js';
 export type { DomainFileState } from '../admission/domain-file.js';
+export {
+  type EffectiveNetwork,
+  effectiveNetwork,
+  networkAsRun,
+  type RunOptions,
+} from '../admission/effective-network.js';
 export type { ForbiddenRequest } from '../admission/forbidden-requests.js';
 export type { Input, Job, NetworkSpec, NetworkType } from '../admission/job.js';
 export { type ParsedFile, parseJobFile } from '../admission/job-file.js';

@@ -19,7 +19,7 @@ export function allowedDomainsRule({
     name: 'allowed-domains',
     decide({ network: { type, domains, fromDefault } }) {
       if (type === 'None' || type === 'Default') return accept('that need no network');
-      if (fromDefault) {
+      if (fromDefault && type === 'Bridge') {
         return refuse(
           'with Default networking, which is an open Bridge where they run, because it allows certain domains only: set Network.Type to None, or to HTTP with Domains',
         );

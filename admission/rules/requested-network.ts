@@ -1,4 +1,4 @@
-import { ID_PATTERN, type Job } from '../job.js';
+import { ID_PATTERN, type Job, type NetworkSpec } from '../job.js';
 import { accept, listed, type Rule, refuse } from '../rule.js';
 
 /**
@@ -13,13 +13,19 @@ export function requestedNetworkRule({ rejectHost }: { readonly rejectHost: bool
       if (problem) return refuse(problem);
       if (rejectHost && job.network.type === 'Host')
         return refuse("that use the host's network: set Network.Type to HTTP");
-      return accept(
-        job.network.fromDefault
-          ? 'with Default networking, which is an open Bridge where they run'
-          : `with ${job.network.type} networking`,
-      );
+      return accept(`with ${inWords(job.network)}`);
     },
   };
+}
+
+function inWords({ type, domains, fromDefault }: NetworkSpec): string {
+  if (!fromDefault) return `${type} networking`;
+  const becomes = {
+    None: 'no network here: to have one, set Network.Type to HTTP, with Domains',
+    HTTP: `HTTP to ${listed(domains)} here`,
+    Bridge: 'an open Bridge where they run',
+  }[type as string];
+  return `Default networking, which is ${becomes}`;
 }
 
 function idProblem({ id, executionId }: Job): string | undefined {

@@ -150,6 +150,7 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
       ...domains(settings),
       allowedMounts: set('allowedMounts'),
       allowPorts,
+      ...(settings.get('gateListen') && { gateDefault: settings.get('gateDefault') as string[] }),
       ...(settings.get('probeExec') && { probeExec: settings.get('probeExec') as string }),
       ...(settings.get('probeHttp') && { probeHttp: settings.get('probeHttp') as string }),
       probeTimeoutMs: set('probeTimeoutMs'),

@@ -1,14 +1,15 @@
-import { type Admission, effectiveNetwork } from '../../admission/admission.js';
+import type { Admission } from '../../admission/admission.js';
 import { parseAllowedMounts, resolveMount } from '../../admission/allowed-mounts.js';
-import { type Input, isLocalType, type Job, type NetworkType } from '../../admission/job.js';
+import { type EffectiveNetwork, networkAsRun, type RunOptions } from '../../admission/effective-network.js';
+import { type Input, isLocalType, type Job } from '../../admission/job.js';
 import { AdmissionRefused } from '../errors.js';
 
 declare const admitted: unique symbol;
 
-/** A job that this node accepted, with the network type that it gets here. Only {@link admit} makes one. */
+/** A job that this node accepted, with the network that it gets where it runs. Only {@link admit} makes one. */
 export type AdmittedJob = Job & {
   readonly id: string;
-  readonly network: { readonly type: Exclude<NetworkType, 'Default'>; readonly domains: readonly string[] };
+  readonly network: EffectiveNetwork;
   readonly [admitted]: true;
 };
 
@@ -17,12 +18,16 @@ export type AdmittedJob = Job & {
  *
  * @throws AdmissionRefused with the reason.
  */
-export async function admit(job: Job & { readonly id: string }, admission: Admission): Promise<AdmittedJob> {
-  const verdict = await admission.decide(job);
+export async function admit(
+  job: Job & { readonly id: string },
+  admission: Admission,
+  options: RunOptions = {},
+): Promise<AdmittedJob> {
+  const verdict = await admission.decide(job, options);
   if (!verdict.shouldBid) throw new AdmissionRefused(verdict.reason);
-  const type = effectiveNetwork(job, admission);
+  const network = networkAsRun(job, admission, options);
   const inputs = await realInputs(job, admission);
-  return { ...job, network: { ...job.network, type }, inputs } as Job as AdmittedJob;
+  return { ...job, network, inputs } as Job as AdmittedJob;
 }
 
 /** What is mounted is the real path that was judged: a link in the given one may lead elsewhere by now. */

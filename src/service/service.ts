@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { type Admission, createAdmission } from '../../admission/admission.js';
+import type { RunOptions } from '../../admission/effective-network.js';
 import type { Job } from '../../admission/job.js';
 import type { Verdict } from '../../admission/rule.js';
 import { type Engine, findEngine } from '../../docker/engine/engine.js';
@@ -178,9 +179,9 @@ export class Service {
   }
 
   /** Asks the node's admission. @throws AdmissionRefused with the reason. */
-  async admit(job: Job & { readonly id: string }): Promise<AdmittedJob> {
+  async admit(job: Job & { readonly id: string }, options?: RunOptions): Promise<AdmittedJob> {
     try {
-      const admitted = await admit(job, this.#admission);
+      const admitted = await admit(job, this.#admission, options);
       this.#decided(job, { shouldBid: true, reason: '' });
       return admitted;
     } catch (error) {

@@ -262,13 +262,13 @@ describe('an exec probe', () => {
     expect((await admission.decide(job)).shouldBid).toBe(false);
   });
 
-  it('is not run for a job that another rule refuses', async () => {
-    const mark = join(dir, 'asked');
-    const config = { rejectNetworkedJobs: true };
-    expect((await ask(`touch ${mark}`, HTTP, config)).shouldBid).toBe(false);
-    expect(existsSync(mark)).toBe(false);
-    expect((await ask(`touch ${mark}`, jobOn('None'), config)).shouldBid).toBe(true);
-    expect(existsSync(mark)).toBe(true);
+  it('is asked about a job that another rule refuses as well, and both are told', async () => {
+    const { shouldBid, reason } = await ask('echo too late >&2; exit 1', HTTP, { rejectNetworkedJobs: true });
+    expect(shouldBid).toBe(false);
+    expect(reason).toMatch(/^this node does not accept jobs that need a network .*; .*refuses: too late$/);
+    // Its yes does not outweigh the other's no.
+    expect((await ask('exit 0', HTTP, { rejectNetworkedJobs: true })).shouldBid).toBe(false);
+    expect((await ask('exit 0', HTTP)).shouldBid).toBe(true);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createAdmission, effectiveNetwork } from '../../admission/admission.js';
+import { createAdmission } from '../../admission/admission.js';
 import { verdictOf } from '../../admission/chain.js';
 import type { AdmissionConfig } from '../../admission/config.js';
+import { effectiveNetwork, networkAsRun } from '../../admission/effective-network.js';
 import type { Job } from '../../admission/job.js';
 import { jobOn, localInput, parse, spec } from './jobs.js';
 
@@ -255,6 +256,38 @@ describe('Default of a job that a node runs which only asks', () => {
     const config = { allowedDomains: [], rejectNetworkedJobs: true };
     expect((await asked(jobOn('Default'), config)).reason).toContain('that need no network');
     expect((await asked(jobOn('Bridge'), config)).shouldBid).toBe(false);
+  });
+
+  it('is what the gate gives, where that is its engine', async () => {
+    const none = { gateDefault: [], allowedDomains: ['example.com'] };
+    expect(await asked(jobOn('Default'), none)).toEqual({
+      shouldBid: true,
+      reason: expect.stringMatching(
+        /^this node does accept jobs with Default networking, which is no network here/,
+      ),
+    });
+    expect((await asked(jobOn('Default'), { allowedDomains: ['example.com'] })).shouldBid).toBe(false);
+    const some = { gateDefault: ['example.com'] };
+    expect((await asked(jobOn('Default'), some)).reason).toContain('which is HTTP to example.com here');
+    expect((await asked(jobOn('Default'), { ...some, allowedDomains: ['example.org'] })).reason).toBe(
+      'this node does not accept jobs that need domains not on its allowlist: example.com',
+    );
+    // Any other network is judged as ever.
+    expect((await asked(jobOn('Bridge'), none)).shouldBid).toBe(false);
+    expect((await asked(jobOn('Host'), { ...some, rejectHostNetwork: true })).shouldBid).toBe(false);
+    expect((await asked(jobOn('Bridge'), { gateDefault: [] })).shouldBid).toBe(true);
+  });
+
+  it.each<[string, AdmissionConfig, string, readonly string[]]>([
+    ['Default', { gateDefault: [] }, 'None', []],
+    ['Default', { gateDefault: ['example.com'] }, 'HTTP', ['example.com']],
+    ['Default', { gateDefault: ['example.com'], rejectNetworkedJobs: true }, 'None', []],
+    ['Default', {}, 'Bridge', []],
+    ['Bridge', { gateDefault: ['example.com'] }, 'Bridge', []],
+    ['Host', { gateDefault: [] }, 'Host', []],
+    ['None', { gateDefault: ['example.com'] }, 'None', []],
+  ])('that says %s gets with %j: %s', (type, config, gets, domains) => {
+    expect(networkAsRun(jobOn(type), config, { runBy: 'bacalhau' })).toMatchObject({ type: gets, domains });
   });
 
   it('is a Bridge to rules of your own, too', async () => {
