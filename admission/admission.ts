@@ -63,7 +63,11 @@ export function createAdmission(
   };
   // Cheap ones first, probes last.
   const rules: Rule[] = [
-    requestedNetworkRule({ rejectHost: config.rejectHostNetwork ?? false }),
+    requestedNetworkRule({
+      rejectHost: config.rejectHostNetwork ?? false,
+      gateDefault: config.gateDefault,
+      gateHostNetwork: config.gateHostNetwork,
+    }),
     networkedRule({ reject: config.rejectNetworkedJobs ?? false }),
     statelessRule({ reject: config.rejectStatelessJobs ?? false }),
     ...(domains ? [allowedDomainsRule({ ...domains, allowPorts })] : []),

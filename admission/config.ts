@@ -24,6 +24,8 @@ export interface AdmissionConfig {
    * engine is another.
    */
   readonly gateDefault?: readonly string[];
+  /** False: the gate gives nobody the host's network, whatever else is allowed. Default true. */
+  readonly gateHostNetwork?: boolean;
   /** Ports below 1024, beside 80 and 443, that domains may name. Default none. */
   readonly allowPorts?: readonly number[];
   /** Command for `bash -c` that is asked about each job. */

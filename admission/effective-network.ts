@@ -18,25 +18,29 @@ export interface RunOptions {
   readonly runBy?: 'jobgate' | 'bacalhau';
 }
 
-/** The network that a job gets: what it says, or what `Default` is where it runs. Whether it may is admission's to say. */
+/**
+ * The network that a job gets: what it says, or what `Default` is where it runs. Whether it may is admission's to say.
+ *
+ * Where a node's engine is the gate, `None`, `HTTP`, `Bridge` and `Host` are judged by the rules that hold for any job;
+ * what the gate makes of a `Bridge`, which a node asks of its engine in the words of a `Default`, is what it makes of that.
+ */
 export function networkAsRun(
   { network }: Pick<Job, 'network'>,
   node: AdmissionConfig | { readonly config: AdmissionConfig },
   { runBy = 'jobgate' }: RunOptions = {},
 ): EffectiveNetwork {
-  const { type } = network;
-  if (type !== 'Default') return { ...network, type };
   const config = 'config' in node ? node.config : node;
-  const none = { type: 'None', domains: [], fromDefault: true } as const;
-  const bridge = { type: 'Bridge', domains: [], fromDefault: true } as const;
+  const gateDefault = runBy === 'bacalhau' ? config.gateDefault : undefined;
+  const at = gateDefault === undefined ? {} : ({ atGate: true } as const);
+  const { type } = network;
+  if (type !== 'Default') return { ...network, type, ...at };
+  const none = { type: 'None', domains: [], fromDefault: true, ...at } as const;
   if (config.rejectNetworkedJobs) return none;
-  if (runBy === 'jobgate') {
-    const restricted = config.allowedDomains !== undefined || config.allowedDomainsFile !== undefined;
-    return restricted ? none : bridge;
+  if (gateDefault !== undefined) {
+    return gateDefault.length === 0 ? none : { ...none, type: 'HTTP', domains: gateDefault };
   }
-  const { gateDefault } = config;
-  if (gateDefault === undefined) return bridge;
-  return gateDefault.length === 0 ? none : { type: 'HTTP', domains: gateDefault, fromDefault: true };
+  const restricted = config.allowedDomains !== undefined || config.allowedDomainsFile !== undefined;
+  return runBy === 'jobgate' && restricted ? none : { ...none, type: 'Bridge' };
 }
 
 /** The type of {@link networkAsRun}. */

@@ -10,6 +10,8 @@ export interface NetworkSpec {
   readonly domains: readonly string[];
   /** The job says Default, and this is what who runs it makes of that. */
   readonly fromDefault?: true;
+  /** The engine of the node that runs it is the gate. */
+  readonly atGate?: true;
 }
 
 /** Data that the job asks to have mounted. */

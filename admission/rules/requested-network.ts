@@ -5,7 +5,16 @@ import { accept, listed, type Rule, refuse } from '../rule.js';
  * What a job asks for as a network and round it. The parser refuses most of this with a path; here it holds for jobs
  * that a program has put together itself, too.
  */
-export function requestedNetworkRule({ rejectHost }: { readonly rejectHost: boolean }): Rule {
+export function requestedNetworkRule({
+  rejectHost,
+  gateDefault = [],
+  gateHostNetwork = true,
+}: {
+  readonly rejectHost: boolean;
+  /** What the gate makes of a Bridge: HTTP to these domains, or no network. */
+  readonly gateDefault?: readonly string[] | undefined;
+  readonly gateHostNetwork?: boolean | undefined;
+}): Rule {
   return {
     name: 'requested-network',
     decide(job) {
@@ -13,19 +22,28 @@ export function requestedNetworkRule({ rejectHost }: { readonly rejectHost: bool
       if (problem) return refuse(problem);
       if (rejectHost && job.network.type === 'Host')
         return refuse("that use the host's network: set Network.Type to HTTP");
-      return accept(`with ${inWords(job.network)}`);
+      if (job.network.type === 'Host' && job.network.atGate && !gateHostNetwork)
+        return refuse("that use the host's network, which its gate gives to none: set Network.Type to HTTP");
+      return accept(`with ${inWords(job.network, gateDefault)}`);
     },
   };
 }
 
-function inWords({ type, domains, fromDefault }: NetworkSpec): string {
-  if (!fromDefault) return `${type} networking`;
-  const becomes = {
-    None: 'no network here: to have one, set Network.Type to HTTP, with Domains',
-    HTTP: `HTTP to ${listed(domains)} here`,
-    Bridge: 'an open Bridge where they run',
-  }[type as string];
-  return `Default networking, which is ${becomes}`;
+/** What is not what it is called, is said: the job gets less or more than its author may think. */
+function inWords(
+  { type, domains, fromDefault, atGate }: NetworkSpec,
+  gateDefault: readonly string[],
+): string {
+  const name = fromDefault ? 'Default' : type;
+  if (atGate && type === 'Bridge') return `${name} networking, which is ${closed(gateDefault)}`;
+  if (!fromDefault) return `${name} networking`;
+  return `${name} networking, which is ${type === 'Bridge' ? 'an open Bridge where they run' : closed(domains)}`;
+}
+
+function closed(domains: readonly string[]): string {
+  return domains.length > 0
+    ? `HTTP to ${listed(domains)} here`
+    : 'no network here: to have one, set Network.Type to HTTP, with Domains';
 }
 
 function idProblem({ id, executionId }: Job): string | undefined {

@@ -275,7 +275,13 @@ describe('Default of a job that a node runs which only asks', () => {
     // Any other network is judged as ever.
     expect((await asked(jobOn('Bridge'), none)).shouldBid).toBe(false);
     expect((await asked(jobOn('Host'), { ...some, rejectHostNetwork: true })).shouldBid).toBe(false);
-    expect((await asked(jobOn('Bridge'), { gateDefault: [] })).shouldBid).toBe(true);
+    expect((await asked(jobOn('Bridge'), { gateDefault: [] })).reason).toMatch(
+      /with Bridge networking, which is no network here.*that need a network/,
+    );
+    expect((await asked(jobOn('Host'), some)).shouldBid).toBe(true);
+    expect((await asked(jobOn('Host'), { ...some, gateHostNetwork: false })).reason).toContain('its gate');
+    // Which is not the engine of what jobgate runs itself.
+    expect((await decide(jobOn('Host'), { ...some, gateHostNetwork: false })).shouldBid).toBe(true);
   });
 
   it.each<[string, AdmissionConfig, string, readonly string[]]>([
