@@ -15,6 +15,7 @@ import { mountsRule } from './rules/mounts.js';
 import { networkedRule } from './rules/networked.js';
 import { requestedNetworkRule } from './rules/requested-network.js';
 import { statelessRule } from './rules/stateless.js';
+import { type Reach, unreachableRule } from './rules/unreachable.js';
 
 /** The node's list of domains, as it is in force. */
 export interface AllowlistStatus {
@@ -42,6 +43,8 @@ export interface Admission extends AsyncDisposable {
 export interface AdmissionOptions extends Pick<AdmissionConfig, 'logger'> {
   /** Told how long each probe took to answer, ms. */
   readonly onProbe?: (rule: string, ms: number) => void;
+  /** What jobs reach, whatever they name: accepted ones are told what they will not get. Default: they are not. */
+  readonly operator?: Reach;
 }
 
 /**
@@ -51,7 +54,7 @@ export interface AdmissionOptions extends Pick<AdmissionConfig, 'logger'> {
  */
 export function createAdmission(
   settings: AdmissionConfig = {},
-  { logger, onProbe }: AdmissionOptions = {},
+  { logger, onProbe, operator }: AdmissionOptions = {},
 ): Admission {
   const config = logger ? { ...settings, logger } : settings;
   const allowPorts = config.allowPorts ?? [];
@@ -73,6 +76,7 @@ export function createAdmission(
     ...(domains ? [allowedDomainsRule({ ...domains, allowPorts })] : []),
     mountsRule({ allowed: parseAllowedMounts(config.allowedMounts ?? []) }),
     localityRule({ locality: config.locality ?? 'anywhere', isLocal: config.isLocal ?? existsHere }),
+    ...(operator ? [unreachableRule(operator)] : []),
     ...(config.rules ?? []),
     ...(config.probeExec ? [execProbeRule(config.probeExec, limits)] : []),
     ...(config.probeHttp ? [httpProbeRule(config.probeHttp, limits)] : []),

@@ -42,7 +42,10 @@ async function check(flags: CheckFlags): Promise<number> {
   const isProbe = probeData !== undefined;
   // All of stderr becomes the reason.
   const config = await loadConfig({ flags, env, ...(isProbe && { logLevel: 'error' }) });
-  await using admission = createAdmission(config.admission, { logger: createLogger(config.log) });
+  await using admission = createAdmission(config.admission, {
+    logger: createLogger(config.log),
+    operator: config.operator,
+  });
   const verdict = await judge(flags, admission, config.operator.allowPorts, probeData);
   print(verdict);
   if (isProbe) tell(`${spokenReason(verdict.reason)}\n`);

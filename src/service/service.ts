@@ -76,6 +76,7 @@ export class Service {
     const { unusedAfterMs, brokenContract } = config.service;
     this.#admission = createAdmission(config.admission, {
       logger,
+      operator: config.operator,
       onProbe: (rule, ms) => this.metrics.probed(rule, ms),
     });
     this.#link = new EngineLink({

@@ -151,6 +151,43 @@ describe('AllowedDomains', () => {
   });
 });
 
+describe('what a job will not reach', () => {
+  const operator = {
+    deny: ['.evil.example.net', 'requester.example.org', '8443.example.com:8443'],
+    allowAddresses: ['10.1.0.0/16:443'],
+    allowPorts: [],
+  };
+  const reason = async (...domains: string[]) => {
+    await using admission = createAdmission({}, { operator });
+    const verdict = await admission.decide(jobOn('HTTP', ...domains));
+    expect(verdict.shouldBid).toBe(true);
+    return verdict.reason;
+  };
+
+  it.each([
+    ['requester.example.org', 'which its operator denies'],
+    ['a.evil.example.net', 'which its operator denies'],
+    ['.evil.example.net', 'which its operator denies'],
+    ['8443.example.com:8443', 'which its operator denies'],
+    ['10.2.0.1', 'which is no public address'],
+    ['::ffff:10.2.0.1', 'which is no public address'],
+    ['fd00::1', 'which is no public address'],
+  ])('is told, and no refusal: %s', async (domain, why) => {
+    expect(await reason('example.com', domain)).toContain(`do not reach here: ${domain}, ${why}`);
+  });
+
+  it.each([
+    'example.org',
+    '.requester.example.org',
+    '8443.example.com',
+    '10.1.0.1',
+    '1.1.1.1',
+    '2606:4700::1111',
+  ])('is not %s', async (domain) => {
+    expect(await reason(domain)).not.toContain('do not reach');
+  });
+});
+
 describe('what a job may ask for', () => {
   it('is not the network of a host whose operator forbids it', async () => {
     for (const type of ['Host', 'Full']) {
