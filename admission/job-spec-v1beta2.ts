@@ -98,7 +98,9 @@ export function fromV1beta2(
       ],
     },
     specKey,
-    ignored: IGNORED.filter((key) => says(spec.get(key))).map((key) => `${specKey}.${spec.spelling(key)}`),
+    ignored: IGNORED.filter((key) => says(spec.get(key)) && !isDefault(key, spec.get(key))).map(
+      (key) => `${specKey}.${spec.spelling(key)}`,
+    ),
   };
 }
 
@@ -137,7 +139,7 @@ function hasEngine(spec: Fields): boolean {
 
 function engine(spec: Fields): unknown {
   const newer = spec.get('EngineSpec');
-  if (isRecord(newer)) return newer;
+  if (isRecord(newer) && says(newer)) return newer;
   const type = spec.get('Engine') ?? 'docker';
   return { Type: typeof type === 'string' ? type.toLowerCase() : type, Params: spec.get('Docker') ?? {} };
 }
@@ -164,6 +166,24 @@ function input(value: unknown, path: readonly PathSegment[], problems: Problems)
 function concurrency(spec: Fields): number {
   const deal = spec.get('Deal');
   return isRecord(deal) ? Number(new Fields(deal, [], new Problems()).get('Concurrency') ?? 1) : 1;
+}
+
+/** What the reference's clients of that time filled in by themselves. */
+function isDefault(key: string, value: unknown): boolean {
+  if (typeof value === 'string') return /^(noop|estuary|unknown)$/i.test(value);
+  const [only] = Array.isArray(value) ? value : [value];
+  if (!isRecord(only)) return false;
+  const fields = new Fields(only, [], new Problems());
+  switch (key) {
+    case 'PublisherSpec':
+      return isDefault('Publisher', fields.get('Type') ?? '');
+    case 'Deal':
+      return Number(fields.get('Concurrency') ?? 1) <= 1 && !says(fields.others(['Concurrency']));
+    case 'Outputs':
+      return (value as unknown[]).length === 1 && fields.get('path') === '/outputs';
+    default:
+      return false;
+  }
 }
 
 function says(value: unknown): boolean {

@@ -311,9 +311,9 @@ function inputProblems(task: Record<string, unknown>, at: readonly PathSegment[]
 
 function ignoredFields(spec: JobSpec, task: TaskSpec): string[] {
   const job = (['Namespace', 'Priority', 'Constraints', 'Labels', 'Meta'] as const).filter((key) =>
-    says(spec[key]),
+    says(asAsked(spec[key])),
   );
-  const inTask = (['Meta', 'Publisher', 'ResultPaths'] as const).filter((key) => says(task[key]));
+  const inTask = (['Meta', 'Publisher', 'ResultPaths'] as const).filter((key) => says(asAsked(task[key])));
   return [
     ...job,
     ...(spec.Type && spec.Type !== 'batch' ? ['Type'] : []),
@@ -321,6 +321,13 @@ function ignoredFields(spec: JobSpec, task: TaskSpec): string[] {
     ...(says(task.Resources?.Disk) ? ['Tasks[0].Resources.Disk'] : []),
     ...(says(task.Timeouts?.QueueTimeout) ? ['Tasks[0].Timeouts.QueueTimeout'] : []),
   ];
+}
+
+/** Without what the reference's client and its orchestrator fill in by themselves. */
+function asAsked(value: unknown): unknown {
+  if (value === 'default') return undefined;
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith('bacalhau.org/')));
 }
 
 // Empty and zero are how Go writes that a field was not set.
