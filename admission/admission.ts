@@ -1,5 +1,5 @@
 import { Allowlist } from '../proxy/policy/allowlist.js';
-import { parseAllowedMounts } from './allowed-mounts.js';
+import { allowedMountsOf } from './allowed-mounts.js';
 import { explainByRules, verdictOf } from './chain.js';
 import { type AdmissionConfig, AdmissionConfigError } from './config.js';
 import { AllowedDomainsFile, type DomainFileState } from './domain-file.js';
@@ -74,7 +74,7 @@ export function createAdmission(
     networkedRule({ reject: config.rejectNetworkedJobs ?? false }),
     statelessRule({ reject: config.rejectStatelessJobs ?? false }),
     ...(domains ? [allowedDomainsRule({ ...domains, allowPorts })] : []),
-    mountsRule({ allowed: parseAllowedMounts(config.allowedMounts ?? []) }),
+    mountsRule({ allowed: allowedMountsOf(config) }),
     localityRule({ locality: config.locality ?? 'anywhere', isLocal: config.isLocal ?? existsHere }),
     ...(operator ? [unreachableRule(operator)] : []),
     ...(config.rules ?? []),

@@ -1,8 +1,9 @@
 import { realpathSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
-import { AdmissionConfigError } from './config.js';
+import { type AdmissionConfig, AdmissionConfigError } from './config.js';
 import type { Input } from './job.js';
+import { type LocalPathPattern, matchesPattern, parseLocalPathPattern } from './local-path-pattern.js';
 import { quote } from './problem.js';
 
 /** A directory or file of the node that jobs may mount, and all below it. */
@@ -10,6 +11,8 @@ export interface AllowedMount {
   /** As the operator wrote it. */
   readonly path: string;
   readonly writable: boolean;
+  /** Of one that the reference's configuration has: these paths only. */
+  readonly pattern?: LocalPathPattern;
 }
 
 /**
@@ -17,6 +20,15 @@ export interface AllowedMount {
  * other jobs' files.
  */
 const DANGEROUS = ['/proc', '/sys', '/dev', '/run', '/var/run', '/var/lib/docker', '/var/lib/containerd'];
+
+/** What jobs may mount: `allowedMounts`, or what the reference's own configuration lists where that is not set. */
+export function allowedMountsOf({ allowedMounts, allowListedLocalPaths }: AdmissionConfig): AllowedMount[] {
+  if (allowedMounts !== undefined) return parseAllowedMounts(allowedMounts);
+  return (allowListedLocalPaths ?? []).flatMap((path) => {
+    const pattern = parseLocalPathPattern(path);
+    return pattern ? [{ path: pattern.prefix, writable: pattern.writable, pattern }] : [];
+  });
+}
 
 /** @throws AdmissionConfigError where an entry is no absolute path, or is one that must not be mounted. */
 export function parseAllowedMounts(entries: readonly string[]): AllowedMount[] {
@@ -62,7 +74,9 @@ export async function resolveMount(input: Input, allowed: readonly AllowedMount[
   } catch {
     return refused;
   }
-  const roots = allowed.filter(({ path }) => isBelow(source, realOr(path)));
+  const roots = allowed.filter(({ path, pattern }) =>
+    pattern ? matchesPattern(source, pattern, realOr(path)) : isBelow(source, realOr(path)),
+  );
   if (roots.length === 0 || dangerous(source)) return refused;
   const info = await stat(source).catch(() => undefined);
   if (!info?.isDirectory() && !info?.isFile())

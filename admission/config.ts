@@ -19,6 +19,8 @@ export interface AdmissionConfig {
   readonly allowedDomainsFile?: string;
   /** Directories of this node that jobs may mount from, `PATH` or, writable, `PATH:rw`. Default none. */
   readonly allowedMounts?: readonly string[];
+  /** `Compute.AllowListedLocalPaths` of the reference, `/path/**` or `/path/**:rw`: where `allowedMounts` is not set. */
+  readonly allowListedLocalPaths?: readonly string[];
   /**
    * Domains of jobs that say `Default` and are run by a node whose engine is the gate; empty is no network. Absent: its
    * engine is another.

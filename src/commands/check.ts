@@ -5,6 +5,7 @@ import type { Job } from '../../admission/job.js';
 import { spokenReason } from '../../admission/probe.js';
 import type { Verdict } from '../../admission/rule.js';
 import { loadConfig } from '../config/load.js';
+import { tellNotes } from '../config/notes.js';
 import { UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
@@ -42,8 +43,10 @@ async function check(flags: CheckFlags): Promise<number> {
   const isProbe = probeData !== undefined;
   // All of stderr becomes the reason.
   const config = await loadConfig({ flags, env, ...(isProbe && { logLevel: 'error' }) });
+  const logger = createLogger(config.log);
+  tellNotes(config, logger);
   await using admission = createAdmission(config.admission, {
-    logger: createLogger(config.log),
+    logger,
     operator: config.operator,
   });
   const verdict = await judge(flags, admission, config.operator.allowPorts, probeData);

@@ -4,6 +4,7 @@ import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js
 import { Allowlist, AllowlistError } from '../../proxy/policy/allowlist.js';
 import { parseCidr } from '../../proxy/policy/cidr-port.js';
 import { loadConfig } from '../config/load.js';
+import { tellNotes } from '../config/notes.js';
 import { UsageError } from '../errors.js';
 import { signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
@@ -60,6 +61,7 @@ async function proxy(flags: ProxyFlags): Promise<number> {
   const job = flags.jobId ?? `proxy-${randomBytes(6).toString('hex')}`;
   checkJobId(job);
   const logger = createLogger(config.log);
+  tellNotes(config, logger);
   warnAbout(flags.domain, config.operator.allowPorts, (warning) => logger.warn(warning));
 
   using signals = trapSignals();

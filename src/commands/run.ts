@@ -9,6 +9,7 @@ import { openOwner } from '../../docker/gateway/owner.js';
 import { placedGateways } from '../../docker/gateway/placement.js';
 import { sweep } from '../../docker/gateway/sweep.js';
 import { loadConfig } from '../config/load.js';
+import { tellNotes } from '../config/notes.js';
 import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { EXIT, signalExit } from '../exit-codes.js';
@@ -92,6 +93,7 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
   // stderr is the job's as well: what was refused comes at the end, and only trouble before that.
   const config = await loadConfig({ flags, env: process.env, logLevel: 'warn' });
   const logger = createLogger(config.log);
+  tellNotes(config, logger);
   const job = await jobFromFlags(image, cmd, flags, {
     purpose: 'run',
     allowPorts: config.operator.allowPorts,

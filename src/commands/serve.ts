@@ -6,6 +6,7 @@ import { Lockdown } from '../../docker/host/lockdown.js';
 import { packageVersion } from '../../proxy/util/package-files.js';
 import { Workers } from '../../proxy/worker/workers.js';
 import { loadConfig } from '../config/load.js';
+import { tellNotes } from '../config/notes.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { EngineGate, gateId } from '../gate/gate.js';
 import { leaveSoon } from '../leave-soon.js';
@@ -72,6 +73,7 @@ async function serve(flags: CommonFlags): Promise<number> {
   const deny = [...loaded.operator.deny];
   const config = { ...loaded, operator: { ...loaded.operator, deny } };
   const logger = createLogger(config.log);
+  tellNotes(config, logger);
   const auth = new Auth({ unix: address.kind === 'unix', ...(token !== undefined && { token }) });
 
   const workers = new Workers({ count: config.service.workers ?? availableParallelism(), logger });

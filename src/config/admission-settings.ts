@@ -6,8 +6,7 @@ import { checked, choice, duration, integer, list, parsed, size, text, yesNo } f
 import { setting } from './setting.js';
 
 /** The section of before 1.5. */
-export const OLD_SECTION = 'Node.Compute.JobSelection';
-const OLD = OLD_SECTION;
+const OLD = 'Node.Compute.JobSelection';
 const NEW = 'JobAdmissionControl';
 
 const ANY_PORT = Array.from({ length: 1023 }, (_, index) => index + 1);
@@ -42,6 +41,8 @@ export const ADMISSION_SETTINGS = {
       { key: `${NEW}.AcceptNetworkedJobs`, negated: true },
       { key: `${OLD}.RejectNetworkedJobs` },
     ],
+    // 1.6.5 has both.
+    either: [`${NEW}.RejectNetworkedJobs`, `${NEW}.AcceptNetworkedJobs`],
     default: false,
     help: 'refuse jobs that ask for a network',
   }),
@@ -130,6 +131,17 @@ export const ADMISSION_SETTINGS = {
     env: 'JOBGATE_ALLOWED_MOUNTS',
     flag: 'allowedMount',
     default: [],
+    path: true,
     help: 'directories of this node that job specs may mount from, read-only unless PATH:rw',
+  }),
+  allowListedLocalPaths: setting({
+    kind: list(text),
+    key: 'Compute.AllowListedLocalPaths',
+    env: 'JOBGATE_ALLOW_LISTED_LOCAL_PATHS',
+    flag: 'allowListedLocalPaths',
+    aliases: [{ key: 'Node.AllowListedLocalPaths' }],
+    nullIsUnset: true,
+    path: true,
+    help: 'what job specs may mount, as the reference has it (/path/**, /path/**:rw), where AllowedMounts is not set',
   }),
 } as const;

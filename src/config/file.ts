@@ -1,38 +1,37 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap } from 'yaml';
-import { nearest } from '../../admission/known-keys.js';
-import { OLD_SECTION } from './admission-settings.js';
 import { ConfigError } from './config-error.js';
-import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
-import { type Setting, spellings } from './setting.js';
-import { SETTINGS, type SettingName } from './settings.js';
+import { keyAt, type Place } from './keys.js';
+import { type Layer, LayerBuilder } from './layer.js';
+import { VersionEvidence } from './reference-keys.js';
+import type { Setting } from './setting.js';
+import { SETTINGS } from './settings.js';
+import { YamlReader } from './yaml-reader.js';
 
 export interface ConfigFile {
   readonly layer: Layer;
   readonly problems: readonly string[];
-  /** The file has the section of before 1.5, where networked jobs were refused unless accepted. */
-  readonly old: boolean;
-}
-
-interface Place {
-  readonly name: SettingName;
-  readonly negated: boolean;
+  /** Keys of the reference's that have no meaning here. */
+  readonly passedOver: readonly string[];
 }
 
 /** Reads a configuration file: YAML, keys in any letter case, as the reference reads them. */
-export async function readConfigFile(file: string): Promise<ConfigFile> {
+export async function readConfigFile(file: string, evidence: VersionEvidence): Promise<ConfigFile> {
   let content: string;
   try {
     content = await readFile(file, 'utf8');
   } catch (error) {
     throw new ConfigError([`cannot read the configuration ${file}: ${(error as Error).message}`]);
   }
-  return parseConfig(content, file);
+  return parseConfig(content, file, evidence);
 }
 
-/** @param file what messages call it, and what relative paths in it are relative to. */
-export function parseConfig(content: string, file: string): ConfigFile {
+/**
+ * @param file what messages call it, and what relative paths in it are relative to.
+ * @param evidence is shown every key.
+ */
+export function parseConfig(content: string, file: string, evidence = new VersionEvidence()): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(content.replace(/^\uFEFF/, ''), { lineCounter: lines, prettyErrors: false });
   const at = (offset: number | undefined) => `${file}:${lines.linePos(offset ?? 0).line}`;
@@ -41,83 +40,79 @@ export function parseConfig(content: string, file: string): ConfigFile {
   );
   if (syntax.length > 0) throw new ConfigError(syntax);
 
+  const yaml = new YamlReader(document, (offset, problem) =>
+    builder.problems.push(`${at(offset)}: ${problem}`),
+  );
   const builder = new LayerBuilder();
-  let old = false;
-  const { contents } = document;
+  const passedOver: string[] = [];
+  const contents = yaml.target(document.contents);
   if (isMap(contents)) section(contents, '');
   else if (contents !== null && !(isScalar(contents) && contents.value === null)) {
     builder.problems.push(`${file}:1: must be a mapping of sections, as JobAdmissionControl`);
   }
-  return { layer: builder.layer, problems: builder.problems, old };
+  return { layer: builder.layer, problems: builder.problems, passedOver };
 
   function section(map: YAMLMap, prefix: string): void {
-    if (prefix.toLowerCase() === OLD_SECTION.toLowerCase()) old = true;
     const seen = new Set<string>();
-    for (const pair of map.items) {
-      const key = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
+    for (const pair of yaml.pairs(map)) {
+      const key = nameOf(pair);
       const path = prefix === '' ? key : `${prefix}.${key}`;
       const where = `${at(offsetOf(pair))}: ${path}`;
       if (seen.has(key.toLowerCase())) builder.problems.push(`${where}: is there twice`);
       seen.add(key.toLowerCase());
+      evidence.see(path);
       entry(pair, path, where);
     }
   }
 
-  function entry(pair: Pair, path: string, where: string): void {
-    const place = PLACES.get(path.toLowerCase());
-    if (place) {
-      const value = plain(pair.value);
-      const setting = SETTINGS[place.name] as Setting;
-      if (value === '' && !setting.emptyIsValue) return;
-      if (value === null || value === undefined) {
-        if (setting.kind.list) builder.problems.push(`${where}: has no value; an empty list is []`);
+  function entry({ value: node }: Pair, path: string, where: string): void {
+    const key = keyAt(path);
+    const value = yaml.target(node);
+    switch (key.kind) {
+      case 'setting':
+        set(key.place, yaml.plain(value), where);
         return;
-      }
-      const absolute = setting.path && typeof value === 'string' ? resolve(dirname(file), value) : value;
-      builder.add(place.name, absolute, { where, negated: place.negated });
+      case 'section':
+        if (isMap(value)) section(value, path);
+        else if (yaml.plain(value) !== null) builder.problems.push(`${where}: must be a mapping of keys`);
+        return;
+      case 'passed over':
+        passedOver.push(path);
+        look(value, path);
+        return;
+      case 'unknown':
+        builder.problems.push(`${where}: ${key.problem}`);
+    }
+  }
+
+  function set({ name, key, negated }: Place, value: unknown, where: string): void {
+    const setting = SETTINGS[name] as Setting;
+    if (value === '' && !setting.emptyIsValue) return;
+    if (value === null || value === undefined) {
+      if (setting.kind.list && !setting.nullIsUnset)
+        builder.problems.push(`${where}: has no value; an empty list is []`);
       return;
     }
-    if (!SECTIONS.has(path.toLowerCase())) {
-      builder.problems.push(`${where}: ${unknown(path)}`);
-    } else if (isMap(pair.value)) {
-      section(pair.value, path);
-    } else if (plain(pair.value) !== null) {
-      builder.problems.push(`${where}: must be a mapping of keys`);
+    const absolute = (one: unknown) =>
+      typeof one === 'string' && one !== '' ? resolve(dirname(file), one) : one;
+    const read = !setting.path ? value : Array.isArray(value) ? value.map(absolute) : absolute(value);
+    builder.add(name, read, { where, key, negated });
+  }
+
+  /** At the keys of what is passed over, as deep as any of them tells something. */
+  function look(node: unknown, path: string): void {
+    if (!isMap(node) || path.split('.').length > 2) return;
+    for (const pair of yaml.pairs(node)) {
+      evidence.see(`${path}.${nameOf(pair)}`);
+      look(yaml.target(pair.value), `${path}.${nameOf(pair)}`);
     }
   }
-
-  function plain(node: unknown): unknown {
-    return (node as { toJS?: (document: unknown) => unknown } | null)?.toJS?.(document) ?? null;
-  }
 }
 
-function offsetOf(pair: Pair): number | undefined {
-  return isScalar(pair.key) ? (pair.key.range?.[0] ?? undefined) : undefined;
+function nameOf({ key }: Pair): string {
+  return isScalar(key) ? String(key.value) : String(key);
 }
 
-const PLACES: ReadonlyMap<string, Place> = new Map(
-  SETTING_NAMES.flatMap((name) =>
-    spellings(SETTINGS[name]).flatMap(({ key, negated = false }) =>
-      key === undefined ? [] : [[key.toLowerCase(), { name, negated }] as const],
-    ),
-  ),
-);
-
-const SECTIONS: ReadonlySet<string> = new Set(
-  [...PLACES.keys()].flatMap((key) => {
-    const parts = key.split('.');
-    return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('.'));
-  }),
-);
-
-const KEYS = SETTING_NAMES.flatMap((name) => spellings(SETTINGS[name]).flatMap(({ key }) => key ?? []));
-
-function unknown(path: string): string {
-  const [head, last] = [path.split('.').slice(0, -1).join('.'), path.split('.').at(-1) ?? ''];
-  const siblings = KEYS.filter((key) =>
-    key.toLowerCase().startsWith(head === '' ? '' : `${head.toLowerCase()}.`),
-  ).map((key) => key.slice(head === '' ? 0 : head.length + 1).split('.')[0] as string);
-  const near = nearest(last, [...new Set(siblings)]);
-  if (near) return `unknown key: did you mean ${near}?`;
-  return `unknown key, or one that jobgate does not implement; here are ${[...new Set(siblings)].join(', ')}`;
+function offsetOf({ key }: Pair): number | undefined {
+  return isScalar(key) ? (key.range?.[0] ?? undefined) : undefined;
 }

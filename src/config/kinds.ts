@@ -15,10 +15,22 @@ export interface Kind<T> {
   readonly list?: boolean;
 }
 
+/** As Go reads them in a file, a variable and a flag of the reference's (strconv.ParseBool), and yes and no. */
+export function readYesNo(value: unknown): boolean | undefined {
+  if (typeof value === 'boolean') return value;
+  const text = String(value).toLowerCase();
+  if (['1', 't', 'true', 'yes'].includes(text)) return true;
+  return ['0', 'f', 'false', 'no'].includes(text) ? false : undefined;
+}
+
 export const yesNo: Kind<boolean> = {
-  schema: z.boolean({ error: 'must be true or false' }),
-  fromText: (text) =>
-    ({ true: true, yes: true, 1: true, false: false, no: false, 0: false })[text.toLowerCase()] ?? text,
+  schema: z.unknown().transform((value, context) => {
+    const read = readYesNo(value);
+    if (read !== undefined) return read;
+    context.issues.push({ code: 'custom', message: 'must be true or false', input: value });
+    return z.NEVER;
+  }),
+  fromText: (text) => readYesNo(text) ?? text,
   syntax: 'true or false',
 };
 

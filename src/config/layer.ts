@@ -13,16 +13,19 @@ export type Layer = ReadonlyMap<SettingName, Given>;
 
 /** Collects what a source says; a setting that is told in two spellings must be told the same. */
 export class LayerBuilder {
-  readonly #given = new Map<SettingName, Given & { readonly written: unknown }>();
+  readonly #given = new Map<
+    SettingName,
+    Given & { readonly written: unknown; readonly key: string | undefined }
+  >();
   readonly problems: string[] = [];
 
-  /** Judges a value and keeps it. With `negated`, it is of a spelling that says the opposite. */
+  /** Judges a value and keeps it. With `negated`, it is of a spelling that says the opposite; `key` is its key in a file. */
   add(
     name: SettingName,
     written: unknown,
-    { where, negated = false }: { where: string; negated?: boolean },
+    { where, key, negated = false }: { where: string; key?: string | undefined; negated?: boolean },
   ): void {
-    const { kind, secret } = SETTINGS[name] as Setting;
+    const { kind, secret, either } = SETTINGS[name] as Setting;
     const checked = kind.schema.safeParse(written);
     if (!checked.success) {
       for (const { path, message } of checked.error.issues) {
@@ -36,13 +39,17 @@ export class LayerBuilder {
     }
     const value = negated ? !checked.data : checked.data;
     const other = this.#given.get(name);
+    if (other && key !== undefined && either?.includes(key) && either.includes(other.key ?? '')) {
+      if (value === true) this.#given.set(name, { value, where, written, key });
+      return;
+    }
     if (other && JSON.stringify(other.value) !== JSON.stringify(value)) {
       this.problems.push(
         `${where}: ${JSON.stringify(written)} contradicts ${other.where}: ${JSON.stringify(other.written)}; keep one of them`,
       );
       return;
     }
-    this.#given.set(name, { value, where, written });
+    this.#given.set(name, { value, where, written, key });
   }
 
   get layer(): Layer {

@@ -7,8 +7,10 @@ import { LOG_LEVELS, type LogFormat, type LogLevel } from '../logging.js';
 import { ConfigError } from './config-error.js';
 import { readEnvironment } from './environment.js';
 import { type ConfigFile, readConfigFile } from './file.js';
-import { readFlags } from './flags.js';
+import { readConfigArguments, readFlags } from './flags.js';
+import { type ConfigNote, notesOf } from './notes.js';
 import { Settings } from './precedence.js';
+import { VersionEvidence } from './reference-keys.js';
 import type { SettingName } from './settings.js';
 import { trustedCertificates } from './trusted-certificates.js';
 import { upstreamCredentials } from './upstream-credentials.js';
@@ -45,6 +47,8 @@ export interface Config {
   /** The engine's API for Docker clients; absent where there is none. */
   readonly gate?: GateConfig;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  /** What there is to say of how it was read. */
+  readonly notes?: readonly ConfigNote[];
 }
 
 /** What clients of the gate get and may. */
@@ -66,7 +70,7 @@ export interface GateConfig {
 }
 
 interface ConfigSources {
-  /** Configuration file; `flags.config`, then `JOBGATE_CONFIG`, where absent. */
+  /** Configuration file; those of `flags.config`, then `JOBGATE_CONFIG`, where absent. */
   readonly file?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Options as commander gives them. */
@@ -76,7 +80,7 @@ interface ConfigSources {
 }
 
 /**
- * Puts the configuration together: a flag beats the environment, that beats the file, that beats the default. Lists of
+ * Puts the configuration together: a flag beats the environment, that beats the files, that beat the default. Lists of
  * what is denied are the union of all: a flag must not open what the file closed.
  *
  * @throws ConfigError with all problems.
@@ -87,23 +91,35 @@ export async function loadConfig({
   flags = {},
   logLevel: givenLevel,
 }: ConfigSources): Promise<Config> {
-  const fromFlags = (flags as { readonly config?: string }).config;
-  const path = given ?? fromFlags ?? (env.JOBGATE_CONFIG || undefined);
-  const empty: ConfigFile = { layer: new Map(), problems: [], old: false };
-  const file = path === undefined ? empty : await readConfigFile(path);
-  const environment = readEnvironment(env);
-  const options = readFlags(flags);
-  const settings = new Settings([options.layer, environment.layer, file.layer]);
+  const fromFlags = readConfigArguments((flags as { readonly config?: string | string[] }).config);
+  const fallback = env.JOBGATE_CONFIG ? [env.JOBGATE_CONFIG] : [];
+  const paths = given !== undefined ? [given] : fromFlags.files.length > 0 ? fromFlags.files : fallback;
+  const evidence = new VersionEvidence();
+  const files: ConfigFile[] = [];
+  for (const path of paths) files.push(await readConfigFile(path, evidence));
+  const environment = readEnvironment(env, evidence);
+  const options = readFlags(flags, fromFlags.values, evidence);
+  // Of files a later one beats an earlier one.
+  const layers = files.map(({ layer }) => layer).reverse();
+  const settings = new Settings([options.layer, environment.layer, ...layers]);
 
   const problems = [
-    ...file.problems,
+    ...files.flatMap((file) => file.problems),
     ...environment.problems,
     ...options.problems,
     ...contradictions(settings),
   ];
   if (problems.length > 0) throw new ConfigError(problems);
 
-  const built = build(settings, file.old, env);
+  const { silence } = evidence;
+  const notes = notesOf(
+    settings,
+    silence,
+    files.flatMap(({ passedOver }, index) =>
+      passedOver.length > 0 ? [{ file: paths[index] as string, passedOver }] : [],
+    ),
+  );
+  const built = { ...build(settings, silence !== 'accepted', env), ...(notes.length > 0 && { notes }) };
   // The reference's variable, which other programs have as well: it beats a default and nothing else.
   const logLevel = LOG_LEVELS.find((level) => level === env.LOG_LEVEL?.toLowerCase()) ?? givenLevel;
   return logLevel && !settings.given('logLevel')
@@ -130,7 +146,7 @@ function contradictions(settings: Settings): string[] {
   return problems;
 }
 
-function build(settings: Settings, old: boolean, env: ConfigSources['env']): Config {
+function build(settings: Settings, refused: boolean, env: ConfigSources['env']): Config {
   const set = <Name extends SettingName>(name: Name) => {
     const value = settings.get(name);
     // Only of settings that have a default.
@@ -142,15 +158,15 @@ function build(settings: Settings, old: boolean, env: ConfigSources['env']): Con
   const upstream = upstreamWithCredentials(settings, env);
   return {
     admission: {
-      // Before 1.5 networked jobs were refused unless accepted; a file of that time means it.
-      rejectNetworkedJobs: settings.given('rejectNetworkedJobs') ? set('rejectNetworkedJobs') : old,
+      // What says nothing of them, means what its version does.
+      rejectNetworkedJobs: settings.given('rejectNetworkedJobs') ? set('rejectNetworkedJobs') : refused,
       rejectStatelessJobs: set('rejectStatelessJobs'),
       rejectHostNetwork: set('rejectHostNetwork'),
       locality: set('locality'),
       ...domains(settings),
-      allowedMounts: set('allowedMounts'),
+      ...mounts(settings),
       allowPorts,
-      ...(settings.get('gateListen') && { gateDefault: settings.get('gateDefault') as string[] }),
+      ...atGate(settings),
       ...(settings.get('probeExec') && { probeExec: settings.get('probeExec') as string }),
       ...(settings.get('probeHttp') && { probeHttp: settings.get('probeHttp') as string }),
       probeTimeoutMs: set('probeTimeoutMs'),
@@ -224,6 +240,18 @@ function domains(settings: Settings): Pick<AdmissionConfig, 'allowedDomains' | '
   const file = settings.given('allowedDomainsFile');
   if (file && (!list || file.layer < list.layer)) return { allowedDomainsFile: file.value as string };
   return list ? { allowedDomains: list.value as string[] } : {};
+}
+
+/** The gate is the engine of whoever asks. */
+function atGate(settings: Settings): Pick<AdmissionConfig, 'gateDefault' | 'gateHostNetwork'> {
+  if (!settings.get('gateListen')) return {};
+  return { gateDefault: settings.get('gateDefault') ?? [], gateHostNetwork: false };
+}
+
+function mounts(settings: Settings): Pick<AdmissionConfig, 'allowedMounts' | 'allowListedLocalPaths'> {
+  const listed = settings.get('allowListedLocalPaths');
+  if (listed && !settings.given('allowedMounts')) return { allowListedLocalPaths: listed };
+  return { allowedMounts: settings.get('allowedMounts') ?? [] };
 }
 
 function subnets(settings: Settings): SubnetPoolOptions | undefined {

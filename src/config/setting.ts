@@ -19,8 +19,12 @@ export interface Setting<T = unknown> {
   readonly adds?: boolean;
   /** An empty text is a value and not "unset". */
   readonly emptyIsValue?: boolean;
-  /** In a file, a relative path is one from the file's directory. */
+  /** In a file, null is no mistake, but as good as nothing. */
+  readonly nullIsUnset?: boolean;
+  /** In a file, a relative path (in a list, each) is one from the file's directory. */
   readonly path?: boolean;
+  /** Of two keys that a source may both have: either can say yes. */
+  readonly either?: readonly string[];
   /** Never repeated in messages. */
   readonly secret?: boolean;
   readonly help: string;

@@ -109,3 +109,52 @@ describe('AllowedMounts', () => {
     expect((await admission.decide(job)).shouldBid).toBe(false);
   });
 });
+
+describe("what the reference's configuration lists", () => {
+  const asked = async (
+    path: string,
+    allowListedLocalPaths: string[],
+    params: Record<string, unknown> = {},
+  ) => {
+    await using admission = createAdmission({ allowListedLocalPaths });
+    return (await admission.decide(parse(spec({ InputSources: [localInput(path, params)] })))).shouldBid;
+  };
+
+  it.each<[string, string, boolean]>([
+    ['data/**', 'data', true],
+    ['data/**', 'data/in', true],
+    ['data/**', 'database', false],
+    ['data/**', 'data/out-of-it', false],
+    ['data', 'data', true],
+    ['data', 'data/in', false],
+    ['data/*', 'data/in', true],
+    ['data/*', 'data', false],
+    ['data/f?le', 'data/file', true],
+    ['data/*l*', 'data/file', true],
+    ['data/*x', 'data/file', false],
+    ['**/in', 'data/in', true],
+    ['**/in/**', 'data/in', true],
+    ['**', 'private', true],
+    ['link-into-it/**', 'data/in', true],
+    ['data/[fg]ile', 'data/file', false],
+    ['data/{file,in}', 'data/file', false],
+    ['data/../private', 'private', false],
+  ])('%s allows %s: %s', async (pattern, path, allowed) => {
+    expect(await asked(join(dir, path), [join(dir, '.').concat('/', pattern)])).toBe(allowed);
+  });
+
+  it('is for writing with :rw only', async () => {
+    const writable = { ReadWrite: true };
+    const pattern = join(dir, 'data/**');
+    expect(await asked(join(dir, 'data/in'), [pattern], writable)).toBe(false);
+    expect(await asked(join(dir, 'data/in'), [`${pattern}:ro`], writable)).toBe(false);
+    expect(await asked(join(dir, 'data/in'), [pattern, `${pattern}:rw`], writable)).toBe(true);
+  });
+
+  it('leads to nothing that rules the node', async () => {
+    expect(await asked('/proc/self', ['/**'])).toBe(false);
+    expect(await asked('/run', ['/run/**'])).toBe(false);
+    expect(await asked(join(dir, 'data/in'), ['/**'])).toBe(true);
+    expect(await asked(join(dir, 'data/in'), ['**', 'data/**', ''])).toBe(false);
+  });
+});

@@ -117,9 +117,6 @@ Node:
     expect(await reject('AcceptNetworkedJobs: false')).toBe(true);
     expect(await reject('AcceptNetworkedJobs: true')).toBe(false);
     expect(await reject('Locality: local', { flags: { jobSelectionAcceptNetworked: true } })).toBe(false);
-    expect(
-      (await load({ yaml: 'JobAdmissionControl: {Locality: local}' })).admission.rejectNetworkedJobs,
-    ).toBe(false);
   });
 
   it('may be written in any letter case', async () => {
@@ -257,11 +254,24 @@ describe('what is wrong', () => {
       'JobAdmissionControl:\n  RejectNetworkdJobs: true\n',
       'node.yaml:2: JobAdmissionControl.RejectNetworkdJobs: unknown key: did you mean RejectNetworkedJobs?',
     ],
+    ['Apii:\n  Port: 1234\n', 'node.yaml:1: Apii: unknown key: did you mean API?'],
+    ['Quota:\n  Disk: 7\n', 'node.yaml:1: Quota: unknown key, of jobgate and of Bacalhau; here are '],
     [
-      'Node:\n  Compute:\n    Capacity: {}\n',
-      'node.yaml:3: Node.Compute.Capacity: unknown key, or one that jobgate does not implement',
+      'Node:\n  Compute:\n    JobSelectoin: {}\n',
+      'node.yaml:3: Node.Compute.JobSelectoin: unknown key: did you mean JobSelection?',
     ],
-    ['API:\n  Port: 1234\n', 'node.yaml:1: API: unknown key, or one that jobgate does not implement'],
+    [
+      'Node: {Compute: {JobSelection: {ProbeExce: x}}}',
+      'node.yaml:1: Node.Compute.JobSelection.ProbeExce: unknown key: did you mean ProbeExec?',
+    ],
+    [
+      'Compute:\n  AllowListedLocalPath: []\n',
+      'node.yaml:2: Compute.AllowListedLocalPath: unknown key: did you mean AllowListedLocalPaths?',
+    ],
+    ['Compute: 7\n', 'node.yaml:1: Compute: must be a mapping of keys'],
+    ['JobAdmissionControl: *nothing\n', 'node.yaml:1: '],
+    ['JobAdmissionControl: {<<: 7}\n', 'node.yaml:1: << takes a mapping or a list of mappings'],
+    ['JobAdmissionControl: &a {<<: *a, Locality: local}\n', 'node.yaml:1: << merges too much'],
     [
       'Egress:\n  Limits:\n    Tunels: 3\n',
       'node.yaml:3: Egress.Limits.Tunels: unknown key: did you mean Tunnels?',
@@ -277,8 +287,12 @@ describe('what is wrong', () => {
       'node.yaml:2: JobAdmissionControl.RejectNetworkedJobs: "yes please": must be true or false',
     ],
     [
-      'JobAdmissionControl:\n  RejectNetworkedJobs: "true"\n',
-      'node.yaml:2: JobAdmissionControl.RejectNetworkedJobs: "true": must be true or false',
+      'JobAdmissionControl:\n  RejectNetworkedJobs: "on"\n',
+      'node.yaml:2: JobAdmissionControl.RejectNetworkedJobs: "on": must be true or false',
+    ],
+    [
+      'JobAdmissionControl:\n  RejectNetworkedJobs: [on]\n',
+      'node.yaml:2: JobAdmissionControl.RejectNetworkedJobs: must be true or false',
     ],
     [
       'JobAdmissionControl:\n  Locality: nowhere\n',
