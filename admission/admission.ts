@@ -43,6 +43,8 @@ export interface Admission extends AsyncDisposable {
 export interface AdmissionOptions extends Pick<AdmissionConfig, 'logger'> {
   /** Told how long each probe took to answer, ms. */
   readonly onProbe?: (rule: string, ms: number) => void;
+  /** Variables of the exec probe, beside the reference's. Default none. */
+  readonly probeVariables?: Readonly<Record<string, string>>;
   /** What jobs reach, whatever they name: accepted ones are told what they will not get. Default: they are not. */
   readonly operator?: Reach;
 }
@@ -54,7 +56,7 @@ export interface AdmissionOptions extends Pick<AdmissionConfig, 'logger'> {
  */
 export function createAdmission(
   settings: AdmissionConfig = {},
-  { logger, onProbe, operator }: AdmissionOptions = {},
+  { logger, onProbe, operator, probeVariables }: AdmissionOptions = {},
 ): Admission {
   const config = logger ? { ...settings, logger } : settings;
   const allowPorts = config.allowPorts ?? [];
@@ -78,7 +80,7 @@ export function createAdmission(
     localityRule({ locality: config.locality ?? 'anywhere', isLocal: config.isLocal ?? existsHere }),
     ...(operator ? [unreachableRule(operator)] : []),
     ...(config.rules ?? []),
-    ...(config.probeExec ? [execProbeRule(config.probeExec, limits)] : []),
+    ...(config.probeExec ? [execProbeRule(config.probeExec, limits, probeVariables)] : []),
     ...(config.probeHttp ? [httpProbeRule(config.probeHttp, limits)] : []),
   ];
   const asked = onProbe ? rules.map((rule) => (rule.probe ? timed(rule, onProbe) : rule)) : rules;

@@ -16,11 +16,20 @@ const PIPE_GRACE_MS = 200;
  * The reference's exec probe: `bash -c COMMAND`, the job as JSON on stdin and in the environment, which has nothing
  * else but PATH. Exit 0 accepts; stderr is the reason. The job is data only: nothing of it becomes part of a command.
  */
-export function execProbeRule(command: string, limits: ProbeLimits): Rule {
-  return probeRule('exec probe', limits, (request) => run(command, request));
+export function execProbeRule(
+  command: string,
+  limits: ProbeLimits,
+  /** Variables that the command gets besides. */
+  variables: Readonly<Record<string, string>> = {},
+): Rule {
+  return probeRule('exec probe', limits, (request) => run(command, variables, request));
 }
 
-async function run(command: string, { body, signal, outputBytes }: ProbeRequest): Promise<Verdict> {
+async function run(
+  command: string,
+  variables: Readonly<Record<string, string>>,
+  { body, signal, outputBytes }: ProbeRequest,
+): Promise<Verdict> {
   // Without the variable, scripts that read it would see a job that asks for nothing, and accept.
   if (Buffer.byteLength(body) + DATA.length + 2 > MAX_ENV_BYTES) {
     return refuse(`with specs that its exec probe cannot be given: larger than ${MAX_ENV_BYTES / 1024} KiB`);
@@ -32,7 +41,7 @@ async function run(command: string, { body, signal, outputBytes }: ProbeRequest)
   try {
     signal.throwIfAborted();
     child = spawn('bash', ['-c', command], {
-      env: { PATH: process.env.PATH ?? PATH, [DATA]: body },
+      env: { ...variables, PATH: process.env.PATH ?? PATH, [DATA]: body },
       stdio: [stdio.stdin, 'ignore', stdio.stderr],
       // A process group of its own, which ends as a whole.
       detached: true,

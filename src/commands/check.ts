@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Command, Option } from 'commander';
 import { type Admission, createAdmission } from '../../admission/admission.js';
 import { verdictOf } from '../../admission/chain.js';
@@ -37,6 +38,8 @@ export function checkCommand(): Command {
 
 /** Where a node puts the job when it runs a ProbeExec. */
 const PROBE_DATA = 'BACALHAU_JOB_SELECTION_PROBE_DATA';
+/** Which commands are being asked already: a check that is one asks none of them again. */
+const ASKED = 'JOBGATE_PROBE';
 
 async function check(flags: CheckFlags): Promise<number> {
   const { [PROBE_DATA]: probeData, ...env } = process.env;
@@ -45,9 +48,16 @@ async function check(flags: CheckFlags): Promise<number> {
   const config = await loadConfig({ flags, env, ...(isProbe && { logLevel: 'error' }) });
   const logger = createLogger(config.log);
   tellNotes(config, logger);
-  await using admission = createAdmission(config.admission, {
+  const { probeExec, ...rest } = config.admission;
+  const asked = (env[ASKED] ?? '').split(',').filter((one) => one !== '');
+  const id = createHash('sha256')
+    .update(probeExec ?? '')
+    .digest('hex')
+    .slice(0, 16);
+  await using admission = createAdmission(isProbe && asked.includes(id) ? rest : config.admission, {
     logger,
     operator: config.operator,
+    ...(isProbe && { probeVariables: { [ASKED]: [...asked, id].join(',') } }),
   });
   const verdict = await judge(flags, admission, config.operator.allowPorts, probeData);
   print(verdict);

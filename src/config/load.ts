@@ -9,6 +9,7 @@ import { readEnvironment } from './environment.js';
 import { type ConfigFile, readConfigFile } from './file.js';
 import { readConfigArguments, readFlags } from './flags.js';
 import { type ConfigNote, notesOf } from './notes.js';
+import { isOwnCommand, isOwnUrl } from './own-probe.js';
 import { Settings } from './precedence.js';
 import { VersionEvidence } from './reference-keys.js';
 import type { SettingName } from './settings.js';
@@ -119,7 +120,14 @@ export async function loadConfig({
       passedOver.length > 0 ? [{ file: paths[index] as string, passedOver }] : [],
     ),
   );
-  const built = { ...build(settings, silence !== 'accepted', env), ...(notes.length > 0 && { notes }) };
+  const built = {
+    ...build(settings, {
+      refused: silence !== 'accepted',
+      files: fromFlags.values.size === 0 ? paths : [],
+      env,
+    }),
+    ...(notes.length > 0 && { notes }),
+  };
   // The reference's variable, which other programs have as well: it beats a default and nothing else.
   const logLevel = LOG_LEVELS.find((level) => level === env.LOG_LEVEL?.toLowerCase()) ?? givenLevel;
   return logLevel && !settings.given('logLevel')
@@ -146,7 +154,19 @@ function contradictions(settings: Settings): string[] {
   return problems;
 }
 
-function build(settings: Settings, refused: boolean, env: ConfigSources['env']): Config {
+function build(
+  settings: Settings,
+  {
+    refused,
+    files,
+    env,
+  }: {
+    /** Networked jobs, where nothing is said of them. */
+    readonly refused: boolean;
+    readonly files: readonly string[];
+    readonly env: ConfigSources['env'];
+  },
+): Config {
   const set = <Name extends SettingName>(name: Name) => {
     const value = settings.get(name);
     // Only of settings that have a default.
@@ -167,8 +187,7 @@ function build(settings: Settings, refused: boolean, env: ConfigSources['env']):
       ...mounts(settings),
       allowPorts,
       ...atGate(settings),
-      ...(settings.get('probeExec') && { probeExec: settings.get('probeExec') as string }),
-      ...(settings.get('probeHttp') && { probeHttp: settings.get('probeHttp') as string }),
+      ...probes(settings, files),
       probeTimeoutMs: set('probeTimeoutMs'),
       probeOutputBytes: set('probeOutputBytes'),
       probeConcurrency: set('probeConcurrency'),
@@ -240,6 +259,17 @@ function domains(settings: Settings): Pick<AdmissionConfig, 'allowedDomains' | '
   const file = settings.given('allowedDomainsFile');
   if (file && (!list || file.layer < list.layer)) return { allowedDomainsFile: file.value as string };
   return list ? { allowedDomains: list.value as string[] } : {};
+}
+
+function probes(
+  settings: Settings,
+  files: readonly string[],
+): Pick<AdmissionConfig, 'probeExec' | 'probeHttp'> {
+  const [exec, http] = [settings.get('probeExec'), settings.get('probeHttp')];
+  return {
+    ...(exec && !isOwnCommand(exec, files) && { probeExec: exec }),
+    ...(http && !isOwnUrl(http, settings.get('listen') ?? '') && { probeHttp: http }),
+  };
 }
 
 /** The gate is the engine of whoever asks. */

@@ -89,4 +89,4 @@ export const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS;
 
 /** Variables that share the prefix and are no settings. */
-export const OTHER_VARIABLES = /^JOBGATE_(CONFIG|DEBUG|E2E|UPSTREAM_CREDENTIALS|(ENGINE|TEST)_\w+)$/;
+export const OTHER_VARIABLES = /^JOBGATE_(CONFIG|DEBUG|E2E|PROBE|UPSTREAM_CREDENTIALS|(ENGINE|TEST)_\w+)$/;

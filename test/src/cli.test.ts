@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, startCli } from '../support/cli.js';
 import { cliHere } from '../support/cli-here.js';
+import { CLI } from '../support/engine.js';
 
 let dir: string;
 const file = (name: string, content: string) => {
@@ -218,6 +219,29 @@ describe('jobgate check', () => {
       expect(open.stderr).toContain('set Network.Type to None, or to HTTP with Domains');
       const closed = await ask(job({ Type: 'Default' }), ['--reject-networked-jobs']);
       expect(closed.code).toBe(0);
+    });
+
+    it('that stands in the file which it reads is asked once, by whatever way it comes to itself', async () => {
+      const count = join(dir, 'count');
+      const config = join(dir, 'loop.yaml');
+      const script = file(
+        'probe.sh',
+        `echo >> ${count}; exec ${process.execPath} ${CLI} check -c ${config}\n`,
+      );
+      file('loop.yaml', `JobAdmissionControl: {RejectHostNetwork: true, ProbeExec: "bash ${script}"}\n`);
+      const body = job({ Type: 'Host' });
+      const env = { BACALHAU_JOB_SELECTION_PROBE_DATA: body };
+      const refused = await cli(['check', '-c', config], { stdin: body, env });
+      expect(refused.code).toBe(77);
+      // Once by the check that its node asked; that one asks it of nobody any more.
+      expect(readFileSync(count, 'utf8')).toBe('\n');
+      expect((await cli(['check', '-c', config, '--network', 'none'], { env })).code).toBe(0);
+      // Named without a detour, it is not asked at all.
+      file(
+        'loop.yaml',
+        `JobAdmissionControl: {ProbeExec: "jobgate check --config ${config}", RejectNetworkedJobs: false}\n`,
+      );
+      expect((await cliHere(['check', '-c', config, '--domain', 'example.com'])).code).toBe(0);
     });
 
     it('says nothing on stderr to anybody else', async () => {

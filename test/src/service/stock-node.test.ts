@@ -18,6 +18,35 @@ const serve = async (env: Record<string, string> = {}) => cleanup.use(await star
 const sent = (task: object, job: object = {}) => JSON.stringify({ Job: spec({ ...task }, { ...job }) });
 const DEFAULT = sent({ Network: { Type: 'Default' } });
 
+/** As a node fills a job in. */
+const JOB = {
+  ...spec({
+    Engine: {
+      Type: 'docker',
+      Params: {
+        Image: 'a',
+        Entrypoint: null,
+        EnvironmentVariables: null,
+        Parameters: null,
+        WorkingDirectory: '',
+      },
+    },
+    Publisher: { Type: '' },
+    Timeouts: {},
+  }),
+  ...{ ID: 'j-1', Constraints: [], Meta: {}, Labels: {}, Priority: 0, State: { StateType: 'Pending' } },
+  ...{ Version: 0, Revision: 1, CreateTime: 1_795_800_001, ModifyTime: 1_795_800_001 },
+};
+/** Before 1.4. */
+const OLD = {
+  ...{ Engine: 'Docker', Verifier: 'Noop', Publisher: 'Estuary', Docker: { Image: 'a' } },
+  ...{
+    Network: { Type: 'HTTP', Domains: ['example.com'] },
+    Resources: { GPU: '' },
+    Deal: { Concurrency: 1 },
+  },
+};
+
 /** What every answer must be, whatever it says. */
 function expectReadable({ headers, size, status }: Heard): void {
   expect({ status, type: headers.get('content-type') }).toEqual({ status, type: 'application/json' });
@@ -157,6 +186,21 @@ describe('a stock node hears the refusal', () => {
   });
 });
 
+it('a stock node hears all refusals, joined as it joins its own', async () => {
+  const port = await serve({
+    JOBGATE_REJECT_NETWORKED_JOBS: 'true',
+    JOBGATE_REJECT_STATELESS_JOBS: 'true',
+    JOBGATE_PROBE_EXEC: 'echo not today >&2; exit 1',
+  });
+  const { outcome, reason } = await askAsNode(port, sent({}));
+  expect(outcome).toBe('refuses');
+  expect(reason.split('; ')).toEqual([
+    expect.stringMatching(/^this node does not accept jobs that need a network/),
+    'this node does not accept jobs without inputs (InputSources)',
+    expect.stringMatching(/not today$/),
+  ]);
+});
+
 describe('a stock node hears that a job is accepted', () => {
   it.each<[string, Record<string, string>, string, string]>([
     ['HTTP', { JOBGATE_ALLOWED_DOMAINS: 'example.com' }, sent({}), 'only domains on its allowlist'],
@@ -182,6 +226,24 @@ describe('a stock node hears that a job is accepted', () => {
         Network: { Type: 'None' },
       }),
       'that need no network',
+    ],
+    [
+      'Default, where its engine is the gate',
+      { JOBGATE_ALLOWED_DOMAINS: '', JOBGATE_GATE_LISTEN: 'unix:/run/none/docker.sock' },
+      DEFAULT,
+      'Default networking, which is no network here',
+    ],
+    [
+      'Default, which the gate gives domains',
+      { JOBGATE_GATE_LISTEN: 'unix:/run/none/docker.sock', JOBGATE_GATE_DEFAULT: 'example.com' },
+      DEFAULT,
+      'Default networking, which is HTTP to example.com here',
+    ],
+    [
+      'what it will not reach',
+      { JOBGATE_DENIED: 'example.com' },
+      sent({}),
+      'do not reach here: example.com, which its operator denies',
     ],
     [
       'an old node without a network',
@@ -211,6 +273,20 @@ describe('a stock node hears that a job is accepted', () => {
     const heard = await askAsNode(await serve(env), body);
     expectReadable(heard);
     expect(heard).toMatchObject({ outcome: 'runs', status: 200, reason: expect.stringContaining(reason) });
+  });
+
+  it.each<[string, object]>([
+    ['1.0.3 and before', { node_id: 'n-1', job_id: 'j-1', spec: OLD, callback: 'http://127.0.0.1/' }],
+    ['1.0.4 to 1.4', { NodeID: 'n-1', Job: JOB, Callback: { Scheme: 'http', Host: '127.0.0.1' } }],
+    ['1.5.0 and 1.5.1', { NodeID: 'n-1', Job: JOB }],
+    ['1.5.2 and later', { Job: JOB }],
+  ])('in the body of %s, by what that says', async (_, body) => {
+    const refusing = await serve({ JOBGATE_ALLOWED_DOMAINS: 'other.example' });
+    expect(await askAsNode(refusing, JSON.stringify(body))).toMatchObject({
+      outcome: 'refuses',
+      reason: expect.stringContaining('not on its allowlist: example.com'),
+    });
+    expect(await askAsNode(await serve(), JSON.stringify(body))).toMatchObject({ outcome: 'runs' });
   });
 
   it('of which our own probes see every digit', async () => {
