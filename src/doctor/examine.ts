@@ -23,6 +23,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     openFiles(),
     nodeAddresses(config),
     ...egress(config),
+    ...configuration(config),
     await admission(config),
     ...(await abandoned(config)),
   ];
@@ -94,6 +95,10 @@ function egress({ operator, rate }: Config): Finding[] {
     );
   }
   return findings;
+}
+
+function configuration({ notes = [] }: Config): Finding[] {
+  return notes.filter(({ level }) => level === 'warn').map(({ text }) => warn('configuration', text));
 }
 
 async function admission(config: Config): Promise<Finding> {
