@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { type AdmissionConfig, AdmissionConfigError } from './config.js';
-import type { Input } from './job.js';
+import type { Input, Job } from './job.js';
 import { type LocalPathPattern, matchesPattern, parseLocalPathPattern } from './local-path-pattern.js';
 import { quote } from './problem.js';
 
@@ -28,6 +28,14 @@ export function allowedMountsOf({ allowedMounts, allowListedLocalPaths }: Admiss
     const pattern = parseLocalPathPattern(path);
     return pattern ? [{ path: pattern.prefix, writable: pattern.writable, pattern }] : [];
   });
+}
+
+/** The same for one job. */
+export function mountsFor(
+  { nodeDirectories = [] }: Pick<Job, 'nodeDirectories'>,
+  allowed: readonly AllowedMount[],
+): AllowedMount[] {
+  return [...allowed, ...nodeDirectories.map((path) => ({ path, writable: true }))];
 }
 
 /** @throws AdmissionConfigError where an entry is no absolute path, or is one that must not be mounted. */

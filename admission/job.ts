@@ -50,6 +50,8 @@ export interface Job {
   /** Absent is unlimited. */
   readonly timeoutMs?: number;
   readonly inputs: readonly Input[];
+  /** Directories in which the node that runs it keeps what it mounts for the job, beside what the operator allows. */
+  readonly nodeDirectories?: readonly string[];
   /** Fields present in the spec that a run has no use for. */
   readonly ignored: readonly string[];
   /** What the spec asks for beyond what any job may have; admission refuses it. */

@@ -1,4 +1,4 @@
-import { type AllowedMount, resolveMount } from '../allowed-mounts.js';
+import { type AllowedMount, mountsFor, resolveMount } from '../allowed-mounts.js';
 import { isLocalType } from '../job.js';
 import { accept, listed, type Rule, refuse } from '../rule.js';
 
@@ -6,10 +6,10 @@ import { accept, listed, type Rule, refuse } from '../rule.js';
 export function mountsRule({ allowed }: { readonly allowed: readonly AllowedMount[] }): Rule {
   return {
     name: 'mounts',
-    async decide({ inputs }) {
-      const local = inputs.filter(({ type }) => isLocalType(type));
+    async decide(job) {
+      const local = job.inputs.filter(({ type }) => isLocalType(type));
       if (local.length === 0) return accept('without mounts from the node');
-      const resolved = await Promise.all(local.map((input) => resolveMount(input, allowed)));
+      const resolved = await Promise.all(local.map((input) => resolveMount(input, mountsFor(job, allowed))));
       const problems = resolved.flatMap((mount) => (mount.ok ? [] : [mount.problem]));
       if (problems.length > 0) return refuse(`that mount ${listed(problems)}`);
       return accept('that mount only what its operator allows');

@@ -76,6 +76,13 @@ export const GATE_SETTINGS = {
     default: false,
     help: "jobs of a Bacalhau node get the host's network where they ask for it and admission accepts them: it is not enforced",
   }),
+  nodeDataDir: setting({
+    kind: text,
+    key: 'DataDir',
+    env: 'JOBGATE_NODE_DATA_DIR',
+    path: true,
+    help: "the Bacalhau node's own: its jobs may mount what the node keeps for them below compute/executions in it",
+  }),
   gateAbandonedAfterMs: setting({
     kind: duration,
     key: 'Gate.AbandonedAfter',

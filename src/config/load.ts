@@ -66,6 +66,8 @@ export interface GateConfig {
   readonly removeImages: boolean;
   readonly readOthers: boolean;
   readonly hostNetwork: boolean;
+  /** Of the Bacalhau node whose engine the gate is. */
+  readonly nodeDataDir?: string;
   /** ms; absent: never. */
   readonly abandonedAfterMs?: number;
 }
@@ -247,6 +249,7 @@ function gate(settings: Settings): Pick<Config, 'gate'> {
       removeImages: settings.get('gateRemoveImages') as boolean,
       readOthers: settings.get('gateReadOthers') as boolean,
       hostNetwork: settings.get('gateHostNetwork') as boolean,
+      ...(settings.get('nodeDataDir') && { nodeDataDir: settings.get('nodeDataDir') as string }),
       ...(settings.get('gateAbandonedAfterMs') !== undefined && {
         abandonedAfterMs: settings.get('gateAbandonedAfterMs') as number,
       }),
@@ -275,7 +278,10 @@ function probes(
 /** The gate is the engine of whoever asks. */
 function atGate(settings: Settings): Pick<AdmissionConfig, 'gateDefault' | 'gateHostNetwork'> {
   if (!settings.get('gateListen')) return {};
-  return { gateDefault: settings.get('gateDefault') ?? [], gateHostNetwork: false };
+  return {
+    gateDefault: settings.get('gateDefault') ?? [],
+    gateHostNetwork: settings.get('gateHostNetwork') ?? false,
+  };
 }
 
 function mounts(settings: Settings): Pick<AdmissionConfig, 'allowedMounts' | 'allowListedLocalPaths'> {

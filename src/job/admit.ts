@@ -1,5 +1,5 @@
 import type { Admission } from '../../admission/admission.js';
-import { allowedMountsOf, resolveMount } from '../../admission/allowed-mounts.js';
+import { allowedMountsOf, mountsFor, resolveMount } from '../../admission/allowed-mounts.js';
 import { type EffectiveNetwork, networkAsRun, type RunOptions } from '../../admission/effective-network.js';
 import { type Input, isLocalType, type Job } from '../../admission/job.js';
 import { AdmissionRefused } from '../errors.js';
@@ -32,7 +32,7 @@ export async function admit(
 
 /** What is mounted is the real path that was judged: a link in the given one may lead elsewhere by now. */
 async function realInputs(job: Job, admission: Admission): Promise<Input[]> {
-  const allowed = allowedMountsOf(admission.config);
+  const allowed = mountsFor(job, allowedMountsOf(admission.config));
   return Promise.all(
     job.inputs.map(async (input) => {
       if (!isLocalType(input.type)) return input;

@@ -9,7 +9,7 @@ import type { Volume } from '../own.js';
 import { type AskedPolicy, assertNoPolicy, readPolicyLabels } from '../policy-labels.js';
 import { GateRefusal, notFound, refuse } from '../refusal.js';
 import { createGateway, wantsGateway } from '../stock-node/create-gateway.js';
-import { executionOf } from '../stock-node/execution.js';
+import { directoriesOf, executionOf } from '../stock-node/execution.js';
 import type { Endpoint } from './endpoints.js';
 import { jobOf } from './job.js';
 import { judgeCreate, type Wanted } from './judge.js';
@@ -36,7 +36,8 @@ export const create: Handler = async (exchange, gate) => {
   const id = ofNode?.job ?? asked.job ?? (name !== undefined && ID_PATTERN.test(name) ? name : random);
   const executionId = ofNode?.execution ?? random;
   const job = jobOf(wanted, { id, executionId, name, domains: asked.domains });
-  const { inputs } = await gate.service.admit(job);
+  const nodeDirectories = ofNode ? directoriesOf(config.gate?.nodeDataDir) : [];
+  const { inputs } = await gate.service.admit({ ...job, nodeDirectories });
   await assertNoRulers(inputs, gate);
   await ownVolumes(wanted, gate).catch(orMissing);
 

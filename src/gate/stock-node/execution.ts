@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { ID_PATTERN } from '../../../admission/job.js';
 
 /** One execution of a stock Bacalhau node, as the names and labels of its objects tell it (the same since its 1.0.0). */
@@ -55,4 +56,13 @@ export function executionOfNetwork(
   if (!name.startsWith(head) || !name.endsWith(tail) || name.length <= head.length + tail.length)
     return undefined;
   return { node: name.slice(head.length, -tail.length), job, execution };
+}
+
+/**
+ * Where a node keeps what it mounts into the containers of its jobs: downloaded inputs, and what they write.
+ *
+ * @param dataDir of the node, as its configuration has it.
+ */
+export function directoriesOf(dataDir: string | undefined): string[] {
+  return dataDir === undefined ? [] : [join(dataDir, 'compute', 'executions')];
 }
