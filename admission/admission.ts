@@ -8,6 +8,7 @@ import type { Job } from './job.js';
 import { DEFAULT_PROBE_LIMITS, type ProbeLimits } from './probe.js';
 import type { Rule, RuleAnswer, Verdict } from './rule.js';
 import { allowedDomainsRule } from './rules/allowed-domains.js';
+import { disabledRule } from './rules/disabled.js';
 import { execProbeRule } from './rules/exec-probe.js';
 import { httpProbeRule } from './rules/http-probe.js';
 import { existsHere, localityRule } from './rules/locality.js';
@@ -75,6 +76,7 @@ export function createAdmission(
     }),
     networkedRule({ reject: config.rejectNetworkedJobs ?? false }),
     statelessRule({ reject: config.rejectStatelessJobs ?? false }),
+    ...(config.disabled ? [disabledRule(config.disabled)] : []),
     ...(domains ? [allowedDomainsRule({ ...domains, allowPorts })] : []),
     mountsRule({ allowed: allowedMountsOf(config) }),
     localityRule({ locality: config.locality ?? 'anywhere', isLocal: config.isLocal ?? existsHere }),

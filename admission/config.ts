@@ -1,6 +1,7 @@
 import { JobgateError } from '../proxy/policy/jobgate-error.js';
 import type { Logger } from '../proxy/policy/logger.js';
 import type { Rule } from './rule.js';
+import type { Disabled } from './rules/disabled.js';
 import type { InputLocator } from './rules/locality.js';
 
 /** What the operator decided about jobs. Each field may be left out. */
@@ -28,6 +29,8 @@ export interface AdmissionConfig {
   readonly gateDefault?: readonly string[];
   /** False: the gate gives nobody the host's network, whatever else is allowed. Default true. */
   readonly gateHostNetwork?: boolean;
+  /** Engines, inputs and publishers that jobs must not name. Default none. */
+  readonly disabled?: Disabled;
   /** Ports below 1024, beside 80 and 443, that domains may name. Default none. */
   readonly allowPorts?: readonly number[];
   /** Command for `bash -c` that is asked about each job. */

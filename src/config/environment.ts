@@ -56,6 +56,6 @@ const VARIABLES: ReadonlyMap<string, Place> = new Map([
     ),
   ),
   ...[...PLACES.values()]
-    .filter(({ key }) => /^(JobAdmissionControl|Compute|Node)\./.test(key))
+    .filter(({ key }) => /^(JobAdmissionControl|Compute|Node|Engines|InputSources|Publishers)\./.test(key))
     .map((place) => [REFERENCE + place.key.toUpperCase().replaceAll('.', '_'), place] as const),
 ]);

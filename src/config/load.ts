@@ -187,6 +187,7 @@ function build(
       locality: set('locality'),
       ...domains(settings),
       ...mounts(settings),
+      ...disabled(settings),
       allowPorts,
       ...atGate(settings),
       ...probes(settings, files),
@@ -262,6 +263,14 @@ function domains(settings: Settings): Pick<AdmissionConfig, 'allowedDomains' | '
   const file = settings.given('allowedDomainsFile');
   if (file && (!list || file.layer < list.layer)) return { allowedDomainsFile: file.value as string };
   return list ? { allowedDomains: list.value as string[] } : {};
+}
+
+function disabled(settings: Settings): Pick<AdmissionConfig, 'disabled'> {
+  const engines = settings.get('disabledEngines') ?? [];
+  const inputs = settings.get('disabledInputs') ?? [];
+  const publishers = settings.get('disabledPublishers') ?? [];
+  const some = engines.length + inputs.length + publishers.length > 0;
+  return some ? { disabled: { engines, inputs, publishers } } : {};
 }
 
 function probes(

@@ -151,6 +151,31 @@ describe('AllowedDomains', () => {
   });
 });
 
+describe('what is disabled', () => {
+  const disabled = { engines: ['WASM'], inputs: ['s3'], publishers: ['IPFS'] };
+  it.each<[Record<string, unknown>, string | undefined]>([
+    [{}, undefined],
+    [{ Engine: { Type: 'wasm' } }, 'engine wasm'],
+    [
+      {
+        InputSources: [
+          { Source: { Type: 'S3' }, Target: '/a' },
+          { Source: { Type: 's3' }, Target: '/b' },
+        ],
+      },
+      'input S3, input s3',
+    ],
+    [{ InputSources: [{ Source: { Type: 'urlDownload' }, Target: '/a' }] }, undefined],
+    [{ Publisher: { Type: 'ipfs' } }, 'publisher ipfs'],
+    [{ Publisher: { Type: 'local' } }, undefined],
+    [{ Publisher: null }, undefined],
+  ])('is no job %j: %s', async (task, what) => {
+    const { shouldBid, reason } = await decide(parse(spec(task)), { disabled });
+    expect(shouldBid).toBe(what === undefined);
+    if (what !== undefined) expect(reason).toContain(`that need what it has disabled: ${what}`);
+  });
+});
+
 describe('what a job will not reach', () => {
   const operator = {
     deny: ['.evil.example.net', 'requester.example.org', '8443.example.com:8443'],

@@ -275,6 +275,20 @@ JobAdmissionControl: {<<: [*a, *b]}
   });
 });
 
+it('what a node has disabled is disabled here, in both spellings', async () => {
+  const disabled = async (yaml: string) => (await load({ yaml })).admission.disabled;
+  const all = { engines: ['docker'], inputs: ['ipfs'], publishers: ['s3'] };
+  expect(
+    await disabled(
+      'Engines: {Disabled: [docker]}\nInputSources: {Disabled: [ipfs]}\nPublishers: {Disabled: [s3]}',
+    ),
+  ).toEqual(all);
+  expect(
+    await disabled('Node: {DisabledFeatures: {Engines: [docker], Storages: [ipfs], Publishers: [s3]}}'),
+  ).toEqual(all);
+  expect(await disabled('Engines: {Disabled: }\nPublishers: {Disabled: []}')).toBeUndefined();
+});
+
 describe('AllowListedLocalPaths', () => {
   it('are what jobs may mount where AllowedMounts is not set', async () => {
     const listed = 'Compute: {AllowListedLocalPaths: [/data/**, "/out/**:rw"]}\n';
