@@ -26,6 +26,7 @@ import { memory } from './sections/memory.js';
 import { neighbours } from './sections/neighbours.js';
 import { requests } from './sections/requests.js';
 import { setups } from './sections/setups.js';
+import { stockNode } from './sections/stock-node.js';
 import { tunnels } from './sections/tunnels.js';
 
 const SECTIONS: readonly Section[] = [
@@ -45,6 +46,7 @@ const SECTIONS: readonly Section[] = [
   deaths,
   neighbours,
   many,
+  stockNode,
 ];
 
 async function main(): Promise<void> {

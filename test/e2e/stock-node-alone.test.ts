@@ -3,12 +3,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { type Execution, GATEWAY_IMAGE, nameOf, StockNode } from '../stock-node/stock-node.js';
+import { type Execution, GATEWAY_IMAGE, nameOf, type StockNodeOptions } from '../stock-node/stock-node.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
-import { newName } from '../support/gate.js';
 import { offerImage } from '../support/registry.js';
-import { makeGatewayImage } from '../support/stock-gateway.js';
+import { madeByNodes, makeGatewayImage, removeMadeByNodes } from '../support/stock-gateway.js';
+import { finished, startNode } from '../support/stock-nodes.js';
 
 const HTTP = { Type: 'HTTP', Domains: ['example.com'] };
 
@@ -23,34 +23,14 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
   });
   afterEach(async () => {
     await own[Symbol.asyncDispose]();
-    expect(await leftBy('')).toEqual([]);
+    expect(await madeByNodes()).toEqual([]);
   });
   afterAll(() => cleanup[Symbol.asyncDispose]());
 
   const engine = (process.env.DOCKER_HOST ?? '').replace('unix://', '');
-  const start = async (options: Partial<ConstructorParameters<typeof StockNode>[0]> = {}) => {
-    const node = own.use(new StockNode({ engine, nodeId: newName('n'), pollMs: 200, ...options }));
-    own.add(() => removeAll());
-    await node.start();
-    return node;
-  };
-  const list = async (kind: 'ps' | 'network', executionId: string) => {
-    const filter = ['--filter', 'label=bacalhau-executor', '--format'];
-    const names =
-      kind === 'ps'
-        ? await docker('ps', '-a', ...filter, '{{.Names}}')
-        : await docker('network', 'ls', ...filter, '{{.Name}}');
-    return names.split('\n').filter((name) => name !== '' && name.includes(executionId));
-  };
-  const leftBy = async (executionId: string) =>
-    (await Promise.all([list('ps', executionId), list('network', executionId)])).flat().sort();
-  const removeAll = async () => {
-    for (const name of await list('ps', '')) await docker('rm', '-f', name);
-    for (const name of await list('network', '')) await docker('network', 'rm', name);
-  };
-  const done = async (execution: Execution) => {
-    await execution.done;
-    return execution;
+  const start = (options: Partial<StockNodeOptions> = {}) => {
+    own.add(() => removeMadeByNodes());
+    return startNode(own, engine, options);
   };
 
   it.each(['1.0.3', '1.4.0', '1.5.2', '1.7.0', '1.9.3'])(
@@ -58,7 +38,7 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
     async (version) => {
       const node = await start({ version });
       const command = ['bash', '-c', 'env; echo oh >&2; exit 3'];
-      const execution = await done(node.run({ image, command, env: { MINE: 'yes' }, network: HTTP }));
+      const execution = await finished(node, { image, command, env: { MINE: 'yes' }, network: HTTP });
       expect(execution, execution.message).toMatchObject({ state: 'completed', exitCode: 3, stderr: 'oh\n' });
       expect(execution.stdout).toMatch(/^http_proxy=[\d.]+:8080$/m);
       expect(execution.stdout).toMatch(/^https_proxy=[\d.]+:8080$/m);
@@ -66,7 +46,7 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
       const variable = `BACALHAU_EXECUTION_ID=${execution.executionId}`;
       expect(execution.stdout.includes(variable)).toBe(version >= '1.6.5');
       expect(node.log.join('\n')).toContain('stdout: TCP_DENIED example.org');
-      expect(await leftBy(execution.executionId)).toEqual([]);
+      expect(await madeByNodes(execution.executionId)).toEqual([]);
     },
   );
 
@@ -74,7 +54,7 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
     const node = await start();
     const command = ['cat', '/proc/net/dev'];
     const interfaces = async (network?: { Type: string }, at = node) => {
-      const execution = await done(at.run({ image, command, ...(network && { network }) }));
+      const execution = await finished(at, { image, command, ...(network && { network }) });
       expect(execution, execution.message).toMatchObject({ state: 'completed', exitCode: 0 });
       return execution.stdout;
     };
@@ -95,7 +75,7 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
     await execution.done;
     const message = 'setting up network: gateway container failed to start';
     expect(execution).toMatchObject({ state: 'failed', message });
-    expect(await leftBy(execution.executionId)).toEqual([
+    expect(await madeByNodes(execution.executionId)).toEqual([
       nameOf(execution, 'gateway'),
       nameOf(execution, 'network'),
     ]);
@@ -107,7 +87,7 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
     own.add(() => docker('tag', healthy, GATEWAY_IMAGE));
     await docker('tag', JOB_IMAGE, GATEWAY_IMAGE);
     const node = await start();
-    const execution = await done(node.run({ image, network: HTTP }));
+    const execution = await finished(node, { image, network: HTTP });
     expect(node.died).toContain('State.Health');
     expect(node.alive).toBe(false);
     expect(execution.state).toBe('lost');
@@ -116,18 +96,18 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
   it('a node that ends leaves all as it is; its next life starts the job beside, and a second time no more', async () => {
     const node = await start();
     const job = { image, command: ['sleep', '600'], network: HTTP };
-    const first = await done(node.run({ ...job, stopAfter: 'job-logs' }));
+    const first = await finished(node, { ...job, stopAfter: 'job-logs' });
     expect(first.state).toBe('lost');
     const left = [nameOf(first, 'executor'), nameOf(first, 'gateway'), nameOf(first, 'network')];
-    expect(await leftBy(first.executionId)).toEqual(left);
+    expect(await madeByNodes(first.executionId)).toEqual(left);
     await node.start();
     const [, second] = node.executions as [Execution, Execution];
     expect(first).toMatchObject({ state: 'failed', message: 'Failed due to node restart' });
     expect(second.jobId).toBe(first.jobId);
     await vi.waitFor(() => expect(second.steps.at(-1)?.step).toBe('job-logs'));
     node.kill();
-    expect(await leftBy(first.executionId)).toEqual(left);
-    expect(await leftBy(second.executionId)).toHaveLength(3);
+    expect(await madeByNodes(first.executionId)).toEqual(left);
+    expect(await madeByNodes(second.executionId)).toHaveLength(3);
     await node.start();
     expect(second.message).toContain('job already executed on this node more than once');
     expect(node.executions).toHaveLength(2);
@@ -136,17 +116,20 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
   it("a service's container is taken up again, and its gateway where there is no other", async () => {
     const node = await start();
     const job = { image, type: 'service', command: ['sleep', '600'], network: HTTP } as const;
-    const ran = await done(node.run({ ...job, stopAfter: 'job-logs' }));
+    const ran = await finished(node, { ...job, stopAfter: 'job-logs' });
     await node.start();
-    const early = await done(node.run({ ...job, stopAfter: 'gateway-connect' }));
+    const early = await finished(node, { ...job, stopAfter: 'gateway-connect' });
     await node.start();
     await vi.waitFor(() => expect(early.steps.at(-1)?.step).toBe('job-logs'));
-    expect(await leftBy(early.executionId)).toEqual([nameOf(early, 'gateway'), nameOf(early, 'network')]);
+    expect(await madeByNodes(early.executionId)).toEqual([
+      nameOf(early, 'gateway'),
+      nameOf(early, 'network'),
+    ]);
     // Ended as a job's container, it takes what is the execution's along.
     await docker('kill', nameOf(early, 'gateway'), nameOf(ran, 'executor'));
     await Promise.all([ran.done, early.done]);
     expect([ran, early]).toMatchObject([{ exitCode: 137 }, { exitCode: 137 }]);
-    expect(await leftBy('')).toEqual([]);
+    expect(await madeByNodes()).toEqual([]);
   });
 
   it.each([
@@ -168,12 +151,12 @@ describeE2e('the stand-in of a stock node, with the engine alone', () => {
     const url = `http://127.0.0.1:${(probe.address() as AddressInfo).port}/`;
     const node = await start({ version, probe: url });
     const job = { image, command: ['true'], network: { Type: 'None' } };
-    expect(await done(node.run(job))).toMatchObject({ state: 'rejected', message: 'rejected bid: no' });
+    expect(await finished(node, job)).toMatchObject({ state: 'rejected', message: 'rejected bid: no' });
     answer = { shouldBid: true, reason: '' };
-    expect(await done(node.run(job))).toMatchObject({ state: 'completed' });
+    expect(await finished(node, job)).toMatchObject({ state: 'completed' });
     type = 'application/json; charset=utf-8';
     answer = { shouldBid: false, reason: 'no' };
-    expect(await done(node.run(job))).toMatchObject({ state: 'completed' });
+    expect(await finished(node, job)).toMatchObject({ state: 'completed' });
     expect(asked.map((body) => Object.keys(body))).toEqual([fields, fields, fields]);
   });
 });

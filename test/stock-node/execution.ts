@@ -49,6 +49,8 @@ export interface Surroundings {
   readonly pollMs: number;
   /** Ends with the node's process. */
   readonly ended: AbortSignal;
+  /** The requester wants no more of it. */
+  readonly cancelled: AbortSignal;
   /** Whether an image is there for this machine: asked for as the node asks, pulled where it is missing. */
   ensureImage(image: string): Promise<void>;
   /** A line of the node's log. */
@@ -159,7 +161,8 @@ export async function runContainer(id: string, ids: Ids, around: Surroundings): 
     await did('job-start');
     const captured = traits.capturesOutput ? capture(id, around) : undefined;
     captured?.catch(() => {});
-    const { StatusCode } = await engine.ask('POST', `/containers/${id}/wait?condition=not-running`);
+    const wait = `/containers/${id}/wait?condition=not-running`;
+    const { StatusCode } = await engine.ask('POST', wait, undefined, around.cancelled);
     const { State } = await engine.ask('GET', `/containers/${id}/json`);
     if (State.OOMKilled) throw new Error('memory limit exceeded');
     await captured;

@@ -29,7 +29,7 @@ export interface RunOptions extends JobOptions {
 }
 
 /** `rejected`: the node did not want the job; `lost`: it ended, and is not there again. */
-export type State = 'asked' | 'running' | 'completed' | 'failed' | 'rejected' | 'lost';
+export type State = 'asked' | 'running' | 'completed' | 'failed' | 'cancelled' | 'rejected' | 'lost';
 
 /** One run of a job on a node. */
 export interface Execution extends Ids {
@@ -43,6 +43,8 @@ export interface Execution extends Ids {
   readonly stderr: string;
   /** Settles when the state is final or the node has ended. Never rejects. */
   readonly done: Promise<void>;
+  /** As when its requester stops the job: what it made is removed, once the job runs. */
+  cancel(): void;
   /** Ms from one step to another. */
   between(from: Step, to: Step): number;
 }
@@ -50,6 +52,7 @@ export interface Execution extends Ids {
 type Changing = { -readonly [K in keyof Execution]: Execution[K] } & {
   steps: { step: Step; at: number }[];
   readonly options: RunOptions;
+  readonly cancelled: AbortController;
 };
 
 /**
@@ -133,6 +136,8 @@ export class StockNode implements AsyncDisposable {
       stderr: '',
       done: Promise.resolve(),
       options,
+      cancelled: new AbortController(),
+      cancel: () => one.cancelled.abort(new Error('execution already cancelled')),
       between: (from, to) => at(to) - at(from),
     };
     const at = (wanted: Step) => one.steps.find(({ step }) => step === wanted)?.at ?? Number.NaN;
@@ -148,6 +153,7 @@ export class StockNode implements AsyncDisposable {
       traits: this.#traits,
       pollMs: this.#options.pollMs ?? 1000,
       ended: life.ended.signal,
+      cancelled: one.cancelled.signal,
       ensureImage: (image) => life.ensureImage(image),
       log: (line) => this.log.push(line),
       did: async (step) => {
@@ -166,6 +172,7 @@ export class StockNode implements AsyncDisposable {
         one.state = 'running';
       }
       const result: Result = await runContainer(await prepare(one, one.options, around), one, around);
+      life.ended.signal.throwIfAborted();
       Object.assign(one, { state: 'completed', ...result });
     } catch (error) {
       if (life.ended.signal.aborted) return;
@@ -173,7 +180,8 @@ export class StockNode implements AsyncDisposable {
         this.died = error.message;
         return this.kill();
       }
-      Object.assign(one, { state: 'failed', message: (error as Error).message });
+      const state = one.cancelled.signal.aborted ? 'cancelled' : 'failed';
+      Object.assign(one, { state, message: (error as Error).message });
       this.log.push(`ERR ${one.executionId}: ${one.message}`);
     }
   }

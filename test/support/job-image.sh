@@ -72,6 +72,8 @@ for program in ${with[@]+"${with[@]}"}; do
       "$path" -c 'import sysconfig; print(*{sysconfig.get_path(n) for n in ("stdlib", "platstdlib")}, sep="\n")') ;;
     git) add_extra "$("$path" --exec-path)"; add_extra /usr/share/git-core/templates ;;
     apt-get) add_extra /usr/lib/apt; add_extra /usr/share/dpkg ;;
+    squid) for extra in /usr/share/squid{,-langpack} /usr/lib/squid/{log_file_daemon,unlinkd} /etc/squid/errorpage.css; do
+      add_extra "$extra"; done ;;
     openssl) add_extra /etc/ssl/openssl.cnf; add_extra /usr/lib/ssl ;;
   esac
 done

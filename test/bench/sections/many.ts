@@ -1,10 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Dockerode from 'dockerode';
 import { ensureEngine } from '../../support/engine.js';
 import { ask } from '../../support/serve.js';
 import type { Section } from '../context.js';
-import { processCpuMs, residentBytes } from '../cpu.js';
+import { processCpuMs, processesOf, residentBytes } from '../cpu.js';
 import type { Figure } from '../report.js';
 import { startServe } from '../serve.js';
 
@@ -95,23 +94,4 @@ async function timeNetwork(docker: Dockerode): Promise<number> {
   const ms = performance.now() - from;
   await network.remove();
   return ms;
-}
-
-/** A process and those below it. */
-function processesOf(pid: number): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  const found = [pid];
-  for (const one of found) {
-    for (const [child, parent] of parents) if (parent === one && !found.includes(child)) found.push(child);
-  }
-  return found;
 }
