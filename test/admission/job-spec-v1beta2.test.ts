@@ -125,9 +125,19 @@ describe('a job of before 1.4', () => {
     expect(problems({ ...JOB, Spec }, 'run').join('\n')).toContain(problem);
   });
 
-  it('says which fields a run has no use for', () => {
-    expect(
-      parse({ ...JOB, Spec: { ...SPEC, Publisher: 'Estuary', outputs: [{ Name: 'o' }] } }).ignored,
-    ).toEqual(['Spec.outputs', 'Spec.Publisher']);
+  it.each<[Record<string, unknown>, string[]]>([
+    [{ Publisher: 'IPFS', outputs: [{ Name: 'o' }] }, ['Spec.outputs', 'Spec.Publisher']],
+    [
+      { PublisherSpec: { Type: 's3' }, Deal: { Concurrency: 1, TargetingMode: true } },
+      ['Spec.Deal', 'Spec.PublisherSpec'],
+    ],
+    // What its clients filled in by themselves.
+    [{ Publisher: 'Estuary', PublisherSpec: { Type: 'Estuary' }, Verifier: 'Noop' }, []],
+    [
+      { Deal: { Concurrency: 1 }, outputs: [{ Name: 'outputs', StorageSource: 'IPFS', path: '/outputs' }] },
+      [],
+    ],
+  ])('says which fields a run has no use for, and not those at their default: %j', (more, ignored) => {
+    expect(parse({ ...JOB, Spec: { ...SPEC, ...more } }).ignored).toEqual(ignored);
   });
 });

@@ -44,13 +44,7 @@ describe('a job spec of 1.5 and later', () => {
         resources: { cpus: 0.5, memoryBytes: 1_000_000_000 },
         timeoutMs: 1_800_000,
         inputs: [{ type: 'localDirectory', source: '/data/in', target: '/inputs', readOnly: true }],
-        ignored: [
-          'Namespace',
-          'Labels',
-          'Tasks[0].Publisher',
-          'Tasks[0].ResultPaths',
-          'Tasks[0].Resources.Disk',
-        ],
+        ignored: ['Labels', 'Tasks[0].Publisher', 'Tasks[0].ResultPaths', 'Tasks[0].Resources.Disk'],
       },
     });
   });
