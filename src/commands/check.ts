@@ -6,7 +6,7 @@ import type { Job } from '../../admission/job.js';
 import { spokenReason } from '../../admission/probe.js';
 import type { Verdict } from '../../admission/rule.js';
 import { loadConfig } from '../config/load.js';
-import { tellNotes } from '../config/notes.js';
+import { tellNotes } from '../config/read/notes.js';
 import { UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { createLogger } from '../logging.js';

@@ -4,7 +4,7 @@ import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js
 import { Allowlist, AllowlistError } from '../../proxy/policy/allowlist.js';
 import { parseCidr } from '../../proxy/policy/cidr-port.js';
 import { loadConfig } from '../config/load.js';
-import { tellNotes } from '../config/notes.js';
+import { tellNotes } from '../config/read/notes.js';
 import { UsageError } from '../errors.js';
 import { signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';

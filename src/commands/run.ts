@@ -9,7 +9,7 @@ import { openOwner } from '../../docker/gateway/owner.js';
 import { placedGateways } from '../../docker/gateway/placement.js';
 import { sweep } from '../../docker/gateway/sweep.js';
 import { loadConfig } from '../config/load.js';
-import { tellNotes } from '../config/notes.js';
+import { tellNotes } from '../config/read/notes.js';
 import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { EXIT, signalExit } from '../exit-codes.js';

@@ -6,7 +6,7 @@ import { Lockdown } from '../../docker/host/lockdown.js';
 import { packageVersion } from '../../proxy/util/package-files.js';
 import { Workers } from '../../proxy/worker/workers.js';
 import { loadConfig } from '../config/load.js';
-import { tellNotes } from '../config/notes.js';
+import { tellNotes } from '../config/read/notes.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { EngineGate, gateId } from '../gate/gate.js';
 import { leaveSoon } from '../leave-soon.js';

@@ -4,14 +4,11 @@ import { Allowlist } from '../../proxy/policy/allowlist.js';
 import { DEFAULT_LIMITS, type Limits, type OperatorPolicy } from '../../proxy/policy/policy.js';
 import { type Credentials, formatUpstream, parseUpstream } from '../../proxy/policy/upstream.js';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from '../logging.js';
+import { admissionConfig } from './admission-config.js';
 import { ConfigError } from './config-error.js';
-import { readEnvironment } from './environment.js';
-import { type ConfigFile, readConfigFile } from './file.js';
-import { readConfigArguments, readFlags } from './flags.js';
-import { type ConfigNote, notesOf } from './notes.js';
-import { isOwnCommand, isOwnUrl } from './own-probe.js';
-import { Settings } from './precedence.js';
-import { VersionEvidence } from './reference-keys.js';
+import type { Settings } from './precedence.js';
+import type { ConfigNote } from './read/notes.js';
+import { readSources } from './read/sources.js';
 import type { SettingName } from './settings.js';
 import { trustedCertificates } from './trusted-certificates.js';
 import { upstreamCredentials } from './upstream-credentials.js';
@@ -94,42 +91,12 @@ export async function loadConfig({
   flags = {},
   logLevel: givenLevel,
 }: ConfigSources): Promise<Config> {
-  const fromFlags = readConfigArguments((flags as { readonly config?: string | string[] }).config);
-  const fallback = env.JOBGATE_CONFIG ? [env.JOBGATE_CONFIG] : [];
-  const paths = given !== undefined ? [given] : fromFlags.files.length > 0 ? fromFlags.files : fallback;
-  const evidence = new VersionEvidence();
-  const files: ConfigFile[] = [];
-  for (const path of paths) files.push(await readConfigFile(path, evidence));
-  const environment = readEnvironment(env, evidence);
-  const options = readFlags(flags, fromFlags.values, evidence);
-  // Of files a later one beats an earlier one.
-  const layers = files.map(({ layer }) => layer).reverse();
-  const settings = new Settings([options.layer, environment.layer, ...layers]);
+  const { settings, problems, silence, files, notes } = await readSources({ file: given, env, flags });
+  const all = [...problems, ...contradictions(settings)];
+  if (all.length > 0) throw new ConfigError(all);
 
-  const problems = [
-    ...files.flatMap((file) => file.problems),
-    ...environment.problems,
-    ...options.problems,
-    ...contradictions(settings),
-  ];
-  if (problems.length > 0) throw new ConfigError(problems);
-
-  const { silence } = evidence;
-  const notes = notesOf(
-    settings,
-    silence,
-    files.flatMap(({ passedOver }, index) =>
-      passedOver.length > 0 ? [{ file: paths[index] as string, passedOver }] : [],
-    ),
-  );
-  const built = {
-    ...build(settings, {
-      refused: silence !== 'accepted',
-      files: fromFlags.values.size === 0 ? paths : [],
-      env,
-    }),
-    ...(notes.length > 0 && { notes }),
-  };
+  const admission = admissionConfig(settings, { silence, files });
+  const built = { ...build(settings, admission, env), ...(notes.length > 0 && { notes }) };
   // The reference's variable, which other programs have as well: it beats a default and nothing else.
   const logLevel = LOG_LEVELS.find((level) => level === env.LOG_LEVEL?.toLowerCase()) ?? givenLevel;
   return logLevel && !settings.given('logLevel')
@@ -156,45 +123,13 @@ function contradictions(settings: Settings): string[] {
   return problems;
 }
 
-function build(
-  settings: Settings,
-  {
-    refused,
-    files,
-    env,
-  }: {
-    /** Networked jobs, where nothing is said of them. */
-    readonly refused: boolean;
-    readonly files: readonly string[];
-    readonly env: ConfigSources['env'];
-  },
-): Config {
-  const set = <Name extends SettingName>(name: Name) => {
-    const value = settings.get(name);
-    // Only of settings that have a default.
-    if (value === undefined) throw new Error(`no default for ${name}`);
-    return value;
-  };
+function build(settings: Settings, admission: AdmissionConfig, env: ConfigSources['env']): Config {
+  const set: Settings['value'] = (name) => settings.value(name);
   const allowPorts = set('allowPorts');
   const subnetPool = subnets(settings);
   const upstream = upstreamWithCredentials(settings, env);
   return {
-    admission: {
-      // What says nothing of them, means what its version does.
-      rejectNetworkedJobs: settings.given('rejectNetworkedJobs') ? set('rejectNetworkedJobs') : refused,
-      rejectStatelessJobs: set('rejectStatelessJobs'),
-      rejectHostNetwork: set('rejectHostNetwork'),
-      locality: set('locality'),
-      ...domains(settings),
-      ...mounts(settings),
-      ...disabled(settings),
-      allowPorts,
-      ...atGate(settings),
-      ...probes(settings, files),
-      probeTimeoutMs: set('probeTimeoutMs'),
-      probeOutputBytes: set('probeOutputBytes'),
-      probeConcurrency: set('probeConcurrency'),
-    },
+    admission,
     operator: {
       deny: set('denied'),
       allowAddresses: set('allowAddresses'),
@@ -256,47 +191,6 @@ function gate(settings: Settings): Pick<Config, 'gate'> {
       }),
     },
   };
-}
-
-function domains(settings: Settings): Pick<AdmissionConfig, 'allowedDomains' | 'allowedDomainsFile'> {
-  const list = settings.given('allowedDomains');
-  const file = settings.given('allowedDomainsFile');
-  if (file && (!list || file.layer < list.layer)) return { allowedDomainsFile: file.value as string };
-  return list ? { allowedDomains: list.value as string[] } : {};
-}
-
-function disabled(settings: Settings): Pick<AdmissionConfig, 'disabled'> {
-  const engines = settings.get('disabledEngines') ?? [];
-  const inputs = settings.get('disabledInputs') ?? [];
-  const publishers = settings.get('disabledPublishers') ?? [];
-  const some = engines.length + inputs.length + publishers.length > 0;
-  return some ? { disabled: { engines, inputs, publishers } } : {};
-}
-
-function probes(
-  settings: Settings,
-  files: readonly string[],
-): Pick<AdmissionConfig, 'probeExec' | 'probeHttp'> {
-  const [exec, http] = [settings.get('probeExec'), settings.get('probeHttp')];
-  return {
-    ...(exec && !isOwnCommand(exec, files) && { probeExec: exec }),
-    ...(http && !isOwnUrl(http, settings.get('listen') ?? '') && { probeHttp: http }),
-  };
-}
-
-/** The gate is the engine of whoever asks. */
-function atGate(settings: Settings): Pick<AdmissionConfig, 'gateDefault' | 'gateHostNetwork'> {
-  if (!settings.get('gateListen')) return {};
-  return {
-    gateDefault: settings.get('gateDefault') ?? [],
-    gateHostNetwork: settings.get('gateHostNetwork') ?? false,
-  };
-}
-
-function mounts(settings: Settings): Pick<AdmissionConfig, 'allowedMounts' | 'allowListedLocalPaths'> {
-  const listed = settings.get('allowListedLocalPaths');
-  if (listed && !settings.given('allowedMounts')) return { allowListedLocalPaths: listed };
-  return { allowedMounts: settings.get('allowedMounts') ?? [] };
 }
 
 function subnets(settings: Settings): SubnetPoolOptions | undefined {

@@ -25,6 +25,13 @@ export class Settings {
     return (given ? given.value : setting.default) as ValueOf<Name> | undefined;
   }
 
+  /** The same of a setting that has a default. */
+  value<Name extends SettingName>(name: Name): ValueOf<Name> {
+    const value = this.get(name);
+    if (value === undefined) throw new Error(`no default for ${name}`);
+    return value;
+  }
+
   /** The strongest mention of a setting, and which layer it is from. */
   given(name: SettingName): (Given & { readonly layer: number }) | undefined {
     for (const [layer, values] of this.#layers.entries()) {

@@ -1,4 +1,4 @@
-import { parseConfig } from '../../../src/config/file.js';
+import { parseConfig } from '../../../src/config/read/file.js';
 import { parseDuration } from '../../../src/duration.js';
 import { Auth } from '../../../src/service/auth.js';
 import { parseListen } from '../../../src/service/listen.js';

@@ -1,8 +1,8 @@
-import { nearest } from '../../admission/known-keys.js';
-import { SETTING_NAMES } from './layer.js';
+import { nearest } from '../../../admission/known-keys.js';
+import { SETTING_NAMES } from '../layer.js';
+import { type Setting, spellings } from '../setting.js';
+import { SETTINGS, type SettingName } from '../settings.js';
 import { OLD_SECTIONS, SECTIONS as REFERENCE_SECTIONS } from './reference-keys.js';
-import { type Setting, spellings } from './setting.js';
-import { SETTINGS, type SettingName } from './settings.js';
 
 /** A key of a configuration that is a setting here. */
 export interface Place {

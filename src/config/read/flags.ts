@@ -1,8 +1,8 @@
+import { type Layer, LayerBuilder, SETTING_NAMES } from '../layer.js';
+import { flagName, type Setting, spellings } from '../setting.js';
+import { SETTINGS } from '../settings.js';
 import { keyAt } from './keys.js';
-import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
 import type { VersionEvidence } from './reference-keys.js';
-import { flagName, type Setting, spellings } from './setting.js';
-import { SETTINGS } from './settings.js';
 
 /** `--config` as it is given: files, and `KEY=VALUE` of a file that there is not. */
 export interface ConfigArguments {

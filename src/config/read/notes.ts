@@ -1,7 +1,8 @@
-import { parseLocalPathPattern } from '../../admission/local-path-pattern.js';
-import { shown } from '../../admission/problem.js';
-import type { Logger } from '../../proxy/policy/logger.js';
-import type { Settings } from './precedence.js';
+import { parseLocalPathPattern } from '../../../admission/local-path-pattern.js';
+import { shown } from '../../../admission/problem.js';
+import type { Logger } from '../../../proxy/policy/logger.js';
+import type { Settings } from '../precedence.js';
+import type { ConfigFile } from './file.js';
 import type { VersionEvidence } from './reference-keys.js';
 
 /** Something to say of a configuration that can be used. */
@@ -11,17 +12,13 @@ export interface ConfigNote {
   readonly text: string;
 }
 
-interface PassedOver {
-  readonly file: string;
-  readonly passedOver: readonly string[];
-}
-
 export function notesOf(
   settings: Settings,
   silence: VersionEvidence['silence'],
-  files: readonly PassedOver[],
+  files: readonly Pick<ConfigFile, 'file' | 'passedOver'>[],
 ): ConfigNote[] {
-  const notes: ConfigNote[] = files.map(({ file, passedOver }) => ({
+  const own = files.filter(({ passedOver }) => passedOver.length > 0);
+  const notes: ConfigNote[] = own.map(({ file, passedOver }) => ({
     level: 'debug',
     text: `${file}: passed over, as the node's own: ${passedOver.map(shown).join(', ')}`,
   }));

@@ -1,9 +1,9 @@
-import { nearest } from '../../admission/known-keys.js';
+import { nearest } from '../../../admission/known-keys.js';
+import { type Layer, LayerBuilder, SETTING_NAMES } from '../layer.js';
+import { type Setting, spellings } from '../setting.js';
+import { OTHER_VARIABLES, SETTINGS } from '../settings.js';
 import { PLACES, type Place } from './keys.js';
-import { type Layer, LayerBuilder, SETTING_NAMES } from './layer.js';
 import type { VersionEvidence } from './reference-keys.js';
-import { type Setting, spellings } from './setting.js';
-import { OTHER_VARIABLES, SETTINGS } from './settings.js';
 
 const PREFIX = 'JOBGATE_';
 /** Of the reference's variables, those in which each must be a setting. */

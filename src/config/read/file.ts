@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, type Pair, parseDocument, type YAMLMap } from 'yaml';
-import { ConfigError } from './config-error.js';
+import { ConfigError } from '../config-error.js';
+import { type Layer, LayerBuilder } from '../layer.js';
+import type { Setting } from '../setting.js';
+import { SETTINGS } from '../settings.js';
 import { keyAt, type Place } from './keys.js';
-import { type Layer, LayerBuilder } from './layer.js';
 import { VersionEvidence } from './reference-keys.js';
-import type { Setting } from './setting.js';
-import { SETTINGS } from './settings.js';
 import { YamlReader } from './yaml-reader.js';
 
 export interface ConfigFile {
+  /** As it was named. */
+  readonly file: string;
   readonly layer: Layer;
   readonly problems: readonly string[];
   /** Keys of the reference's that have no meaning here. */
@@ -50,7 +52,7 @@ export function parseConfig(content: string, file: string, evidence = new Versio
   else if (contents !== null && !(isScalar(contents) && contents.value === null)) {
     builder.problems.push(`${file}:1: must be a mapping of sections, as JobAdmissionControl`);
   }
-  return { layer: builder.layer, problems: builder.problems, passedOver };
+  return { file, layer: builder.layer, problems: builder.problems, passedOver };
 
   function section(map: YAMLMap, prefix: string): void {
     const seen = new Set<string>();
