@@ -5,9 +5,9 @@
  */
 export class TokenBucket {
   /** Bytes per ms. */
-  readonly rate: number;
+  rate: number;
   /** Bytes. */
-  readonly burst: number;
+  burst: number;
   #level: number;
   #refilledAt: number;
 
@@ -26,6 +26,14 @@ export class TokenBucket {
     // A clock that went backwards brings nothing, and takes nothing.
     if (elapsed > 0) this.#level = Math.min(this.burst, this.#level + elapsed * this.rate);
     return this.#level;
+  }
+
+  /** From now on; what is there beyond the burst is lost. */
+  change(rate: number, burst: number, now: number): void {
+    this.refill(now);
+    this.rate = rate;
+    this.burst = burst;
+    this.#level = Math.min(burst, this.#level);
   }
 
   /** The level at the last refill, less what was taken since. */

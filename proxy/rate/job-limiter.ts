@@ -23,24 +23,55 @@ interface JobLimiterOptions {
 /** Bursts are at least this much time of the rate: a tick, what a loaded machine adds to it, and the reserve. */
 const BURST_MS = 39;
 
+/** A rate that no connection comes near, bytes per second: of those that came while there was a limit. */
+const UNLIMITED = 1e12;
+
 /** The two token buckets of a job, shared by all its connections: `up` for what it sends, `down` for what it gets. */
 export class JobLimiter {
   /** Bytes; 0 where there is no limit. */
-  readonly burst: number;
-  readonly #up: Scheduler | undefined;
-  readonly #down: Scheduler | undefined;
+  burst = 0;
+  readonly #leastBurst: number;
+  readonly #clock: Clock;
+  #rate: number | null = null;
+  #up: Scheduler | undefined;
+  #down: Scheduler | undefined;
+  #closed = false;
 
   /** @throws PolicyError for a rate below 8 kbit/s, or a burst that is not a number of bytes between 4 KiB and 1 GiB */
   constructor({ rate, burst = DEFAULT_OPERATOR_POLICY.burst, clock = systemClock }: JobLimiterOptions) {
-    this.burst = 0;
-    if (rate === null) return;
-    assertRate(rate);
-    assertBurst(burst);
-    const bytesPerSecond = rate / 8;
-    this.burst = Math.max(burst, Math.ceil((bytesPerSecond * BURST_MS) / 1000));
-    const ticker = tickerOf(clock);
-    this.#up = new Scheduler({ bytesPerSecond, burst: this.burst, clock, ticker });
-    this.#down = new Scheduler({ bytesPerSecond, burst: this.burst, clock, ticker });
+    this.#leastBurst = burst;
+    this.#clock = clock;
+    this.rate = rate;
+  }
+
+  get rate(): number | null {
+    return this.#rate;
+  }
+
+  /**
+   * Another one, for what is under way as well; but a socket that no limit was put before stays as it is.
+   *
+   * @throws PolicyError as the constructor does, changing nothing
+   */
+  set rate(rate: number | null) {
+    if (rate !== null) {
+      assertRate(rate);
+      assertBurst(this.#leastBurst);
+    }
+    this.#rate = rate;
+    const bytesPerSecond = rate === null ? UNLIMITED : rate / 8;
+    const burst = Math.max(this.#leastBurst, Math.ceil((bytesPerSecond * BURST_MS) / 1000));
+    this.burst = rate === null ? 0 : burst;
+    if (this.#up && this.#down) {
+      this.#up.change({ bytesPerSecond, burst });
+      this.#down.change({ bytesPerSecond, burst });
+    } else if (rate !== null) {
+      const clock = this.#clock;
+      const options = { bytesPerSecond, burst, clock, ticker: tickerOf(clock) };
+      this.#up = new Scheduler(options);
+      this.#down = new Scheduler(options);
+      if (this.#closed) this.close();
+    }
   }
 
   /**
@@ -48,7 +79,7 @@ export class JobLimiter {
    * download. Without a limit it is the socket itself. Use nothing but the result from here on.
    */
   throttle(socket: net.Socket): net.Socket | ThrottledSocket {
-    if (!this.#up || !this.#down) return socket;
+    if (this.#rate === null || !this.#up || !this.#down) return socket;
     return new ThrottledSocket(socket, this.#up, this.#down);
   }
 
@@ -78,6 +109,7 @@ export class JobLimiter {
 
   /** Ends what waits for tokens, and whatever asks for some later: its sockets are destroyed. */
   close(): void {
+    this.#closed = true;
     this.#up?.close();
     this.#down?.close();
   }

@@ -38,14 +38,14 @@ export class Scheduler implements Ticked {
   readonly #bucket: TokenBucket;
   /** What sparse flows may still take while bulk flows wait. */
   readonly #precedence: TokenBucket;
-  readonly #reserve: number;
+  #reserve = 0;
   /** Smallest slice; the reserve must be able to hold one. */
-  readonly #slice: number;
-  readonly #quantum: number;
-  readonly #maxCredit: number;
+  #slice = 0;
+  #quantum = 0;
+  #maxCredit = 0;
   /** Bulk flows are served when this much is there, or all they want: at a tick, and when one arrives. */
-  readonly #tickBatch: number;
-  readonly #arrivalBatch: number;
+  #tickBatch = 0;
+  #arrivalBatch = 0;
   readonly #sparse = new FlowList();
   readonly #bulk = new FlowList();
   #serving = false;
@@ -59,9 +59,29 @@ export class Scheduler implements Ticked {
     this.#clock = clock;
     this.#ticker = ticker;
     this.#bucket = new TokenBucket(rate, burst, now);
+    this.#divide(rate, burst);
+    this.#precedence = new TokenBucket(rate / 2, this.#reserve, now);
+  }
+
+  /** Another rate for what waits and what comes. */
+  change({ bytesPerSecond, burst }: Pick<SchedulerOptions, 'bytesPerSecond' | 'burst'>): void {
+    const rate = bytesPerSecond / 1000;
+    const now = this.#clock.now();
+    this.#divide(rate, burst);
+    this.#bucket.change(rate, burst, now);
+    this.#precedence.change(rate / 2, this.#reserve, now);
+    for (const list of [this.#sparse, this.#bulk]) {
+      for (let flow = list.head; flow; flow = flow.next) {
+        flow.credit = Math.min(flow.credit, this.#maxCredit);
+        flow.deficit = Math.min(flow.deficit, this.#quantum);
+      }
+    }
+    if (!this.#serving) this.#serve(now, this.#arrivalBatch);
+  }
+
+  #divide(rate: number, burst: number): void {
     this.#reserve = Math.floor(burst / 4);
     this.#slice = Math.min(MIN_SLICE, this.#reserve);
-    this.#precedence = new TokenBucket(rate / 2, this.#reserve, now);
     const bulkBurst = burst - this.#reserve;
     const tickful = Math.floor(rate * TICK_MS);
     this.#quantum = Math.min(Math.max(tickful, MIN_SLICE), bulkBurst);

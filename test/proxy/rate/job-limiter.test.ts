@@ -30,3 +30,18 @@ test('without a limit there is nothing to count, wait for, or close', () => {
   });
   expect(clock.pending).toBe(0);
 });
+
+test('a rate that is none any more, and then another, holds for sockets that came before', () => {
+  const clock = new VirtualClock();
+  const limiter = new JobLimiter({ rate: 10_000_000, clock });
+  limiter.rate = null;
+  expect([limiter.burst, limiter.rate]).toEqual([0, null]);
+  expect(() => {
+    limiter.rate = 1;
+  }).toThrow(PolicyError);
+  limiter.rate = 1_000_000_000;
+  expect([limiter.burst, limiter.rate]).toEqual([4_875_000, 1_000_000_000]);
+  limiter.close();
+  limiter.rate = 8_000;
+  expect(clock.pending).toBe(0);
+});

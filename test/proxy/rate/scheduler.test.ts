@@ -332,3 +332,49 @@ describe('the life of a flow', () => {
     expect(scheduler.waitedMs).toBeLessThan(990);
   });
 });
+
+describe('another rate', () => {
+  const total = (flows: readonly RecordingFlow[]) => flows.reduce((sum, { total: bytes }) => sum + bytes, 0);
+
+  test.each([
+    ['lower', 10_000],
+    ['higher', 12_500_000],
+    ['lower than a slice a second', 1_000],
+  ])('holds at once for flows that wait: %s', (_, bytesPerSecond) => {
+    const clock = new VirtualClock();
+    const scheduler = createScheduler(clock);
+    const flows = Array.from({ length: 4 }, () => new BulkFlow(clock, scheduler));
+    clock.advance(5_000);
+    const before = total(flows);
+    const burst = Math.max(BURST, bytesPerSecond * 0.039);
+    scheduler.change({ bytesPerSecond, burst });
+    clock.advance(60_000);
+    const bytes = total(flows) - before;
+    expect(bytes).toBeGreaterThan(60 * bytesPerSecond * 0.97);
+    expect(bytes).toBeLessThan(60 * bytesPerSecond * 1.03 + BURST);
+    expect(fairness(flows.map((flow) => flow.total))).toBeGreaterThan(0.95);
+    scheduler.close();
+  });
+
+  test('wakes who waited for a slow one', () => {
+    const clock = new VirtualClock();
+    const scheduler = createScheduler(clock, { bytesPerSecond: 1_000 });
+    const flow = new RecordingFlow(clock, scheduler);
+    flow.ask(10_000_000);
+    clock.advance(1_000);
+    scheduler.change({ bytesPerSecond: 1e12, burst: 4e10 });
+    clock.advance(20);
+    expect(flow.want).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('leaves nothing of what a faster one had saved up', () => {
+    const clock = new VirtualClock();
+    const scheduler = createScheduler(clock, { bytesPerSecond: 125_000_000, burst: 4_875_000 });
+    scheduler.change({ bytesPerSecond: 1_000, burst: BURST });
+    const flow = new BulkFlow(clock, scheduler);
+    clock.advance(100);
+    expect(flow.total).toBeLessThanOrEqual(BURST + 200);
+    scheduler.close();
+  });
+});
