@@ -19,9 +19,10 @@ import { Names } from './names/names.js';
 import { TcpNames } from './names/tcp-names.js';
 import { UdpNames } from './names/udp-names.js';
 import { DenyList } from './policy/deny-list.js';
+import type { JudgedTarget } from './policy/judged.js';
 import { type Logger, silentLogger } from './policy/logger.js';
 import { type ParsedPolicy, parsePolicy } from './policy/parse-policy.js';
-import type { EgressPolicy } from './policy/policy.js';
+import type { EgressPolicy, PolicyChange, PolicyChanged } from './policy/policy.js';
 import { basicAuthorization } from './policy/upstream.js';
 import { JobLimiter } from './rate/job-limiter.js';
 import { Refuser } from './refuse/refuser.js';
@@ -74,6 +75,14 @@ export interface EgressProxy extends AsyncDisposable {
   setClients(cidrs: readonly string[]): void;
   /** Replaces the operator's deny list; what it forbids ends at once. @throws DenyListError, changing nothing. */
   setDenied(entries: readonly string[]): void;
+  /**
+   * Changes the job's part of the policy while the job runs. Once it settles, the new policy holds for all that is new
+   * and all that is under way: what it forbids is cut, and nothing of the old one is accepted any more. Where a job
+   * without a rate gets one, its connections are cut. Ports that entries add are for programs that use the proxy.
+   *
+   * @throws PolicyError (AllowlistError, DenyListError) and Error where it is closed, changing nothing.
+   */
+  change(change: PolicyChange): Promise<PolicyChanged>;
   figures(): Figures;
   /** Takes nothing new, lets what is under way finish for at most `ms`, and closes. */
   drain(ms: number): Promise<void>;
@@ -95,6 +104,7 @@ const LOOK_MS = 1_000;
 
 class JobProxy implements EgressProxy {
   readonly #logger: Logger;
+  #policy: EgressPolicy;
   readonly #sessions = new Sessions(() => this.#wakeWhenEmpty());
   readonly #recorder: Recorder;
   readonly #connections: Semaphore;
@@ -108,6 +118,7 @@ class JobProxy implements EgressProxy {
   readonly #dialler: Dialler;
   readonly #denied: Denied;
   readonly #decider: Decider;
+  readonly #large: LargeBuffers;
   readonly #agent: OriginAgent;
   readonly #pool = new OriginPool();
   readonly #acceptor: Acceptor;
@@ -127,6 +138,7 @@ class JobProxy implements EgressProxy {
   ) {
     const { job, operator } = parsed.policy;
     const { limits } = operator;
+    this.#policy = parsed.policy;
     this.#logger = logger;
     this.#bufferedBytes = limits.bufferedBytes;
     this.#connections = new Semaphore(limits.connections, 'too-many-connections');
@@ -147,12 +159,12 @@ class JobProxy implements EgressProxy {
       resolver: this.#dialler.resolvesNames
         ? null
         : createResolver({ ...dns, maxLookups: Number.POSITIVE_INFINITY }),
-      onChange: () => this.#sessions.end('operator-denied', (target) => this.#decider.isDenied(target)),
+      onChange: () => this.#sessions.end('operator-denied', ({ target }) => this.#decider.isDenied(target)),
       logger,
     });
     this.#decider = new Decider({
       denied: this.#denied,
-      allowlist: parsed.allowlist,
+      job: { allow: parsed.allowlist, deny: parsed.jobDeny },
       resolver: this.#resolver,
       rule: new AddressRule({
         exceptions: parsed.exceptions,
@@ -179,13 +191,13 @@ class JobProxy implements EgressProxy {
       idle: new IdleWatch(limits.tunnelIdleMs),
     };
     const { credentials } = parsed.upstream ?? {};
+    this.#large = new LargeBuffers({ lent: job.rate === null });
     const tunnels = {
       ...shared,
       operator,
       nodeHttp,
       turn: this.#turn,
-      // None where the job has a rate: its tokens are slower than any read.
-      large: job.rate === null ? new LargeBuffers() : new LargeBuffers(0),
+      large: this.#large,
     };
     const dispatch = new Dispatch({
       ...tunnels,
@@ -240,6 +252,40 @@ class JobProxy implements EgressProxy {
 
   setDenied(entries: readonly string[]): void {
     this.#denied.watch(DenyList.parse(entries));
+    this.#policy = { ...this.#policy, operator: { ...this.#policy.operator, deny: entries } };
+  }
+
+  async change(change: PolicyChange): Promise<PolicyChanged> {
+    if (this.#closed) throw new Error('the proxy is closed');
+    const policy = { ...this.#policy, job: { ...this.#policy.job, ...change } };
+    const { allowlist: allow, jobDeny: deny } = parsePolicy(policy);
+    // Nothing comes in between: no connection sees half of it.
+    this.#policy = policy;
+    this.#decider.job = { allow, deny };
+    const cut = new Set([...this.#setRate(policy.job.rate), ...this.#cutForbidden()]);
+    // What was allowed just before has begun by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const connection of this.#cutForbidden()) cut.add(connection);
+    return { cut: cut.size };
+  }
+
+  /** @returns the connections that were cut, as the next one does. */
+  #cutForbidden(): object[] {
+    const isForbidden = (target: JudgedTarget) => this.#decider.forbids(target) !== undefined;
+    this.#agent.discardAll(isForbidden);
+    this.#pool.discardAll(isForbidden);
+    return this.#sessions.end('policy-changed', ({ target }) => isForbidden(target));
+  }
+
+  /** What has begun without a limit cannot be put behind one. */
+  #setRate(rate: number | null): object[] {
+    const endless = rate !== null && this.#limiter.rate === null ? this.#acceptor.unlimited : [];
+    this.#limiter.rate = rate;
+    this.#large.lent = rate === null;
+    const all = new Set<object>(endless);
+    this.#sessions.end('policy-changed', ({ connection }) => all.has(connection));
+    for (const { raw } of endless) raw.destroy();
+    return endless;
   }
 
   figures(): Figures {

@@ -3,6 +3,8 @@ import type { JudgedTarget } from './policy/judged.js';
 /** An allowed tunnel or request that is under way. */
 export interface Session {
   readonly target: JudgedTarget;
+  /** The job's connection that it is on. */
+  readonly connection: object;
   /** Cuts it; `reason` is for its `closed` event. */
   end(reason: string): void;
   /** Bytes that are buffered for it, by its streams. */
@@ -40,9 +42,11 @@ export class Sessions {
     this.#onOver();
   }
 
-  /** Cuts all, or those to such targets. */
-  end(reason: string, which: (target: JudgedTarget) => boolean = () => true): void {
-    for (const session of this.#open) if (which(session.target)) session.end(reason);
+  /** Cuts all, or some. @returns the job's connections that these were on. */
+  end(reason: string, which: (session: Session) => boolean = () => true): object[] {
+    const ended = [...this.#open].filter(which);
+    for (const session of ended) session.end(reason);
+    return ended.map(({ connection }) => connection);
   }
 
   /** Cuts those for which most is buffered, until all together hold no more than so many bytes. */

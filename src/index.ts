@@ -83,6 +83,8 @@ export {
   type JobPolicy,
   type Limits,
   type OperatorPolicy,
+  type PolicyChange,
+  type PolicyChanged,
 } from '../proxy/policy/policy.js';
 export { PolicyError } from '../proxy/policy/policy-error.js';
 export {

@@ -3,7 +3,7 @@ import type Dockerode from 'dockerode';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import type { DirectPorts } from '../../proxy/listeners.js';
 import { parsePolicy } from '../../proxy/policy/parse-policy.js';
-import type { EgressPolicy } from '../../proxy/policy/policy.js';
+import type { EgressPolicy, PolicyChange, PolicyChanged } from '../../proxy/policy/policy.js';
 import { type Figures, NO_FIGURES } from '../../proxy/report/figures.js';
 import { type Place, RemoteProxy } from '../../proxy/worker/remote-proxy.js';
 import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
@@ -225,7 +225,8 @@ class ContainerGateway implements Gateway {
   readonly failed: Promise<Error>;
   readonly #options: OpenGatewayOptions;
   readonly #network: IsolatedNetwork;
-  readonly names: Gateway['names'];
+  names: Gateway['names'];
+  #policy: EgressPolicy;
   readonly #shared: Pick<Shared, 'image' | 'outside' | 'files'>;
   readonly #docker: Dockerode;
   #fail: (error: Error) => void = () => {};
@@ -249,6 +250,7 @@ class ContainerGateway implements Gateway {
     const host = addressAfter(gateway);
     this.proxy = { host, port, url: `http://${host}:${port}` };
     this.names = names;
+    this.#policy = options.policy;
     this.#options = options;
     this.#network = network;
     this.#shared = shared;
@@ -267,6 +269,7 @@ class ContainerGateway implements Gateway {
         ...(this.#options.onEvent && { onEvent: this.#options.onEvent }),
         place: async () => this.#placeIn(container),
         onFailed: (error) => void this.#cutOff(inContainer(error)),
+        onStuck: (_egress, why) => this.#container?.kill(why),
       });
       const { host, port } = this.proxy;
       const listen = {
@@ -294,6 +297,14 @@ class ContainerGateway implements Gateway {
       throw new GatewayError(`${address} is not an address of a container on ${cidr}`);
     }
     this.#egress?.setClients(address === undefined ? this.#anyClient : [`${address}/32`]);
+  }
+
+  async change(change: PolicyChange): Promise<PolicyChanged> {
+    if (!this.#egress) throw new GatewayError('the gateway is not open');
+    const changed = await this.#egress.change(change);
+    this.#policy = { ...this.#policy, job: { ...this.#policy.job, ...change } };
+    if (this.names) this.names = { ...this.names, hosts: exactNames(this.#policy) };
+    return changed;
   }
 
   figures(): Figures {

@@ -1,5 +1,5 @@
 import type { Logger } from '../../proxy/policy/logger.js';
-import type { EgressPolicy } from '../../proxy/policy/policy.js';
+import type { EgressPolicy, PolicyChange, PolicyChanged } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { Figures } from '../../proxy/report/figures.js';
 import type { JobNames } from '../engine/container.js';
@@ -80,6 +80,14 @@ export interface Gateway extends AsyncDisposable {
    * the network may come.
    */
   setContainer(address: string | undefined): void;
+  /**
+   * Changes the job's part of the policy while the job runs. Once it settles, the new policy holds, whatever becomes of
+   * the process that the proxy is in, and what it forbids is cut. The labels of the network stay as they are: who opens
+   * the gateway again (`existing`) says with which policy.
+   *
+   * @throws what `EgressProxy.change` throws, changing nothing
+   */
+  change(change: PolicyChange): Promise<PolicyChanged>;
   figures(): Figures;
   /** Takes no new connections and waits, at most so many ms, for those that are open; then closes. */
   drain(ms: number): Promise<void>;

@@ -1,5 +1,6 @@
 import type { createEgressProxy, EgressProxy } from '../../proxy/egress-proxy.js';
 import type { DirectPorts } from '../../proxy/listeners.js';
+import type { EgressPolicy, PolicyChange, PolicyChanged } from '../../proxy/policy/policy.js';
 import { Workers } from '../../proxy/worker/workers.js';
 import { GatewayError, PlacementError, PortTakenError } from '../engine/errors.js';
 import { hardenBridge, lowerBridge, raiseBridge } from '../host/bridge.js';
@@ -215,7 +216,8 @@ class HostGateway implements Gateway {
   readonly #network: IsolatedNetwork;
   readonly #egress: EgressProxy;
   readonly #options: OpenGatewayOptions;
-  readonly names: Gateway['names'];
+  names: Gateway['names'];
+  #policy: EgressPolicy;
   readonly #resources: Pick<HostResources, 'lockdown' | 'files'>;
   readonly #watch: Disposable;
   readonly #guarded: Disposable;
@@ -230,6 +232,7 @@ class HostGateway implements Gateway {
   ) {
     const { lockdown, guard } = resources;
     this.names = resources.names;
+    this.#policy = options.policy;
     this.#resources = resources;
     this.id = gatewayId(network);
     this.network = {
@@ -267,6 +270,13 @@ class HostGateway implements Gateway {
       throw new GatewayError(`${address} is not an address of a container on ${this.#network.cidr}`);
     }
     this.#egress.setClients([`${address}/32`]);
+  }
+
+  async change(change: PolicyChange): Promise<PolicyChanged> {
+    const changed = await this.#egress.change(change);
+    this.#policy = { ...this.#policy, job: { ...this.#policy.job, ...change } };
+    if (this.names) this.names = { ...this.names, hosts: exactNames(this.#policy) };
+    return changed;
   }
 
   figures() {

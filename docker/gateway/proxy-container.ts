@@ -163,7 +163,7 @@ export class ProxyContainer {
   constructor(container: Dockerode.Container, stream: NodeJS.ReadWriteStream, logger: Logger | undefined) {
     this.#container = container;
     this.#stream = stream;
-    this.link = new WorkerLink(stream, () => this.#kill('it said what nobody understands'), logger);
+    this.link = new WorkerLink(stream, () => this.kill('it said what nobody understands'), logger);
     const split = demux(this.link.stdout, this.link.stderr);
     split.on('error', () => {});
     this.#output = once(split, 'close').catch(() => {});
@@ -215,7 +215,7 @@ export class ProxyContainer {
       late.abort();
     }
     this.#pings = setInterval(() => this.link.send({ do: 'ping' }), PING_MS).unref();
-    heartbeats.watch(this.link, SILENT_MS, (why) => this.#kill(why));
+    heartbeats.watch(this.link, SILENT_MS, (why) => this.kill(why));
   }
 
   /** Waits for the last reports of its proxy, which is told to close within so many ms, and removes the container. */
@@ -231,7 +231,8 @@ export class ProxyContainer {
     await removeContainer(this.#container, `the gateway's container ${this.#container.id.slice(0, 12)}`);
   }
 
-  #kill(why: string): void {
+  /** At once. Whoever waits for its end is told why. */
+  kill(why: string): void {
     this.#killedFor ??= why;
     this.#container.kill().catch(() => {});
   }

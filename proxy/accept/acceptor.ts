@@ -77,6 +77,11 @@ export class Acceptor {
     }
   }
 
+  /** Those that no limit was put before. */
+  get unlimited(): ClientConnection[] {
+    return [...this.#connections.values()].filter(({ raw, stream }) => raw === stream);
+  }
+
   /** Whether an address is one of a client. */
   isClient(address: string): boolean {
     return this.#clients.includes(address);

@@ -5,7 +5,9 @@ import type { OriginTls } from '../dial/origin-tls.js';
 import type { OnReadFactory } from '../dial/tcp.js';
 import { type Allowlist, isConnectPort, isPlainHttpPort } from '../policy/allowlist.js';
 import type { Authority, CanonicalHost } from '../policy/authority.js';
-import type { JudgedAddress, JudgedTarget } from '../policy/judged.js';
+import type { DenialReason } from '../policy/denials.js';
+import type { DenyList } from '../policy/deny-list.js';
+import type { JudgedAddress, JudgedTarget, TargetKind } from '../policy/judged.js';
 import type { JobLimiter } from '../rate/job-limiter.js';
 import { Refusal } from '../refuse/refusal.js';
 import { ResolveError } from '../resolve/resolve-error.js';
@@ -16,9 +18,15 @@ import type { Semaphore } from '../util/semaphore.js';
 import type { AddressRule } from './address-rule.js';
 import type { Denied } from './denied.js';
 
+/** What a job may reach, and what of it is refused all the same. */
+interface JobLists {
+  readonly allow: Allowlist;
+  readonly deny: DenyList;
+}
+
 interface DeciderOptions {
   readonly denied: Denied;
-  readonly allowlist: Allowlist;
+  readonly job: JobLists;
   /** Let hosts through that the allowlist does not have, where `within` has them; absent: any. */
   readonly learn?: { readonly within?: Allowlist };
   readonly resolver: Resolver;
@@ -36,9 +44,6 @@ interface DeciderOptions {
 /** No entry has it: what is denied on it, is denied on all. */
 const NO_PORT = 0;
 
-/** Inside a tunnel the rule for the tunnel's port goes on to apply; `tls`: what is sent goes through TLS of the proxy's. */
-type TargetKind = 'tunnel' | 'request' | 'tls';
-
 const DEFAULT_PORTS: Readonly<Record<TargetKind, (port: number) => boolean>> = {
   tunnel: (port) => isConnectPort(port) || isPlainHttpPort(port),
   request: isPlainHttpPort,
@@ -48,9 +53,16 @@ const DEFAULT_PORTS: Readonly<Record<TargetKind, (port: number) => boolean>> = {
 /** The one line from what a job asks for to a connection. Whatever stops it is thrown as a `Refusal`. */
 export class Decider {
   readonly #with: DeciderOptions;
+  #list: JobLists;
 
   constructor(options: DeciderOptions) {
     this.#with = options;
+    this.#list = options.job;
+  }
+
+  /** From now on. What was allowed before is asked about with `forbids`. */
+  set job(lists: JobLists) {
+    this.#list = lists;
   }
 
   /**
@@ -58,39 +70,51 @@ export class Decider {
    * Rejects with a `Refusal`, or with what it was cancelled with.
    */
   async route(authority: Authority, kind: TargetKind, cancel: Cancellation): Promise<JudgedTarget> {
-    const { denied, allowlist, dialler } = this.#with;
+    const { denied, dialler } = this.#with;
     const { host, port } = authority;
-    if (denied.match(host, port)) throw new Refusal('operator-denied');
+    if (this.#isDenied(host, port)) throw new Refusal('operator-denied');
     if (dialler.isUpstream(authority)) throw new Refusal('proxy-loop');
-    const ports = DEFAULT_PORTS[kind];
-    const listed = allowlist.match(host, port, ports);
-    const learned = listed === 'domain-not-allowed' && this.#learns(authority, ports);
-    if (listed !== 'allowed' && !learned) throw new Refusal(listed);
+    const listed = this.#listed(authority, kind);
+    if (listed !== 'allowed' && listed !== 'learned') throw new Refusal(listed);
     const pending = denied.ready();
     if (pending) await abortable(pending, cancel.signal);
     if (dialler.upstream !== undefined) await this.#upstreamKnown(cancel);
     const answer = this.#known(authority) ?? (await this.#addresses(authority, cancel));
     cancel.throwIfCancelled();
-    const plainOnly =
-      kind === 'tunnel' && !isConnectPort(port) && allowlist.match(host, port, isConnectPort) !== 'allowed';
     const target: JudgedTarget = {
       authority,
+      kind,
       addresses: answer.map((address) => this.#judge(address, port)),
-      ...(plainOnly && { plainOnly }),
+      ...(this.#plainOnly(authority, kind) && { plainOnly: true }),
       ...(kind === 'tls' && { secure: true }),
-      ...(learned && { learned }),
+      ...(listed === 'learned' && { learned: true }),
     };
-    // A host that came to be denied while it was looked up.
-    if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
+    // A host that came to be forbidden while it was looked up.
+    const why = this.forbids(target);
+    if (why !== undefined) throw new Refusal(why, firstOf(target));
     return target;
+  }
+
+  #listed(authority: Authority, kind: TargetKind): ReturnType<Allowlist['match']> | 'learned' {
+    const ports = DEFAULT_PORTS[kind];
+    const listed = this.#list.allow.match(authority.host, authority.port, ports);
+    return listed === 'domain-not-allowed' && this.#learns(authority, ports) ? 'learned' : listed;
+  }
+
+  #plainOnly({ host, port }: Authority, kind: TargetKind): boolean {
+    return (
+      kind === 'tunnel' &&
+      !isConnectPort(port) &&
+      this.#list.allow.match(host, port, isConnectPort) !== 'allowed'
+    );
   }
 
   /** Whether a name may be asked for: on some port the job may reach it, or learn it. Nothing is looked up. */
   mayName(host: CanonicalHost): 'allowed' | 'operator-denied' | 'domain-not-allowed' {
-    const { denied, allowlist, learn } = this.#with;
-    if (denied.match(host, NO_PORT)) return 'operator-denied';
+    const { learn } = this.#with;
+    if (this.#isDenied(host, NO_PORT)) return 'operator-denied';
     const has = (list: Allowlist) => list.match(host, NO_PORT, () => true) === 'allowed';
-    return has(allowlist) || (learn && (learn.within === undefined || has(learn.within)))
+    return has(this.#list.allow) || (learn && (learn.within === undefined || has(learn.within)))
       ? 'allowed'
       : 'domain-not-allowed';
   }
@@ -145,18 +169,34 @@ export class Decider {
     } finally {
       release();
     }
-    // A host that came to be denied while it was dialled.
-    if (this.isDenied(target)) {
+    // A host that came to be forbidden while it was dialled.
+    const why = this.forbids(target);
+    if (why !== undefined) {
       socket.destroy();
-      throw new Refusal('operator-denied', firstOf(target));
+      throw new Refusal(why, firstOf(target));
     }
     return socket;
   }
 
-  /** Whether the deny list as it is now forbids what was allowed before. */
+  /** Why the policy as it is now forbids what was allowed before; undefined where it does not. */
+  forbids(target: JudgedTarget): DenialReason | undefined {
+    if (this.isDenied(target)) return 'operator-denied';
+    const { authority, kind, plainOnly } = target;
+    const listed = this.#listed(authority, kind);
+    if (listed !== 'allowed' && listed !== 'learned') return listed;
+    return !plainOnly && this.#plainOnly(authority, kind) ? 'tls-to-plain-port' : undefined;
+  }
+
+  /** Whether the deny lists as they are now forbid what was allowed before. */
   isDenied({ authority: { host, port }, addresses }: JudgedTarget): boolean {
     const { denied } = this.#with;
-    return denied.match(host, port) || addresses.some(({ address }) => denied.matchAddress(address, port));
+    const isAddressDenied = ({ address }: JudgedAddress) =>
+      denied.matchAddress(address, port) || this.#list.deny.match(address as CanonicalHost, port);
+    return this.#isDenied(host, port) || addresses.some(isAddressDenied);
+  }
+
+  #isDenied(host: CanonicalHost, port: number): boolean {
+    return this.#with.denied.match(host, port) || this.#list.deny.match(host, port);
   }
 
   /** Where no look-up is needed: mostly. */

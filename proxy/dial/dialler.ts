@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Authority } from '../policy/authority.js';
-import type { JudgedAddress, JudgedTarget } from '../policy/judged.js';
+import type { DialTarget, JudgedAddress } from '../policy/judged.js';
 import { DEFAULT_LIMITS } from '../policy/policy.js';
 import { redactUpstream, type Upstream } from '../policy/upstream.js';
 import { createResolver, type Resolver, type ResolverOptions } from '../resolve/resolver.js';
@@ -37,7 +37,7 @@ export interface Dialler {
   /** For logs; credentials hidden. Undefined where connections are direct. */
   readonly upstream?: string;
   /** A connection to the target for a tunnel, or for plain requests unless `forwardsRequests`. */
-  dial(target: JudgedTarget, options?: DialOptions): Promise<Socket>;
+  dial(target: DialTarget, options?: DialOptions): Promise<Socket>;
   /** A connection to the upstream for requests in absolute form. Rejects with TypeError unless `forwardsRequests`. */
   dialForward(options?: DialOptions): Promise<Socket>;
   /** Whether a target is the upstream itself: no job may reach it, whatever its allowlist says. `dial` refuses it as well. */
@@ -114,7 +114,7 @@ class DirectDialler extends BaseDialler implements Dialler {
     super();
   }
 
-  dial({ authority, addresses }: JudgedTarget, options: DialOptions = {}): Promise<Socket> {
+  dial({ authority, addresses }: DialTarget, options: DialOptions = {}): Promise<Socket> {
     const { onread } = options;
     const [first, second] = addresses;
     if (first !== undefined && second === undefined) return this.#dialOnly(first, authority.port, options);
@@ -202,7 +202,7 @@ class UpstreamDialler extends BaseDialler implements Dialler {
     this.#address = new UpstreamAddress(proxy.authority, resolver);
   }
 
-  async dial({ authority, addresses }: JudgedTarget, options: DialOptions = {}): Promise<Socket> {
+  async dial({ authority, addresses }: DialTarget, options: DialOptions = {}): Promise<Socket> {
     const { scheme, credentials } = this.proxy;
     if (this.isUpstream(authority))
       throw new DialError('upstream-failed', 'the target is the upstream proxy itself');

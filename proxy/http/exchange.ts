@@ -113,6 +113,10 @@ export class Exchange implements Session {
     this.#send();
   }
 
+  get connection(): object {
+    return this.#parts.connection;
+  }
+
   get held(): number {
     const { connection, request, response } = this.#parts;
     const passed = request.readableLength + response.writableLength + (this.#answer?.readableLength ?? 0);

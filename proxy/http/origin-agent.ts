@@ -29,6 +29,7 @@ type Dial = (target: JudgedTarget, cancel: Cancellation) => Promise<net.Socket>;
  */
 export class OriginAgent extends http.Agent {
   readonly #dial: Dial;
+  readonly #targets = new WeakMap<net.Socket, JudgedTarget>();
 
   constructor(dial: Dial) {
     super({ keepAlive: true, timeout: FREE_MS });
@@ -46,6 +47,7 @@ export class OriginAgent extends http.Agent {
     const { target, cancel } = routeOf(options);
     this.#dial(target, cancel).then(
       (socket) => {
+        this.#targets.set(socket, target);
         keepAlive(socket);
         // An origin that ends a kept connection must not leave half of it for the next request.
         socket.allowHalfOpen = false;
@@ -65,6 +67,14 @@ export class OriginAgent extends http.Agent {
   /** Throws away what is kept for a target: one of them turned out to be dead. */
   discardFree(target: JudgedTarget): void {
     for (const socket of this.freeSockets[keyOf(target)] ?? []) socket.destroy();
+  }
+
+  /** The same for all such targets. */
+  discardAll(which: (target: JudgedTarget) => boolean): void {
+    for (const socket of Object.values(this.freeSockets).flatMap((list) => list ?? [])) {
+      const target = this.#targets.get(socket);
+      if (target && which(target)) socket.destroy();
+    }
   }
 }
 

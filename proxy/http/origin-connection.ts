@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { JudgedTarget } from '../policy/judged.js';
 import { keepAlive } from '../util/keep-alive.js';
 
 /** Whose request is on a connection. */
@@ -13,6 +14,8 @@ export interface OriginUser {
 /** A connection to an origin that one request after the other is sent on. Between them it must be silent. */
 export class OriginConnection {
   readonly socket: net.Socket;
+  /** What it was dialled for. */
+  readonly target: JudgedTarget;
   /** Whether it has served a request before. */
   reused = false;
   freeUntil = 0;
@@ -21,8 +24,9 @@ export class OriginConnection {
   readonly #onIdle: (connection: OriginConnection) => void;
 
   /** @param onIdle called when it ends, or says something, while nobody uses it: it is destroyed then */
-  constructor(socket: net.Socket, onIdle: (connection: OriginConnection) => void) {
+  constructor(socket: net.Socket, target: JudgedTarget, onIdle: (connection: OriginConnection) => void) {
     this.socket = socket;
+    this.target = target;
     this.#onIdle = onIdle;
     keepAlive(socket);
     // One that the origin ends must not leave half of it for the next request.

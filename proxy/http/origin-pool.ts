@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { JudgedTarget } from '../policy/judged.js';
 import { MAX_FREE } from './origin-agent.js';
 import { OriginConnection } from './origin-connection.js';
 
@@ -27,8 +28,8 @@ export class OriginPool {
   }
 
   /** For a socket that was dialled. */
-  connection(socket: net.Socket, key: string): OriginConnection {
-    return new OriginConnection(socket, (lost) => this.#forget(lost, key));
+  connection(socket: net.Socket, key: string, target: JudgedTarget): OriginConnection {
+    return new OriginConnection(socket, target, (lost) => this.#forget(lost, key));
   }
 
   /** Keeps it for so many ms, if there is room. */
@@ -51,6 +52,11 @@ export class OriginPool {
     this.#free.delete(key);
     this.#size -= kept.length;
     for (const one of kept) one.destroy();
+  }
+
+  /** Throws away what is kept for such targets. */
+  discardAll(which: (target: JudgedTarget) => boolean): void {
+    for (const [key, [first]] of [...this.#free]) if (first && which(first.target)) this.discard(key);
   }
 
   close(): void {

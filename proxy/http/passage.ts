@@ -106,6 +106,10 @@ export class Passage implements Session, OriginUser, AnswerSink {
     }
   }
 
+  get connection(): object {
+    return this.#connection;
+  }
+
   get held(): number {
     return this.#connection.held + buffered(this.#origin?.socket);
   }
@@ -130,7 +134,7 @@ export class Passage implements Session, OriginUser, AnswerSink {
       return;
     }
     this.#with.decider.dialForRequests(this.target, this.#cancel).then(
-      (socket) => this.#use(this.#with.pool.connection(socket, this.#key)),
+      (socket) => this.#use(this.#with.pool.connection(socket, this.#key, this.target)),
       (error) => {
         if (!this.#cancel.cancelled) this.#fail(this.#with.refuser.refusalFor(error));
       },

@@ -17,6 +17,7 @@ export interface ParsedPolicy {
   /** Let hosts through that the allowlist does not have, where `within` has them; absent: any. */
   readonly learn?: { readonly within?: Allowlist };
   readonly deny: DenyList;
+  readonly jobDeny: DenyList;
   /** What the operator lets jobs reach although it is not public, or is the node. */
   readonly exceptions: readonly CidrPort[];
   /** Canonical, never IPv4-mapped. */
@@ -30,7 +31,7 @@ export interface ParsedPolicy {
 /**
  * Reads a policy, and opens nothing.
  *
- * @throws AllowlistError for a job's or node's domain entry, DenyListError for an entry of the operator's deny list,
+ * @throws AllowlistError for a job's or node's domain entry, DenyListError for an entry of a deny list,
  *   PolicyError (the class of both) for a rate, a burst, an exception, a node address, the DNS server, the upstream or
  *   the certificates
  */
@@ -54,6 +55,7 @@ export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
     allowlist: Allowlist.parse(job.allow, { allowPorts }),
     ...(job.learn && { learn: within ? { within } : {} }),
     deny: DenyList.parse(operator.deny),
+    jobDeny: DenyList.parse(job.deny ?? []),
     exceptions: operator.allowAddresses.map(exception),
     nodeAddresses: operator.nodeAddresses.map(nodeAddress),
     dns: dns.value,

@@ -15,10 +15,24 @@ export interface JobPolicy {
   readonly execution?: string;
   /** Allowlist entries: `example.com`, `.example.com`, `example.com:8443`, `192.0.2.1`, `[2001:db8::1]:8443`. Empty denies everything. */
   readonly allow: readonly string[];
+  /**
+   * `host[:port]` entries, dot entries included, that are refused although `allow` has them. Unlike the operator's, a
+   * name is not looked up for it: other names at its address stay as they are.
+   */
+  readonly deny?: readonly string[];
   /** Limit in bit/s for each direction, over all connections of the job; null is unlimited. */
   readonly rate: number | null;
   /** Let hosts through that only this allowlist does not have, and say so in their events; every other rule holds. */
   readonly learn?: boolean;
+}
+
+/** What of a job's policy may become another while the job runs; what is left out stays as it is. */
+export type PolicyChange = Partial<Pick<JobPolicy, 'allow' | 'deny' | 'rate'>>;
+
+/** What a change of the policy did, once it holds. */
+export interface PolicyChanged {
+  /** Connections of the job that were cut: the policy forbids what they carried, or how fast. */
+  readonly cut: number;
 }
 
 /** What the operator of the node decided; beats the job's part. */

@@ -92,6 +92,10 @@ export class Tunnel implements Session {
     this.#startRelay(hello, watch);
   }
 
+  get connection(): object {
+    return this.#connection;
+  }
+
   get held(): number {
     return this.#connection.held + buffered(this.#origin);
   }

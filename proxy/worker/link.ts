@@ -1,5 +1,5 @@
 import type { ListenOptions } from '../egress-proxy.js';
-import type { EgressPolicy } from '../policy/policy.js';
+import type { EgressPolicy, PolicyChange } from '../policy/policy.js';
 import type { ProxyEvent } from '../report/events.js';
 import type { Figures } from '../report/figures.js';
 
@@ -7,7 +7,7 @@ import type { Figures } from '../report/figures.js';
  * What a worker and the control plane say to each other: lines of JSON, down its stdin and up its stdout. The
  * end of its input is the end of the control plane, whatever that died of. Ids of proxies are the control plane's.
  */
-export const LINK_VERSION = 3;
+export const LINK_VERSION = 4;
 
 /** What a worker is told. */
 export type Command =
@@ -22,6 +22,8 @@ export type Command =
     }
   | { readonly do: 'clients'; readonly id: number; readonly cidrs: readonly string[] }
   | { readonly do: 'deny'; readonly id: number; readonly entries: readonly string[] }
+  /** The job's part of the policy becomes another: what is said to be `changed`, under this number. */
+  | { readonly do: 'change'; readonly id: number; readonly number: number; readonly change: PolicyChange }
   /** So many more connections to a destination may be begun: what is said to `lease`. */
   | { readonly do: 'leased'; readonly id: number; readonly destination: string; readonly count: number }
   | { readonly do: 'drain'; readonly id: number; readonly ms: number }
@@ -39,6 +41,8 @@ export type ProxyReport = { readonly id: number } & (
   | { readonly is: 'event'; readonly event: ProxyEvent }
   | { readonly is: 'figures'; readonly figures: PartialFigures }
   | { readonly is: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
+  /** A changed policy holds, and so many connections were cut for it. */
+  | { readonly is: 'changed'; readonly number: number; readonly cut: number }
   /** It wants leave for so many connections to a destination; and it gives some back. */
   | { readonly is: 'lease'; readonly destination: string; readonly count: number }
   | { readonly is: 'give-back'; readonly destination: string; readonly count: number }

@@ -57,6 +57,8 @@ function readProxyReport(said: Said): ProxyReport {
     case 'lease':
     case 'give-back':
       return { id, is: said.is, destination: destination(said.destination), count: places(said.count) };
+    case 'changed':
+      return { id, is: 'changed', number: number(said.number), cut: number(said.cut) };
     case 'closed':
       return { id, is: 'closed' };
     default:

@@ -4,7 +4,7 @@ import type { EgressProxy, EgressProxyOptions, ListenOptions } from '../egress-p
 import type { Bound } from '../listeners.js';
 import { DenyList } from '../policy/deny-list.js';
 import { parsePolicy } from '../policy/parse-policy.js';
-import type { EgressPolicy } from '../policy/policy.js';
+import type { EgressPolicy, PolicyChange, PolicyChanged } from '../policy/policy.js';
 import { addFigures, type Figures, NO_FIGURES } from '../report/figures.js';
 import { tellEvent } from '../report/log.js';
 import { LINK_VERSION, type ProxyReport } from './link.js';
@@ -24,8 +24,8 @@ export interface RemoteProxyOptions extends EgressProxyOptions {
   readonly onOver?: (proxy: RemoteProxy) => void;
   /** It listens, for the first time. */
   readonly onListening?: (proxy: RemoteProxy) => void;
-  /** Its worker does not close it. */
-  readonly onStuck?: (proxy: RemoteProxy) => void;
+  /** Its worker does not do as it is told: it is to be ended. */
+  readonly onStuck: (proxy: RemoteProxy, why: string) => void;
 }
 
 /** A worker that ended longer ago, ms, is not held against a proxy. */
@@ -34,8 +34,9 @@ const PROBATION_MS = 600_000;
 /** Leave that a worker gets at once, at most. */
 const MAX_LEASE = 64;
 
-/** For closing what is to be closed, ms: a worker is not trusted to do as it is told. */
+/** For closing what is to be closed, and for a change of the policy, ms: a worker is not trusted to do as it is told. */
 const CLOSE_MS = 5_000;
+const CHANGE_MS = 5_000;
 
 let ids = 0;
 
@@ -54,6 +55,9 @@ export class RemoteProxy implements EgressProxy {
   #figures: Figures = NO_FIGURES;
   readonly #leases: JobLeases;
   #opening: Opening | undefined;
+  /** Changes that its worker has not said to hold, by number: with how many connections were cut for them. */
+  readonly #changes = new Map<number, (cut: number) => void>();
+  #changed = 0;
   #wasOpen = false;
   /** When it lost its worker, ms of the monotonic clock. */
   #lostAt: readonly number[] = [];
@@ -101,6 +105,8 @@ export class RemoteProxy implements EgressProxy {
   lostWorker(): boolean {
     this.#link = undefined;
     this.#leases.close();
+    // With it went all that it had let through; the next one gets the policy as it is.
+    this.#settleChanges(this.#figures.connections);
     const { connections, tunnels, requests } = NO_FIGURES;
     this.#before = { ...this.figures(), connections, tunnels, requests };
     this.#figures = NO_FIGURES;
@@ -125,6 +131,28 @@ export class RemoteProxy implements EgressProxy {
     DenyList.parse(entries);
     this.#policy = { ...this.#policy, operator: { ...this.#policy.operator, deny: entries } };
     this.#link?.send({ do: 'deny', id: this.#id, entries });
+  }
+
+  async change(change: PolicyChange): Promise<PolicyChanged> {
+    if (this.#over) throw new Error('the proxy is closed');
+    const policy = { ...this.#policy, job: { ...this.#policy.job, ...change } };
+    parsePolicy(policy);
+    this.#policy = policy;
+    const link = this.#link;
+    // Nothing is open. Whatever opens it does so with this policy.
+    if (!link) return { cut: 0 };
+    const number = ++this.#changed;
+    const cut = new Promise<number>((resolve) => this.#changes.set(number, resolve));
+    link.send({ do: 'change', id: this.#id, number, change });
+    const stuck = setInterval(
+      () => this.#options.onStuck(this, 'it does not change the policy of a gateway'),
+      CHANGE_MS,
+    );
+    try {
+      return { cut: await cut };
+    } finally {
+      clearInterval(stuck);
+    }
   }
 
   figures(): Figures {
@@ -157,7 +185,10 @@ export class RemoteProxy implements EgressProxy {
     this.#opening?.reject(new Error('the proxy is closed'));
     if (this.#link) tell(this.#link);
     else this.#finish();
-    const stuck = setTimeout(() => this.#options.onStuck?.(this), drainMs + CLOSE_MS);
+    const stuck = setTimeout(
+      () => this.#options.onStuck(this, 'it does not close a gateway'),
+      drainMs + CLOSE_MS,
+    );
     await this.#closed;
     clearTimeout(stuck);
   }
@@ -214,6 +245,10 @@ export class RemoteProxy implements EgressProxy {
       case 'figures':
         this.#figures = { hosts: this.#figures.hosts, ...report.figures };
         return;
+      case 'changed':
+        this.#changes.get(report.number)?.(report.cut);
+        this.#changes.delete(report.number);
+        return;
       case 'lease': {
         const { destination } = report;
         const count = this.#leases.lease(destination, Math.min(report.count, MAX_LEASE));
@@ -232,8 +267,14 @@ export class RemoteProxy implements EgressProxy {
     }
   }
 
+  #settleChanges(cut: number): void {
+    for (const settle of this.#changes.values()) settle(cut);
+    this.#changes.clear();
+  }
+
   #finish(): void {
     this.#over = true;
+    this.#settleChanges(this.#figures.connections);
     this.#link?.remove(this.#id);
     this.#link = undefined;
     this.#leases.close();

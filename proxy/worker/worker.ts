@@ -1,5 +1,6 @@
 import { registerListener } from '../decide/listeners.js';
 import { createEgressProxy, type EgressProxy } from '../egress-proxy.js';
+import { PolicyError } from '../policy/policy-error.js';
 import { FigureReports } from './figure-reports.js';
 import { assertNobodyAt, assertNoForwarding } from './isolation.js';
 import { type Command, LINK_VERSION, type LogLevel, type ProxyReport } from './link.js';
@@ -36,6 +37,9 @@ export class Worker {
         return;
       case 'deny':
         this.#proxies.get(command.id)?.proxy.setDenied(command.entries);
+        return;
+      case 'change':
+        void this.#change(command);
         return;
       case 'leased':
         this.#proxies.get(command.id)?.leases.given(command);
@@ -80,6 +84,17 @@ export class Worker {
       });
     } catch (error) {
       refuse(error as Error);
+    }
+  }
+
+  /** One that cannot be kept ends the worker: it was judged before, so they do not understand each other. */
+  async #change({ id, number, change }: Extract<Command, { do: 'change' }>): Promise<void> {
+    try {
+      const changed = await this.#proxies.get(id)?.proxy.change(change);
+      if (changed) await this.#outbox.insist({ id, is: 'changed', number, cut: changed.cut });
+    } catch (error) {
+      if (error instanceof PolicyError) throw error;
+      // It is closed meanwhile, which is told.
     }
   }
 

@@ -70,9 +70,9 @@ export class Workers {
         for (const { worker } of this.#slots) tellListener(worker, proxy, true);
       },
       onOver: (proxy) => this.#remove(proxy),
-      onStuck: (proxy) => {
+      onStuck: (proxy, why) => {
         for (const { worker, proxies } of this.#slots) {
-          if (proxies.has(proxy)) worker.kill('it does not close a gateway');
+          if (proxies.has(proxy)) worker.kill(why);
         }
       },
     });

@@ -225,7 +225,7 @@ describeE2e('a gateway in a container', () => {
       });
       own.add(() => container.remove());
       const place = async () => ({ link: container.link, hostEnd });
-      const proxy = new RemoteProxy(policy(), { place });
+      const proxy = new RemoteProxy(policy(), { place, onStuck: () => {} });
       await container.start(() => proxy.listen({ host: address, port: 13128, clients: [] }));
     };
     await start(addressAfter(addressAfter(address)));

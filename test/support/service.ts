@@ -99,6 +99,7 @@ export class FakeGateways {
       proxy: { host, port, url: `http://${host}:${port}` },
       failed: new Promise(() => {}),
       setContainer: () => {},
+      change: (change) => proxy.change(change),
       figures: () => proxy.figures(),
       drain: (ms) => proxy.drain(ms).then(close),
       leave: (ms) => proxy.drain(ms).then(close),

@@ -2,7 +2,11 @@ import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MAX_FREE } from '../../../proxy/http/origin-agent.js';
 import { OriginPool } from '../../../proxy/http/origin-pool.js';
+import type { JudgedTarget } from '../../../proxy/policy/judged.js';
 import { type Origin, startTcpOrigin } from '../../support/origin.js';
+
+/** Of the default key. */
+const TARGET = { authority: { host: 'allowed.test', port: 80 } } as JudgedTarget;
 
 let origin: Origin;
 let pool: OriginPool;
@@ -22,7 +26,7 @@ async function connected(key = 'a') {
   const socket = net.connect(origin.port, '127.0.0.1');
   socket.on('error', () => {});
   await new Promise((resolve) => socket.once('connect', resolve));
-  return pool.connection(socket, key);
+  return pool.connection(socket, key, TARGET);
 }
 
 describe('a connection that is kept', () => {

@@ -17,9 +17,10 @@ afterEach(async () => {
 async function start() {
   const stdin = new PassThrough();
   const kill = vi.fn();
+  const onStuck = vi.fn();
   const link = new WorkerLink(stdin, kill);
   const policy = { job: { job: 'job-1', allow: ['a.test'], rate: null }, operator: DEFAULT_OPERATOR_POLICY };
-  const proxy = new RemoteProxy(policy, { place: async () => ({ link }) });
+  const proxy = new RemoteProxy(policy, { place: async () => ({ link }), onStuck });
   cleanup.add(() => void proxy.fail(new Error('the test is over')));
   const listening = proxy.listen({ host: '127.0.0.1', port: 0, clients: [] });
   const [opened] = await once(stdin, 'data');
@@ -32,7 +33,7 @@ async function start() {
   };
   say({ is: 'ready', host: '127.0.0.1', port: 1 });
   await listening;
-  return { stdin, kill, say };
+  return { proxy, stdin, kill, onStuck, say };
 }
 
 const lease = (destination: string, count = 1) => ({ is: 'lease', destination, count });
@@ -67,5 +68,47 @@ describe('a worker that asks for leave to connect', () => {
     say(said);
     await expect.poll(() => kill.mock.calls.length).toBe(1);
     expect(destinationCaps.size).toBe(size);
+  });
+});
+
+describe('a worker that is told of a changed policy', () => {
+  it('is waited for until it says that this one holds', async () => {
+    const { proxy, stdin, say } = await start();
+    const [first, second] = [proxy.change({ allow: [] }), proxy.change({ deny: ['b.test'], rate: 8_000 })];
+    const settled = vi.fn();
+    void second.then(settled);
+    const told: string[] = [];
+    stdin.on('data', (line) => told.push(String(line))).resume();
+    await expect.poll(() => told).toHaveLength(2);
+    expect(told.map((line) => JSON.parse(line))).toMatchObject([
+      { do: 'change', number: 1, change: { allow: [] } },
+      { do: 'change', number: 2, change: { deny: ['b.test'], rate: 8_000 } },
+    ]);
+    say({ is: 'changed', number: 1, cut: 3 }, { is: 'changed', number: 7, cut: 5 });
+    expect(await first).toEqual({ cut: 3 });
+    expect(settled).not.toHaveBeenCalled();
+    say({ is: 'changed', number: 2, cut: 0 });
+    expect(await second).toEqual({ cut: 0 });
+  });
+
+  it('and does not say so is ended, and what it had let through with it', async () => {
+    const { proxy, onStuck, say } = await start();
+    say({
+      is: 'figures',
+      figures: {
+        ...{ up: 0, down: 0, connections: 4, tunnels: 2, requests: 0, allowed: 2, denied: 0 },
+        ...{ throttledMs: { up: 0, down: 0 }, hosts: [] },
+      },
+    });
+    await expect.poll(() => proxy.figures().connections).toBe(4);
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    cleanup.add(() => void vi.useRealTimers());
+    const changing = proxy.change({ allow: [] });
+    vi.advanceTimersByTime(4_999);
+    expect(onStuck).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(onStuck).toHaveBeenCalledWith(proxy, 'it does not change the policy of a gateway');
+    expect(proxy.lostWorker()).toBe(true);
+    expect(await changing).toEqual({ cut: 4 });
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EgressProxy } from '../../../proxy/egress-proxy.js';
-import { DEFAULT_OPERATOR_POLICY } from '../../../proxy/policy/policy.js';
+import { DEFAULT_OPERATOR_POLICY, type OperatorPolicy } from '../../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../../proxy/report/events.js';
 import { Workers } from '../../../proxy/worker/workers.js';
 import { Cleanup } from '../../support/cleanup.js';
@@ -37,12 +37,17 @@ interface Opened {
   readonly failures: string[];
 }
 
-async function open(workers: Workers, job: string, allow = ['allowed.test']): Promise<Opened> {
+async function open(
+  workers: Workers,
+  job: string,
+  allow = ['allowed.test'],
+  by: OperatorPolicy = operator,
+): Promise<Opened> {
   const events: ProxyEvent[] = [];
   const failures: string[] = [];
   const proxy = cleanup.use(
     workers.createProxy(
-      { job: { job, allow, rate: null }, operator },
+      { job: { job, allow, rate: null }, operator: by },
       { onEvent: (event) => events.push(event), onFailed: ({ message }) => failures.push(message) },
     ),
   );
@@ -68,11 +73,12 @@ const answersAgain = ({ port }: Opened) =>
 const workerOf = ({ port }: Opened): number => pidListeningOn(port);
 
 /** An open tunnel to an origin that sends back what it gets. */
-async function tunnel(job: Opened, origin: Origin): Promise<Socket> {
+async function tunnel(job: Opened, origin: Origin, host = 'allowed.test'): Promise<Socket> {
   const socket = connect(job.port, '127.0.0.1');
   cleanup.add(() => socket.destroy());
   socket.on('error', () => {});
-  socket.write(`CONNECT allowed.test:${origin.port} HTTP/1.1\r\nHost: allowed.test:${origin.port}\r\n\r\n`);
+  const authority = `${host}:${origin.port}`;
+  socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
   expect(await said(socket)).toMatch(/^HTTP\/1\.1 200 /);
   return socket;
 }
@@ -181,6 +187,67 @@ describe('workers', () => {
     );
     await expect(open(workers, 'a')).rejects.toThrow('it said what nobody understands');
     expect(workers.figures().running).toBe(0);
+  });
+});
+
+describe('a changed policy', () => {
+  const url = (name: string, origin: Origin) => `http://${name}:${origin.port}/`;
+  const both = ({ port }: Origin) => [`allowed.test:${port}`, `other.test:${port}`];
+
+  function openBoth(workers: Workers, origin: Origin): Promise<Opened> {
+    const addHosts = [...operator.addHosts, ['other.test', '127.0.0.1']] as const;
+    return open(workers, 'job', both(origin), { ...operator, addHosts });
+  }
+
+  it('holds in the worker, and cuts there what it forbids, when it is said to', async () => {
+    const workers = new Workers();
+    const origin = await echo();
+    const job = await openBoth(workers, origin);
+    const [goes, stays] = [await tunnel(job, origin), await tunnel(job, origin, 'other.test')];
+    const cut = said(goes);
+    expect(await job.proxy.change({ allow: [`other.test:${origin.port}`] })).toEqual({ cut: 1 });
+    expect(await cut).toBe('closed');
+    expect(await echoed(stays)).toBe('ping');
+    expect(await ask(job.port, url('allowed.test', origin))).toBe(403);
+    await expect(job.proxy.change({ allow: ['*'] })).rejects.toThrow('"*" is not a valid entry');
+    expect(await echoed(stays)).toBe('ping');
+    expect(workers.figures().deaths).toBe(0);
+  });
+
+  it.each([
+    ['killed directly after', 'SIGKILL', false],
+    ['stopped before', 'SIGSTOP', true],
+  ] as const)('holds also where the worker is %s', async (_, signal, before) => {
+    const workers = new Workers();
+    const origin = await echo();
+    const job = await openBoth(workers, origin);
+    const goes = await tunnel(job, origin);
+    await expect.poll(() => job.proxy.figures().connections).toBe(1);
+    const cut = said(goes);
+    const worker = workerOf(job);
+    if (before) process.kill(worker, signal);
+    const changing = job.proxy.change({ allow: [`other.test:${origin.port}`] });
+    if (before) expect(await Promise.race([changing, cut])).toBe('closed');
+    expect(await changing).toEqual({ cut: 1 });
+    if (!before) process.kill(worker, signal);
+    expect(await cut).toBe('closed');
+    await answersAgain(job);
+    expect(workerOf(job)).not.toBe(worker);
+    expect(await ask(job.port, url('allowed.test', origin))).toBe(403);
+    expect(await echoed(await tunnel(job, origin, 'other.test'))).toBe('ping');
+  });
+
+  it('that comes while the gateway opens is the one that it opens with', async () => {
+    const workers = new Workers();
+    const origin = await echo();
+    const proxy = cleanup.use(
+      workers.createProxy({ job: { job: 'job', allow: both(origin), rate: null }, operator }),
+    );
+    const listening = proxy.listen({ host: '127.0.0.1', port: 0, clients: LOOPBACK });
+    expect(await proxy.change({ allow: ['other.test'] })).toEqual({ cut: 0 });
+    expect(await ask((await listening).port, url('allowed.test', origin))).toBe(403);
+    await proxy.close();
+    await expect(proxy.change({ allow: [] })).rejects.toThrow('the proxy is closed');
   });
 });
 
