@@ -36,6 +36,7 @@ export interface Config {
   readonly service: {
     readonly listen: string;
     readonly tokenFile?: string;
+    readonly stateDirectory: string;
     readonly brokenContract: 'disconnect' | 'report';
     readonly unusedAfterMs: number;
     readonly drainMs: number;
@@ -160,6 +161,7 @@ function build(settings: Settings, admission: AdmissionConfig, env: ConfigSource
     service: {
       listen: set('listen'),
       ...(settings.get('tokenFile') && { tokenFile: settings.get('tokenFile') as string }),
+      stateDirectory: set('stateDirectory'),
       brokenContract: set('brokenContract'),
       unusedAfterMs: set('unusedAfterMs'),
       drainMs: set('drainMs'),

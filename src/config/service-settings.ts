@@ -21,6 +21,15 @@ export const SERVICE_SETTINGS = {
     path: true,
     help: 'file with the token that callers of the API show',
   }),
+  stateDirectory: setting({
+    kind: text,
+    key: 'Serve.StateDirectory',
+    env: 'JOBGATE_STATE_DIRECTORY',
+    flag: 'stateDirectory',
+    path: true,
+    default: '/var/lib/jobgate',
+    help: 'folder for what must outlive a restart, as the changed policies of gateways',
+  }),
   brokenContract: setting({
     kind: choice(['disconnect', 'report']),
     key: 'Serve.BrokenContract',

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Job } from '../../admission/job.js';
 import type { NetworkWish } from '../../docker/gateway/gateway.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
@@ -21,8 +22,8 @@ export interface Gate {
   readonly asks: EngineAsks;
   readonly passOn: PassOn;
   readonly logger: Logger;
-  /** Opens a gateway that this gate closes. `admit` is asked first. */
-  open(policy: JobPolicy, wish: NetworkWish, admit: () => Promise<void>): Promise<ServedGateway>;
+  /** Opens a gateway that this gate closes, for a job. `admit` is asked first. */
+  open(policy: JobPolicy, wish: NetworkWish, job: Job, admit: () => Promise<void>): Promise<ServedGateway>;
   close(served: ServedGateway, reason: string): Promise<void>;
   /** A container of its own is gone. */
   removed(container: string): void;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Job } from '../../admission/job.js';
 import type { NetworkWish } from '../../docker/gateway/gateway.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
@@ -87,8 +88,13 @@ export class EngineGate implements Gate, AsyncDisposable {
     this.#timer = setInterval(() => void this.#lookAround(), lookMs(config)).unref();
   }
 
-  async open(policy: JobPolicy, wish: NetworkWish, admit: () => Promise<void>): Promise<ServedGateway> {
-    const { gateway: served } = await this.service.gateways.open(policy, admit, wish);
+  async open(
+    policy: JobPolicy,
+    wish: NetworkWish,
+    job: Job,
+    admit: () => Promise<void>,
+  ): Promise<ServedGateway> {
+    const { gateway: served } = await this.service.gateways.open(policy, admit, { wish, job });
     return served;
   }
 

@@ -5,7 +5,7 @@ import type { ServedGateway } from '../service/served-gateway.js';
 import { parseBody, readBody } from './body.js';
 import { assertName, endpointOf, openOf } from './create/create.js';
 import { readEndpoint } from './create/endpoints.js';
-import { jobOf } from './create/job.js';
+import { jobOfNetwork } from './create/job.js';
 import type { Gate, Handler } from './exchange.js';
 import { flag, judged, kept, never, object, oneOf, ours, text, textMap } from './fields.js';
 import { listFilters, readFilters } from './filters.js';
@@ -125,12 +125,10 @@ export const createNetwork: Handler = async ({ request, target, json }, gate) =>
   const asked = readPolicyLabels(Labels, gate.config);
   const random = `gate-${randomBytes(6).toString('hex')}`;
   const id = asked.job ?? (ID_PATTERN.test(name) ? name : random);
-  const network = { kind: 'own' } as const;
-  const nothing = { network, config: {}, host: {}, mounts: { host: [], volumes: [], binds: [], mounts: [] } };
-  const job = jobOf(nothing, { id, executionId: random, name, domains: asked.domains });
+  const job = jobOfNetwork({ id, executionId: random, name, domains: asked.domains });
   const policy = { job: id, execution: random, allow: asked.domains, rate: asked.rate };
   const wish = { gate: gate.own.id, shared: true, name, labels: Labels };
-  const served = await gate.open(policy, wish, () => gate.service.admit(job).then(() => {}));
+  const served = await gate.open(policy, wish, job, () => gate.service.admit(job).then(() => {}));
   json(201, { Id: served.gateway.network.id, Warning: '' });
 };
 

@@ -7,11 +7,19 @@ const MAX_HOSTS = 1_000;
 
 /** Collects the domains that a job needs: those of its list that it used, and what was let through to be learned. */
 export class LearnedDomains {
-  readonly #declared: readonly { readonly entry: AllowEntry; readonly list: Allowlist }[];
+  #declared: readonly { readonly entry: AllowEntry; readonly list: Allowlist }[] = [];
+  readonly #allowPorts: readonly number[];
   readonly #needed = new Set<string>();
 
   /** @param allow the job's list. */
   constructor(allow: readonly string[], allowPorts: readonly number[] = []) {
+    this.#allowPorts = allowPorts;
+    this.declare(allow);
+  }
+
+  /** The job's list is another one from now on. */
+  declare(allow: readonly string[]): void {
+    const allowPorts = this.#allowPorts;
     this.#declared = Allowlist.parse(allow, { allowPorts }).entries.map((entry) => ({
       entry,
       list: Allowlist.parse([entry.text], { allowPorts }),

@@ -1,4 +1,5 @@
 import type { ProxyEvent } from '../../proxy/report/events.js';
+import type { PolicyDifference } from './policy/live-policy.js';
 
 /** What happens at a gateway, beside what its proxy decides. */
 export interface GatewayEvent {
@@ -13,11 +14,18 @@ export interface GatewayEvent {
     | 'connected'
     | 'disconnected'
     | 'contract-broken'
+    | 'policy-changed'
     | 'failed'
     | 'closed';
   /** A sentence, where there is something to say. */
   readonly reason?: string;
   readonly container?: string;
+  /** Of `policy-changed`: what it is now, and what of it is new. */
+  readonly revision?: string;
+  readonly policy?: PolicyDifference;
+  /** Of `policy-changed`: connections that were cut, and who changed it: `api`, `api ADDRESS` or `expiry`. */
+  readonly cut?: number;
+  readonly by?: string;
 }
 
 /** A job that this serve runs came to another state. */

@@ -24,7 +24,9 @@ export function gatewayBody(config: Config) {
       },
       { error: 'must be an object: {"Type": "HTTP", "Domains": […]}' },
     )
-    .superRefine((value, context) => judge(context, specOf('job', value), config, /^Tasks\[0\]\.Network\.?/))
+    .superRefine((value, context) =>
+      judge(context, networkSpec('job', value), config, /^Tasks\[0\]\.Network\.?/),
+    )
     .meta({ description: "what the job may reach, as its job spec's Network says it" });
   const job = jobBody
     .superRefine((value, context) => judge(context, value, config))
@@ -61,7 +63,7 @@ export function gatewayPolicy(
   config: Config,
 ): { readonly policy: JobPolicy; readonly job: Job & { readonly id: string } } {
   const { jobId, executionId, network } = request;
-  const spec = network ? specOf(jobId, network) : request.job;
+  const spec = network ? networkSpec(jobId, network) : request.job;
   if (spec === undefined || (network && request.job)) {
     throw ApiError.invalid([{ path: 'network', problem: 'give either network or job' }]);
   }
@@ -73,14 +75,15 @@ export function gatewayPolicy(
       job: jobId,
       ...execution,
       allow: job.value.network.domains,
-      rate: rateOf(request, config),
+      rate: gatewayRate(request.rate, config),
       ...(request.learn && { learn: true }),
     },
     job: { ...job.value, id: jobId, ...(executionId !== undefined && { executionId }) },
   };
 }
 
-function rateOf({ rate: text }: GatewayRequest, config: Config): number | null {
+/** The rate that a valid text asks for, else the node's. @throws ApiError `not-accepted` for one above that. */
+export function gatewayRate(text: string | undefined, config: Config): number | null {
   const parsed = text === undefined ? undefined : parseRate(text);
   const rate = parsed?.ok ? parsed.value : config.rate;
   if (config.rate === null || (rate !== null && rate <= config.rate)) return rate;
@@ -90,7 +93,8 @@ function rateOf({ rate: text }: GatewayRequest, config: Config): number | null {
   );
 }
 
-function specOf(jobId: string, network: object): object {
+/** The spec of a job of which only this is known. */
+export function networkSpec(jobId: string, network: object): object {
   return { ID: jobId, Tasks: [{ Name: 'main', Network: { Type: 'HTTP', ...network } }] };
 }
 

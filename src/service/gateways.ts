@@ -1,3 +1,4 @@
+import type { Job } from '../../admission/job.js';
 import type { Engine } from '../../docker/engine/engine.js';
 import type { Gateway, NetworkWish, OpenGateway } from '../../docker/gateway/gateway.js';
 import { removeNetwork } from '../../docker/gateway/network.js';
@@ -11,6 +12,8 @@ import { ApiError } from './api-error.js';
 import type { EngineLink } from './engine-link.js';
 import type { EventHub, GatewayEvent } from './event-hub.js';
 import { logWithIds } from './log-with-ids.js';
+import { jobPolicyOf, type LivePolicy } from './policy/live-policy.js';
+import type { PolicyStore } from './policy/policy-store.js';
 import { ServedGateway } from './served-gateway.js';
 
 interface GatewaysOptions {
@@ -29,6 +32,8 @@ interface GatewaysOptions {
   readonly isKept?: (gateway: ServedGateway) => boolean;
   /** Called before a gateway is opened, for what may still stand in its way. @throws what the caller is told. */
   readonly beforeOpen?: (policy: JobPolicy) => Promise<void>;
+  /** Of gateways that a dead serve left: their policies, where these were changed. */
+  readonly policies: Pick<PolicyStore, 'remove'>;
   /** A gateway was closed: its last figures. */
   readonly onClosed?: (gateway: ServedGateway) => void;
 }
@@ -36,6 +41,15 @@ interface GatewaysOptions {
 interface Entry {
   readonly wanted: string;
   readonly opening: Promise<ServedGateway>;
+  /** Once it is open: its policy may be another than the one that was wanted. */
+  served?: ServedGateway;
+}
+
+/** What a gateway is opened with beside its policy. */
+interface More {
+  readonly wish?: NetworkWish | undefined;
+  /** What admission was asked about. */
+  readonly job?: Job;
 }
 
 const TICK_MS = 2_000;
@@ -67,8 +81,8 @@ export class Gateways {
   }
 
   /**
-   * Opens the gateway of an execution, else of a job; asked again for the same, gives the same. `admit` is called
-   * before anything is made, and only for a new one.
+   * Opens the gateway of an execution, else of a job; asked again for the same, gives the same: for the policy that it
+   * was opened with, or has by now. `admit` is called before anything is made, and only for a new one.
    *
    * @throws ApiError `conflict` where the id has a gateway with another policy, `closing` where this serve ends;
    *   whatever `admit` and the gateway throw.
@@ -76,13 +90,13 @@ export class Gateways {
   async open(
     policy: JobPolicy,
     admit: () => Promise<void>,
-    wish?: NetworkWish,
+    more: More = {},
   ): Promise<{ gateway: ServedGateway; created: boolean }> {
     const key = keyOf(policy);
     const wanted = fingerprint(policy);
     await this.#options.beforeOpen?.(policy);
     for (let known = this.#byKey.get(key); known; known = this.#byKey.get(key)) {
-      if (known.wanted !== wanted) {
+      if (known.wanted !== wanted && !(known.served && fingerprint(known.served.policy) === wanted)) {
         throw new ApiError(
           'conflict',
           `${key} has a gateway with other domains or another rate: close it first, or use an execution id of its own`,
@@ -94,10 +108,12 @@ export class Gateways {
       await this.close(gateway.id);
     }
     if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
-    const opening = admit().then(() => this.#open(policy, wish));
-    this.#byKey.set(key, { wanted, opening });
+    const opening = admit().then(() => this.#open(policy, more));
+    const entry: Entry = { wanted, opening };
+    this.#byKey.set(key, entry);
     try {
-      return { gateway: await opening, created: true };
+      entry.served = await opening;
+      return { gateway: entry.served, created: true };
     } catch (error) {
       this.#byKey.delete(key);
       throw error;
@@ -105,8 +121,9 @@ export class Gateways {
   }
 
   /** Shows the gateway of a job that this serve runs. @returns to be called when it is closed. */
-  track(gateway: Gateway, policy: JobPolicy): () => void {
-    const served = new ServedGateway(gateway, policy, { created: new Date(), ofJob: true, ...this.#forAll });
+  track(gateway: Gateway, policy: JobPolicy, job: Job): () => void {
+    const more = { created: new Date(), ofJob: true, job, ...this.#forAll };
+    const served = new ServedGateway(gateway, policy, more);
     this.#byId.set(served.id, served);
     this.#tell(served, 'opened');
     return () => {
@@ -124,31 +141,35 @@ export class Gateways {
     return this.#byKey.has(keyOf(of));
   }
 
-  /** Opens a gateway again whose serve has gone. */
+  /** Opens a gateway again whose serve has gone, with a policy that is another than its network's labels say, if any. */
   async reopen(
     existing: OwnedNetwork,
-    { engine, owner }: { engine: Engine; owner: Owner },
+    { engine, owner, live }: { engine: Engine; owner: Owner; live?: LivePolicy | undefined },
   ): Promise<ServedGateway> {
     const { job, execution, allow, rate, learn, created, gate, shared } = existing.record;
-    const policy: JobPolicy = {
+    const opened: JobPolicy = {
       job,
       ...(execution !== undefined && { execution }),
       allow,
       rate,
       ...(learn && { learn }),
     };
+    const policy = live ? jobPolicyOf(opened, live) : opened;
     const key = keyOf(policy);
     if (this.isTaken(policy)) throw new ApiError('conflict', `${key} has a gateway already`);
     const opening = this.#make(policy, {
       engine,
       existing,
       owner,
+      live,
       created,
       wish: gate === undefined ? undefined : { gate, shared: shared ?? false },
     });
-    this.#byKey.set(key, { wanted: fingerprint(policy), opening });
+    const entry: Entry = { wanted: fingerprint(opened), opening };
+    this.#byKey.set(key, entry);
     try {
-      return await opening;
+      entry.served = await opening;
+      return entry.served;
     } catch (error) {
       this.#byKey.delete(key);
       throw error;
@@ -168,6 +189,7 @@ export class Gateways {
     const { gateway } = served;
     try {
       await (drainMs > 0 ? gateway.drain(drainMs) : gateway.close());
+      await this.#options.policies.remove(gateway.network.id);
     } catch (error) {
       // Its proxy is closed. The network goes later.
       this.#options.logger.error(
@@ -216,11 +238,11 @@ export class Gateways {
     await this.#removeLeft();
   }
 
-  async #open(policy: JobPolicy, wish: NetworkWish | undefined): Promise<ServedGateway> {
+  async #open(policy: JobPolicy, { wish, job }: More): Promise<ServedGateway> {
     // Admission may have taken its time.
     if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
     const { link, owner } = this.#options;
-    return this.#make(policy, { engine: link.engine, owner, created: new Date(), wish });
+    return this.#make(policy, { engine: link.engine, owner, created: new Date(), wish, job });
   }
 
   async #make(
@@ -231,12 +253,16 @@ export class Gateways {
       owner,
       created,
       wish,
+      live,
+      job: asked,
     }: {
       engine: Engine;
       existing?: OwnedNetwork;
       owner: Owner;
       created: Date;
       wish: NetworkWish | undefined;
+      live?: LivePolicy | undefined;
+      job?: Job | undefined;
     },
   ): Promise<ServedGateway> {
     const { operator: operatorOf, hub, logger, openGateway } = this.#options;
@@ -257,7 +283,15 @@ export class Gateways {
       ...(existing && { existing }),
       ...(wish && { network: wish }),
     });
-    const more = { created, reopened: existing !== undefined, learned, wish, ...this.#forAll };
+    const more = {
+      created,
+      reopened: existing !== undefined,
+      learned,
+      wish,
+      live,
+      job: asked,
+      ...this.#forAll,
+    };
     const served = new ServedGateway(gateway, policy, more);
     this.#byId.set(served.id, served);
     void gateway.failed.then((error) => this.fail(served, error.message));
@@ -295,6 +329,7 @@ export class Gateways {
       try {
         await removeNetwork(this.#options.link.engine.docker, network);
         this.#left.delete(network.id);
+        await this.#options.policies.remove(network.id);
       } catch {
         // once more at the next tick, or by the next serve
       }
@@ -306,6 +341,6 @@ function keyOf({ job, execution }: JobPolicy): string {
   return execution === undefined ? `job ${job}` : `execution ${execution}`;
 }
 
-function fingerprint({ job, execution, allow, rate, learn = false }: JobPolicy): string {
-  return JSON.stringify([job, execution, [...new Set(allow)].sort(), rate, learn]);
+function fingerprint({ job, execution, allow, deny = [], rate, learn = false }: JobPolicy): string {
+  return JSON.stringify([job, execution, [...new Set(allow)].sort(), rate, learn, deny]);
 }

@@ -179,7 +179,7 @@ export class Jobs {
         openGateway: async (options) => {
           const opened = await openGateway(options);
           gateway = opened.id;
-          untrack = gateways.track(opened, options.policy.job);
+          untrack = gateways.track(opened, options.policy.job, job);
           return opened;
         },
         stdio: { stdout: served.log.sink('stdout'), stderr: served.log.sink('stderr') },

@@ -21,7 +21,11 @@ export function openapi(routes: readonly Route[], version: string): object {
 }
 
 function operation(one: Route): object {
-  const parameters = [...parametersOf(one.params, 'path'), ...parametersOf(one.query, 'query')];
+  const parameters = [
+    ...parametersOf(one.params, 'path'),
+    ...parametersOf(one.query, 'query'),
+    ...parametersOf(one.headers, 'header'),
+  ];
   return {
     summary: one.summary,
     ...(one.access === 'node' && { security: [{ token: [] }] }),
@@ -31,10 +35,11 @@ function operation(one: Route): object {
     }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(one.answers).map(([status, { description, schema, content }]) => [
+        Object.entries(one.answers).map(([status, { description, schema, content, headers }]) => [
           status,
           {
             description,
+            ...(headers && { headers: headersOf(headers) }),
             ...(schema && { content: { 'application/json': { schema: jsonSchema(schema) } } }),
             ...(content && { content: { [content]: { schema: { type: 'string' } } } }),
           },
@@ -52,7 +57,7 @@ function operation(one: Route): object {
   };
 }
 
-function parametersOf(schema: z.ZodType | undefined, where: 'path' | 'query'): object[] {
+function parametersOf(schema: z.ZodType | undefined, where: 'path' | 'query' | 'header'): object[] {
   if (!schema) return [];
   const { properties = {}, required = [] } = jsonSchema(schema) as {
     properties?: Record<string, object>;
@@ -64,6 +69,12 @@ function parametersOf(schema: z.ZodType | undefined, where: 'path' | 'query'): o
     required: required.includes(name),
     schema: type,
   }));
+}
+
+function headersOf(headers: Readonly<Record<string, string>>): object {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+  );
 }
 
 function jsonSchema(schema: z.ZodType): object {

@@ -11,11 +11,18 @@ import type { JobPolicy } from '../../proxy/policy/policy.js';
 import { type Clock, systemClock } from '../../proxy/util/clock.js';
 import type { EventHub } from './event-hub.js';
 import type { Gateways } from './gateways.js';
+import { type LivePolicy, withoutEnded } from './policy/live-policy.js';
+import type { PolicyStore } from './policy/policy-store.js';
+import type { ServedGateway } from './served-gateway.js';
 
 interface RecoveryOptions {
   /** @throws EngineError while it is away. */
   readonly engine: () => Engine;
   readonly gateways: Gateways;
+  /** Policies that are others than the labels of their networks say. */
+  readonly policies: Pick<PolicyStore, 'read' | 'remove'>;
+  /** A gateway is open again with such a one. */
+  readonly onReopened: (served: ServedGateway, stored: LivePolicy) => void;
   readonly hub: EventHub;
   readonly logger: Logger;
   /** A network without any container is kept for so long after it was made: its container may be on its way. */
@@ -134,11 +141,33 @@ export class Recovery implements AsyncDisposable {
     // Of the serve that died: they serve nobody any more.
     await removeProxies(engine.docker, network, containers);
     if (hasJob(network, containers, unusedAfterMs) && !gateways.isTaken(network.record)) {
-      await gateways.reopen(network, { engine, owner });
+      await this.#reopen(network, engine, owner);
     } else {
-      await removeNetwork(engine.docker, network);
+      await this.#remove(network, engine);
       logger.info(aboutOf(network), 'removed a network that has no job any more');
     }
+  }
+
+  async #reopen(network: OwnedNetwork, engine: Engine, owner: Owner): Promise<void> {
+    const { gateways, logger, policies, onReopened } = this.#options;
+    const stored = await policies.read(network.id);
+    const now = Date.now();
+    if (stored?.expires !== undefined && stored.expires <= now) {
+      await this.#remove(network, engine);
+      logger.info(aboutOf(network), 'removed a network whose gateway was to be closed by now');
+      return;
+    }
+    const served = await gateways.reopen(network, {
+      engine,
+      owner,
+      live: stored && withoutEnded(stored, now),
+    });
+    if (stored) onReopened(served, stored);
+  }
+
+  async #remove(network: OwnedNetwork, engine: Engine): Promise<void> {
+    await removeNetwork(engine.docker, network);
+    await this.#options.policies.remove(network.id);
   }
 
   #failed(left: Left, error: unknown): void {

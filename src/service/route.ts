@@ -11,11 +11,13 @@ interface Answer {
   /** The JSON body; absent where `content` names another type. */
   readonly schema?: z.ZodType;
   readonly content?: string;
+  /** Headers of it that say something, and what. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One route of the API: what it takes, what it answers, and who may ask. The OpenAPI document is made of these. */
 export interface Route<Body = unknown, Params = unknown, Query = unknown> {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** As OpenAPI writes it: `/v1/gateways/{id}` */
   readonly path: string;
   readonly summary: string;
@@ -25,6 +27,8 @@ export interface Route<Body = unknown, Params = unknown, Query = unknown> {
   readonly bodyLimit?: number;
   readonly params?: z.ZodType<Params>;
   readonly query?: z.ZodType<Query>;
+  /** Headers that it takes; the handler reads them. */
+  readonly headers?: z.ZodType;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Takes a form of the page, and not JSON. */
   readonly form?: boolean;

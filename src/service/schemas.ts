@@ -74,7 +74,13 @@ export const gateway = z.object({
     .optional()
     .meta({ description: 'the Bacalhau node whose job it is has not followed it since then' }),
   ofJob: z.boolean().meta({ description: 'of a job of /v1/jobs, and closed with it' }),
+  revision: z.string().meta({ description: 'names the policy as it is now; in quotes, it is the ETag' }),
   domains: z.array(z.string()),
+  denied: z.array(z.string()).meta({ description: 'refused, although a wider entry of domains has it' }),
+  expires: z.string().optional().meta({ description: 'when the gateway closes' }),
+  expiries: z
+    .array(z.object({ domain: z.string(), expires: z.string() }))
+    .meta({ description: 'entries of domains that are none any more from then on' }),
   learned: z
     .array(z.string())
     .optional()
@@ -98,6 +104,20 @@ export const gateway = z.object({
     }),
   ),
   figures,
+});
+
+export const changedGateway = gateway.extend({
+  cut: z.number().meta({ description: "the job's connections that were cut" }),
+  kept: z.boolean().meta({
+    description:
+      'false: it holds until this serve ends, which has no folder to keep it in; what is kept lets no more through',
+  }),
+});
+
+export const ifMatch = z.object({
+  'If-Match': z
+    .string()
+    .meta({ description: 'ETag of the gateway that the change is meant for, or *: whatever it is by now' }),
 });
 
 export const gatewayList = z.object({ gateways: z.array(gateway) });

@@ -1,3 +1,4 @@
+import type { Job } from '../../admission/job.js';
 import { isolatedOptions } from '../../docker/engine/container.js';
 import { clientEnv } from '../../docker/gateway/client-env.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
@@ -5,6 +6,7 @@ import { isOurName } from '../../docker/gateway/network.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
 import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
+import { jobPolicyOf, type LivePolicy, openingPolicy, revisionOf } from './policy/live-policy.js';
 
 /** A container on a gateway's network. */
 export interface AttachedContainer {
@@ -40,22 +42,37 @@ export class ServedGateway {
   readonly gate: string | undefined;
   /** Several containers may be on its network. */
   readonly shared: boolean;
+  /** What the job may reach now. */
+  live: LivePolicy;
+  /** The same for a proxy. */
+  policy: JobPolicy;
+  /** What a restart of serve would bring back. */
+  kept: LivePolicy;
+  /** As admission was asked about it; undefined where that is not known any more. */
+  job: Job | undefined;
   readonly #learned: LearnedDomains | undefined;
   readonly #runtimes: boolean;
 
   constructor(
     readonly gateway: Gateway,
-    readonly policy: JobPolicy,
+    policy: JobPolicy,
     more: {
       readonly created: Date;
       readonly reopened?: boolean;
       readonly ofJob?: boolean;
       readonly wish?: { readonly gate?: string; readonly shared?: boolean } | undefined;
       readonly learned?: LearnedDomains | undefined;
+      /** Default: as `policy` says. */
+      readonly live?: LivePolicy | undefined;
+      readonly job?: Job | undefined;
       /** Default true: a caller may leave out what has names answered, and give its job the variables alone. */
       readonly runtimeVariables?: boolean | undefined;
     },
   ) {
+    this.policy = policy;
+    this.live = more.live ?? openingPolicy(policy);
+    this.kept = this.live;
+    this.job = more.job;
     this.created = more.created;
     this.reopened = more.reopened ?? false;
     this.ofJob = more.ofJob ?? false;
@@ -79,6 +96,18 @@ export class ServedGateway {
     return { job, ...(execution !== undefined && { execution }) };
   }
 
+  /** Names the policy as it is now. */
+  get revision(): string {
+    return revisionOf(this.live);
+  }
+
+  /** The gateway keeps another policy. */
+  become(live: LivePolicy): void {
+    this.live = live;
+    this.policy = jobPolicyOf(this.policy, live);
+    this.#learned?.declare(this.policy.allow);
+  }
+
   /** Notes who is connected, and narrows the proxy's clients to the container that keeps the contract. */
   setContainers(containers: readonly AttachedContainer[]): void {
     this.containers.clear();
@@ -96,7 +125,8 @@ export class ServedGateway {
     const { network, proxy } = gateway;
     const create = createOptions(this);
     const { env } = clientEnv(proxy.url, {}, { runtimes: this.#runtimes });
-    const { job, execution, allow, rate } = policy;
+    const { job, execution } = policy;
+    const { allow, deny, rate, expires } = this.live;
     return {
       id: this.id,
       jobId: job,
@@ -107,7 +137,13 @@ export class ServedGateway {
       reopened: this.reopened,
       ...(this.abandonedSince && { abandonedSince: this.abandonedSince.toISOString() }),
       ofJob: this.ofJob,
-      domains: [...allow],
+      revision: this.revision,
+      domains: allow.map(({ domain }) => domain),
+      denied: [...deny],
+      ...(expires !== undefined && { expires: timeOf(expires) }),
+      expiries: allow.flatMap((one) =>
+        one.expires === undefined ? [] : [{ domain: one.domain, expires: timeOf(one.expires) }],
+      ),
       ...(this.#learned && { learned: this.#learned.list() }),
       rate,
       network: { name: network.name, id: network.id, subnet: network.subnet },
@@ -121,6 +157,8 @@ export class ServedGateway {
     };
   }
 }
+
+const timeOf = (ms: number) => new Date(ms).toISOString();
 
 /**
  * The options of a container on the gateway's network. Where the proxy has a container of its own, the engine may not

@@ -20,6 +20,9 @@ import { Gateways } from './gateways.js';
 import { Jobs } from './jobs.js';
 import { Metrics } from './metrics.js';
 import { NetworkWatch } from './network-watch.js';
+import { jobWith } from './policy/job-with.js';
+import { PolicyChanges } from './policy/policy-changes.js';
+import { PolicyStore } from './policy/policy-store.js';
 import { Recovery } from './recovery.js';
 import type { ServedGateway } from './served-gateway.js';
 
@@ -43,12 +46,14 @@ export class Service {
   readonly hub = new EventHub();
   readonly gateways: Gateways;
   readonly jobs: Jobs;
+  readonly policies: PolicyChanges;
   readonly metrics: Metrics;
   readonly #admission: Admission;
   readonly #link: EngineLink;
   readonly #watch: NetworkWatch;
   readonly #recovery: Recovery;
   readonly #owners: Owner[];
+  readonly #store: PolicyStore;
   readonly #logger: Logger;
   /** Set by the gate, which sees it. */
   abandoned: () => readonly Abandoned[] = () => [];
@@ -82,7 +87,10 @@ export class Service {
     this.#link = new EngineLink({
       logger,
       ...(connect && { connect }),
-      onUp: (engine) => this.#recovery.start(engine),
+      onUp: async (engine) => {
+        await this.#recovery.start(engine);
+        void this.#tidy(engine);
+      },
       onReady: () => {
         void this.#watch.lookAtAll();
         for (const ready of this.#atReady) ready();
@@ -92,6 +100,8 @@ export class Service {
         for (const gone of this.#atGone) gone(id);
       },
     });
+    const store = new PolicyStore(config.service.stateDirectory);
+    this.#store = store;
     this.gateways = new Gateways({
       link: this.#link,
       owner,
@@ -103,11 +113,28 @@ export class Service {
       unusedAfterMs,
       isKept: (served) => gate !== undefined && served.gate === gate,
       beforeOpen: (policy) => this.#recovery.retry(policy),
-      onClosed: (gateway) => this.metrics.closed(gateway),
+      policies: store,
+      onClosed: (gateway) => {
+        this.policies.forget(gateway);
+        this.metrics.closed(gateway);
+      },
+    });
+    this.policies = new PolicyChanges({
+      store,
+      hub: this.hub,
+      logger,
+      engineId: () => this.#engineId(),
+      admit: (served, domains) => this.admit(jobWith(served, domains, config)),
+      close: ({ id }, reason) => this.gateways.close(id, { reason }),
     });
     this.#recovery = new Recovery({
       engine: () => this.#link.engine,
       gateways: this.gateways,
+      policies: store,
+      onReopened: (served, stored) => {
+        this.policies.tellEnded(served, stored);
+        this.policies.watch(served);
+      },
       hub: this.hub,
       logger,
       unusedAfterMs,
@@ -198,6 +225,7 @@ export class Service {
     this.gateways.stopTaking();
     this.jobs.stopTaking();
     this.#watch.close();
+    this.policies.close();
     await this.#recovery.stop();
     await Promise.all([this.jobs.close(ms), this.gateways.leave(ms)]);
     for (const end of [...this.#atEnd]) end();
@@ -206,6 +234,26 @@ export class Service {
     await this.#admission.close();
     this.metrics.close();
     await Promise.all(this.#owners.map((owner) => owner.close()));
+  }
+
+  /** Empty where the engine is away. */
+  async #engineId(): Promise<string> {
+    try {
+      const { ID } = await this.#link.engine.docker.info();
+      return typeof ID === 'string' ? ID : '';
+    } catch {
+      return '';
+    }
+  }
+
+  /** What is stored of networks that are gone. */
+  async #tidy({ docker }: Engine): Promise<void> {
+    await this.#store
+      .tidy({
+        id: () => this.#engineId(),
+        networks: async () => (await docker.listNetworks()).map(({ Id }) => Id),
+      })
+      .catch((error) => this.#logger.debug({ err: error }, 'stored policies cannot be tidied up now'));
   }
 
   #decided(job: Job, { shouldBid, reason }: Verdict): void {

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type Dockerode from 'dockerode';
 import type { Engine } from '../../docker/engine/engine.js';
@@ -54,6 +57,7 @@ export class FakeEngine {
         this.#events = new PassThrough();
         return this.#events;
       },
+      info: async () => ({ ID: 'fake' }),
       listNetworks: async () => this.networks,
       listContainers: async () => this.containers,
       getNetwork: handle,
@@ -132,7 +136,8 @@ export async function startService(
   { token, env = {}, ...given }: StartOptions = {},
 ): Promise<TestService> {
   const { engine = new FakeEngine(), gateways = new FakeGateways(), logger = silentLogger } = given;
-  const config = await loadConfig({ env, flags });
+  const state = await mkdtemp(join(tmpdir(), 'jobgate-state-'));
+  const config = await loadConfig({ env, flags: { stateDirectory: state, ...flags } });
   const service = await Service.open({
     config,
     openGateway: gateways.open,
@@ -157,6 +162,7 @@ export async function startService(
     async [Symbol.asyncDispose]() {
       await service.stop(0);
       await app.close();
+      await rm(state, { recursive: true });
     },
   };
 }

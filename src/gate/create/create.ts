@@ -46,7 +46,7 @@ export const create: Handler = async (exchange, gate) => {
   try {
     if (wanted.network.kind === 'own' && asked.domains.length > 0) {
       const policy = { job: id, execution: executionId, allow: asked.domains, rate: asked.rate };
-      opened = await gate.open(policy, { gate: own.id }, async () => {});
+      opened = await gate.open(policy, { gate: own.id }, job, async () => {});
     }
     const place: Place = opened ? { kind: 'gateway', served: opened } : found.place;
     const {
@@ -71,6 +71,7 @@ export const create: Handler = async (exchange, gate) => {
     if (answer.status === 201) {
       const { Id } = JSON.parse(answer.body.toString('utf8'));
       own.add(Id, { network, ...(ofNode && { ofNode }) });
+      if (ofNode && place.kind === 'gateway') place.served.job = job;
       opened = undefined;
     }
   } finally {

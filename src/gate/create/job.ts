@@ -70,6 +70,12 @@ export function jobOf(
   };
 }
 
+/** The same about a network alone, on which nothing runs yet. */
+export function jobOfNetwork(options: JobOptions) {
+  const mounts = { host: [], volumes: [], binds: [], mounts: [] };
+  return jobOf({ network: { kind: 'own' }, config: {}, host: {}, mounts }, options);
+}
+
 function inputOf({ source, target, readOnly }: Wanted['mounts']['host'][number]): Input {
   const Params = { SourcePath: source, ReadWrite: !readOnly };
   const raw = { Source: { Type: 'localDirectory', Params }, Target: target };

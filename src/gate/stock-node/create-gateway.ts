@@ -1,4 +1,5 @@
 import { isRecord } from '../../../admission/known-keys.js';
+import { jobOfNetwork } from '../create/job.js';
 import type { Exchange, Gate } from '../exchange.js';
 import { entries } from '../policy-labels.js';
 import { GateRefusal, refuse } from '../refusal.js';
@@ -36,14 +37,12 @@ export async function createGateway(
     throw new GateRefusal(409, `Conflict. The container name "/${name}" is already in use ${by}.`);
   }
   const asked = nodes.waitingOf(network);
+  const allow = entries(domainsOf(execution, body.Env), config, VARIABLES.domains);
+  const ids = { id: execution.job, executionId: execution.execution };
   const served = await gate.open(
-    {
-      job: execution.job,
-      execution: execution.execution,
-      allow: entries(domainsOf(execution, body.Env), config, VARIABLES.domains),
-      rate: config.rate,
-    },
+    { job: ids.id, execution: ids.executionId, allow, rate: config.rate },
     { gate: own.id, name: network, labels: labelsOf(execution), ...(asked && { subnet: asked.subnet }) },
+    jobOfNetwork({ ...ids, name: undefined, domains: allow }),
     async () => {},
   );
   nodes.forget(execution);

@@ -1,11 +1,22 @@
 import { parseDuration } from '../../duration.js';
 import { ApiError } from '../api-error.js';
 import { gatewayBody, gatewayPolicy } from '../gateway-request.js';
+import { changeBody, changed } from '../policy/change-request.js';
+import { entityTag } from '../policy/if-match.js';
 import { type Route, route } from '../route.js';
-import { abandonedList, drainQuery, gateway, gatewayList, idParams } from '../schemas.js';
+import {
+  abandonedList,
+  changedGateway,
+  drainQuery,
+  gateway,
+  gatewayList,
+  idParams,
+  ifMatch,
+} from '../schemas.js';
 import type { Service } from '../service.js';
 
 const MAX_DRAIN_MS = 600_000;
+const ETAG = { ETag: 'of its policy, for If-Match' };
 
 export function gatewayRoutes(service: Service): Route[] {
   const { gateways } = service;
@@ -17,13 +28,13 @@ export function gatewayRoutes(service: Service): Route[] {
       access: 'node',
       body: gatewayBody(service.config),
       answers: {
-        200: { description: 'it was open already', schema: gateway },
-        201: { description: 'it is open', schema: gateway },
+        200: { description: 'it was open already', schema: gateway, headers: ETAG },
+        201: { description: 'it is open', schema: gateway, headers: ETAG },
       },
       handle: async ({ body }, reply) => {
         const { policy, job } = gatewayPolicy(body, service.config);
-        const opened = await gateways.open(policy, () => service.admit(job).then(() => {}));
-        reply.code(opened.created ? 201 : 200);
+        const opened = await gateways.open(policy, () => service.admit(job).then(() => {}), { job });
+        reply.code(opened.created ? 201 : 200).header('ETag', entityTag(opened.gateway.revision));
         return opened.gateway.view();
       },
     }),
@@ -51,8 +62,33 @@ export function gatewayRoutes(service: Service): Route[] {
       summary: 'A gateway, with live figures',
       access: 'node',
       params: idParams,
-      answers: { 200: { description: 'the gateway', schema: gateway } },
-      handle: async ({ params }) => gateways.get(params.id).view(),
+      answers: { 200: { description: 'the gateway', schema: gateway, headers: ETAG } },
+      handle: async ({ params }, reply) => {
+        const served = gateways.get(params.id);
+        reply.header('ETag', entityTag(served.revision));
+        return served.view();
+      },
+    }),
+    route({
+      method: 'PATCH',
+      path: '/v1/gateways/{id}',
+      summary: 'Changes the policy of a gateway; once answered, it holds, and what it forbids is cut',
+      access: 'node',
+      params: idParams,
+      headers: ifMatch,
+      body: changeBody(service.config),
+      answers: { 200: { description: 'the new policy holds', schema: changedGateway, headers: ETAG } },
+      handle: async ({ params, body }, reply, { headers, socket }) => {
+        const served = gateways.get(params.id);
+        const { config } = service;
+        const done = await service.policies.change(served, {
+          ifMatch: headers['if-match'],
+          change: (policy) => changed(policy, body, { config, now: Date.now() }),
+          by: ['api', socket.remoteAddress].join(' ').trim(),
+        });
+        reply.header('ETag', entityTag(served.revision));
+        return { ...served.view(), ...done };
+      },
     }),
     route({
       method: 'GET',

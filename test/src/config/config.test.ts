@@ -60,6 +60,7 @@ describe('without configuration', () => {
       allowLearn: false,
       service: {
         listen: 'unix:/run/jobgate/jobgate.sock',
+        stateDirectory: '/var/lib/jobgate',
         brokenContract: 'disconnect',
         unusedAfterMs: 600_000,
         drainMs: 10_000,

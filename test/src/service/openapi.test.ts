@@ -102,6 +102,11 @@ describe('the OpenAPI document', () => {
     await expects(200, 'GET /v1/gateways/{id}/docker', { id });
     await expects(200, 'GET /v1/gateways');
     await expects(200, 'GET /v1/abandoned');
+    const change = { id, body: { allow: [{ domain: 'a.test', expires: '2h' }], expires: '1h' } };
+    await expects(428, 'PATCH /v1/gateways/{id}', change);
+    await expects(412, 'PATCH /v1/gateways/{id}', { ...change, headers: { 'if-match': '"0"' } });
+    await expects(200, 'PATCH /v1/gateways/{id}', { ...change, headers: { 'if-match': '*' } });
+    await expects(200, 'GET /v1/gateways/{id}', { id });
     await expects(400, 'DELETE /v1/gateways/{id}?drain=soon', { id });
     await expects(200, 'DELETE /v1/gateways/{id}?drain=10ms', { id });
     await expects(404, 'DELETE /v1/gateways/{id}', { id });
@@ -126,7 +131,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('says what every refusal looks like', async () => {
-    const posts = ['POST /v1/gateways', 'POST /v1/jobs', 'POST /v1/admission'];
+    const posts = ['POST /v1/gateways', 'PATCH /v1/gateways/{id}', 'POST /v1/jobs', 'POST /v1/admission'];
     for (const request of posts) {
       await expects(400, request, { body: '{"half":' });
       const limit = request === 'POST /v1/admission' ? 16 << 20 : 1 << 20;
@@ -155,6 +160,6 @@ describe('the OpenAPI document', () => {
         .map(({ path, method }) => `${method} ${path}`)
         .sort(),
     );
-    expect([...told].sort()).toEqual([200, 201, 202, 400, 401, 403, 404, 409, 413, 415, 503]);
+    expect([...told].sort()).toEqual([200, 201, 202, 400, 401, 403, 404, 409, 412, 413, 415, 428, 503]);
   });
 });

@@ -113,6 +113,8 @@ describe('what a dead serve left', () => {
               throw cannot;
             },
           } as never,
+          policies: { read: async () => undefined, remove: async () => {} },
+          onReopened: () => {},
           hub,
           logger: silentLogger,
           unusedAfterMs: 600_000,
