@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { createEgressProxy } from '../../proxy/egress-proxy.js';
 import { AllowlistError } from '../../proxy/policy/allowlist.js';
 import { DenyListError } from '../../proxy/policy/deny-list.js';
+import { DEFAULT_OPERATOR_POLICY, type PolicyChanged } from '../../proxy/policy/policy.js';
 import { helloFor } from '../support/client-hello.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { startOrigin, startTcpOrigin } from '../support/origin.js';
-import { startProxy, type TestProxy } from '../support/proxy.js';
+import { LOOPBACK, startProxy, type TestProxy } from '../support/proxy.js';
 import { denialOf, RawClient } from '../support/raw-client.js';
 import { askUdp, question } from '../support/resolver.js';
 
@@ -188,6 +190,46 @@ describe('a changed policy', () => {
     await proxy.proxy.change({ allow: [`stays.test:${port}`] });
     expect(await Promise.all(answers)).toEqual(['domain-not-allowed', undefined]);
     expect(origin.accepted).toBe(1);
+  });
+
+  test('holds for what begins just when it is called', async () => {
+    await using origin = await startMirror();
+    const { port } = origin;
+    let changed: Promise<PolicyChanged> | undefined;
+    await using proxy = createEgressProxy(
+      {
+        job: { job: 'job-1', allow: [`127.0.0.1:${port}`], rate: null },
+        operator: { ...DEFAULT_OPERATOR_POLICY, allowAddresses: LOOPBACK },
+      },
+      {
+        // It is allowed, and not yet a tunnel.
+        onEvent: ({ type }) => {
+          if (type === 'decision') changed = proxy.change({ allow: [] });
+        },
+      },
+    );
+    const bound = await proxy.listen({ host: '127.0.0.1', port: 0, clients: LOOPBACK });
+    await using client = await RawClient.connect(bound.port);
+    client.send(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+    await client.untilEnd();
+    expect(await changed).toEqual({ cut: 1 });
+  });
+
+  test('cuts a WebSocket', async () => {
+    await using mirror = await startTcpOrigin((socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+        socket.pipe(socket);
+      });
+    });
+    await using proxy = await startProxy({ addHosts: HOSTS, allow: both(mirror.port) });
+    const upgrade = (host: string) =>
+      `GET http://${host}:${mirror.port}/ HTTP/1.1\r\nHost: ${host}:${mirror.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+    await using stays = await begun(proxy.port, upgrade('stays.test'), '101');
+    await using goes = await begun(proxy.port, upgrade('goes.test'), '101');
+    expect(await proxy.proxy.change({ allow: [`stays.test:${mirror.port}`] })).toEqual({ cut: 1 });
+    await goes.untilEnd();
+    expect(await isAlive(stays)).toBe(true);
   });
 
   test('holds for the names of a job that knows of no proxy', async () => {

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -79,6 +80,13 @@ describe('stored policies', () => {
     await store.write(NETWORK, policy, 'engine');
     writeFileSync(file(), text);
     await expect(store.read(NETWORK)).rejects.toThrow('mend it, or remove the network');
+  });
+
+  it('that cannot be looked at are an error as well', async () => {
+    await store.write(NETWORK, policy, 'engine');
+    rmSync(file());
+    mkdirSync(file());
+    await expect(store.read(NETWORK)).rejects.toThrow('its changed policy cannot be read: EISDIR');
   });
 
   it('are in no folder that others may write to', async () => {
