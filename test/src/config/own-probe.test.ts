@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { isOwnCommand, isOwnUrl } from '../../../src/config/own-probe.js';
+import { projectRoot } from '../../support/engine.js';
 
 it.each([
   ['jobgate check --config /etc/a.yaml', ['/etc/a.yaml'], true],
@@ -32,4 +34,16 @@ it.each([
   ['http://127.0.0.1:13129/v1/admission', 'unix:/run/jobgate/jobgate.sock', false],
 ])('%s, of a serve on %s, is jobgate itself: %s', (url, listen, isOwn) => {
   expect(isOwnUrl(url, listen)).toBe(isOwn);
+});
+
+it('so are the probes of the guide', () => {
+  const guide = readFileSync(`${projectRoot}docs/bacalhau.md`, 'utf8');
+  const [, command = ''] = /ProbeExec: (.*)$/m.exec(guide) ?? [];
+  const started = /^ExecStart=.*jobgate serve.*$/m.exec(guide)?.[0] ?? '';
+  const files = [...started.matchAll(/--config (\S+)/g)].map(([, file = '']) => file);
+  expect(files).toHaveLength(2);
+  expect(isOwnCommand(command, files)).toBe(true);
+  const [, url = ''] = /`ProbeHTTP: ([^`]*)`/.exec(guide) ?? [];
+  const [, listen = ''] = /Listen: "([\d.:]+)"/.exec(guide) ?? [];
+  expect(isOwnUrl(url, listen)).toBe(true);
 });
