@@ -203,7 +203,7 @@ class JobProxy implements EgressProxy {
       ...tunnels,
       agent: this.#agent,
       pool: this.#pool,
-      stamp: [operator.jobHeader, job.execution ?? job.job],
+      stamp: [operator.jobHeader, job.job],
       headerBytes: limits.headerBytes,
       ...(this.#dialler.forwardsRequests && {
         forward: { authorization: credentials && basicAuthorization(credentials) },

@@ -57,7 +57,7 @@ export interface OperatorPolicy {
   readonly trustedCertificates?: string;
   /** Inspect the first bytes of tunnels (TLS ClientHello or HTTP). Off only for operators who know why. */
   readonly checkTunnels: boolean;
-  /** Name of the header that carries the execution or job id on plain HTTP requests. */
+  /** Name of the header that carries the job's id on plain HTTP requests. */
   readonly jobHeader: string;
   /** Burst of the token buckets, in bytes. */
   readonly burst: number;

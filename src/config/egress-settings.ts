@@ -130,7 +130,7 @@ export const EGRESS_SETTINGS = {
     key: 'Egress.JobHeader',
     env: 'JOBGATE_JOB_HEADER',
     default: DEFAULT_OPERATOR_POLICY.jobHeader,
-    help: 'header that carries the execution or job id on plain HTTP requests',
+    help: "header that carries the job's id on plain HTTP requests",
   }),
   limitConnections: limit('Connections', 'connections', 'open connections of a job'),
   limitConnectionsPerSecond: limit(

@@ -118,10 +118,10 @@ export async function createWorld(report: Report): Promise<World> {
     },
   }));
   return {
-    jobs: JOBS.map(({ domain, job, execution }, i) => ({
+    jobs: JOBS.map(({ domain, job }, i) => ({
       port: proxyPorts[i] as number,
       domain,
-      header: execution ?? job,
+      header: job,
     })),
     policies,
     originPort: origin.port,

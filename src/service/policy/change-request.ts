@@ -86,44 +86,34 @@ export function changed(
     if (time <= now) problems.push({ path: path.join('.'), problem: `${text} is over` });
     return time;
   };
-  const deny = new Map<string, HostEntry>();
-  for (const text of [...(request.denied ?? before.deny), ...(request.deny ?? [])]) {
-    const entry = hostEntry(text);
-    deny.set(entry.text, entry);
-  }
-  const refused = new Set(
-    [...(request.denied ?? []), ...(request.deny ?? [])].map((text) => hostEntry(text).text),
-  );
+  const entryOf = entryReader();
+  const said = [...(request.denied ?? []), ...(request.deny ?? [])].map((text) => entryOf(text));
+  const kept = request.denied ? [] : before.deny.map((text) => entryOf(text));
+  const deny = new Map([...kept, ...said].map((entry) => [entry.text, entry]));
+  const refused = new Set(said.map(({ text }) => text));
   const known = new Map(before.allow.map((entry) => [entry.domain, entry]));
   const allow = new Map<string, LiveEntry>(request.domains ? [] : known);
-  for (const [name, list] of [
-    ['domains', request.domains],
-    ['allow', request.allow],
-  ] as const) {
-    list?.forEach((one, index) => {
-      const { domain: text, expires } = typeof one === 'string' ? { domain: one, expires: undefined } : one;
-      const domain = hostEntry(text).text;
-      if (typeof expires === 'string') {
-        allow.set(domain, { domain, expires: end(expires, [`${name}[${index}]`, 'expires']) });
-      } else {
-        const kept = name === 'domains' && expires === undefined ? known.get(domain) : undefined;
-        allow.set(domain, kept ?? { domain });
-      }
-      // Whoever allows what was denied takes that back, unless it says both.
-      if (name === 'allow' && !refused.has(domain)) deny.delete(domain);
-    });
-  }
+  const asked = new Set<string>();
+  const name = request.domains ? 'domains' : 'allow';
+  (request.domains ?? request.allow ?? []).forEach((one, index) => {
+    const { domain: text, expires } = typeof one === 'string' ? { domain: one, expires: undefined } : one;
+    const domain = entryOf(text).text;
+    asked.add(domain);
+    if (typeof expires === 'string') {
+      allow.set(domain, { domain, expires: end(expires, [`${name}[${index}]`, 'expires']) });
+    } else {
+      const same = name === 'domains' && expires === undefined ? known.get(domain) : undefined;
+      allow.set(domain, same ?? { domain });
+    }
+    // Whoever allows what was denied takes that back, unless it says both.
+    if (name === 'allow' && !refused.has(domain)) deny.delete(domain);
+  });
   // Denied ones are no entries: what a list shows, a job reaches.
-  const asked = new Set([...(request.domains ?? []), ...(request.allow ?? [])].map(textOf));
-  const byHost = new Map<string, HostEntry[]>();
-  for (const entry of deny.values()) byHost.set(entry.host, [...(byHost.get(entry.host) ?? []), entry]);
-  for (const { domain } of [...allow.values()]) {
-    const by = deniedBy(hostEntry(domain), byHost);
+  const deniedBy = denier(deny.values());
+  for (const domain of [...allow.keys()]) {
+    const by = deniedBy(entryOf(domain));
     if (by && asked.has(domain)) {
-      problems.push({
-        path: request.domains ? 'domains' : 'allow',
-        problem: `${domain} is denied, by ${by.text}`,
-      });
+      problems.push({ path: name, problem: `${domain} is denied, by ${by.text}` });
     } else if (by) allow.delete(domain);
   }
   if (allow.size > MAX_DOMAINS)
@@ -142,31 +132,36 @@ export function changed(
   };
 }
 
-const textOf = (one: NonNullable<ChangeRequest['domains']>[number]) =>
-  hostEntry(typeof one === 'string' ? one : one.domain).text;
-
-/** Of a text that was judged before. */
-function hostEntry(text: string): HostEntry {
-  const parsed = parseHostEntry(text);
-  if (!parsed.ok) throw new Error(`unexpected: ${parsed.problem}`);
-  return parsed.value;
+/** Reads texts that were judged before, each once. */
+function entryReader(): (text: string) => HostEntry {
+  const read = new Map<string, HostEntry>();
+  return (text) => {
+    const known = read.get(text);
+    if (known) return known;
+    const parsed = parseHostEntry(text);
+    if (!parsed.ok) throw new Error(`unexpected: ${parsed.problem}`);
+    read.set(text, parsed.value);
+    read.set(parsed.value.text, parsed.value);
+    return parsed.value;
+  };
 }
 
-/** A denied entry that leaves nothing of another one. */
-function deniedBy(
-  entry: HostEntry,
-  byHost: ReadonlyMap<string, readonly HostEntry[]>,
-): HostEntry | undefined {
-  const { host, kind, subdomains, port } = entry;
-  for (let name: string = host; ; name = name.slice(name.indexOf('.') + 1)) {
-    const by = byHost
-      .get(name)
-      ?.find(
-        (one) =>
-          (one.port === undefined || one.port === port) && (one.subdomains || (name === host && !subdomains)),
-      );
-    if (by || kind !== 'name' || !name.includes('.')) return by;
+/** Finds the denied entry that leaves nothing of another one. */
+function denier(denied: Iterable<HostEntry>): (entry: HostEntry) => HostEntry | undefined {
+  const byHost = new Map<string, HostEntry[]>();
+  for (const entry of denied) {
+    const others = byHost.get(entry.host);
+    if (others) others.push(entry);
+    else byHost.set(entry.host, [entry]);
   }
+  return ({ host, kind, subdomains, port }) => {
+    for (let name: string = host; ; name = name.slice(name.indexOf('.') + 1)) {
+      const covers = (one: HostEntry) =>
+        (one.port === undefined || one.port === port) && (one.subdomains || (name === host && !subdomains));
+      const by = byHost.get(name)?.find(covers);
+      if (by || kind !== 'name' || !name.includes('.')) return by;
+    }
+  };
 }
 
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/;

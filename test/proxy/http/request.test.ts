@@ -58,7 +58,7 @@ describe('a request in absolute form', () => {
       'User-Agent',
       't',
       'X-Bacalhau-Job-ID',
-      'e-1',
+      'job-1',
       'Connection',
       'keep-alive',
     ]);
