@@ -32,7 +32,8 @@ export const list: Handler = async ({ path, target, json }, { asks, own, config,
   const listed = await asks.read<Listed[]>('GET', whole);
   const shown = config.gate?.readOthers ? listed : listed.filter(({ Id }) => own.has(Id));
   const gateways = nodes.list().map((of) => listedShape(of, nodes.isRunning(of)));
-  const all = [...gateways.filter((one) => isListed(one, filters)), ...shown];
+  // The newest first, as the engine has them: a node takes the first of an execution's for its job's.
+  const all = [...shown, ...gateways.filter((one) => isListed(one, filters))];
   json(200, limit > 0 ? all.slice(0, limit) : all);
 };
 
