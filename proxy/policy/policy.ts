@@ -11,7 +11,7 @@ export interface EgressPolicy {
 export interface JobPolicy {
   /** Job id, `[A-Za-z0-9._-]{1,128}`. */
   readonly job: string;
-  /** Execution id, same grammar; stamped on requests in preference to the job id. */
+  /** Execution id, same grammar. */
   readonly execution?: string;
   /** Allowlist entries: `example.com`, `.example.com`, `example.com:8443`, `192.0.2.1`, `[2001:db8::1]:8443`. Empty denies everything. */
   readonly allow: readonly string[];

@@ -189,7 +189,7 @@ function judge({ rawHeaders, method, url }: http.IncomingMessage, report: Report
   const about = `${method} ${url} ${JSON.stringify(rawHeaders)}`;
   if (hosts.length !== 1 || owner === undefined || host.startsWith('denied.')) {
     report(`a request with another Host reached an origin: ${about}`);
-  } else if (stamps.length !== 1 || stamps[0] !== (owner.execution ?? owner.job)) {
+  } else if (stamps.length !== 1 || stamps[0] !== owner.job) {
     report(`a request without its job header, or with another, reached an origin: ${about}`);
   }
   if (values((name) => name.startsWith('proxy-') || name === 'upgrade').length > 0) {
