@@ -39,6 +39,7 @@ export interface Config {
     readonly stateDirectory: string;
     readonly brokenContract: 'disconnect' | 'report';
     readonly unusedAfterMs: number;
+    readonly keepEndedMs: number;
     readonly drainMs: number;
     /** Absent: as many as cores. */
     readonly workers?: number;
@@ -164,6 +165,7 @@ function build(settings: Settings, admission: AdmissionConfig, env: ConfigSource
       stateDirectory: set('stateDirectory'),
       brokenContract: set('brokenContract'),
       unusedAfterMs: set('unusedAfterMs'),
+      keepEndedMs: set('keepEndedMs'),
       drainMs: set('drainMs'),
       ...(settings.get('workers') !== undefined && { workers: settings.get('workers') as number }),
     },

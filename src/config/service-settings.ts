@@ -46,6 +46,14 @@ export const SERVICE_SETTINGS = {
     default: 600_000,
     help: 'a gateway without a container is closed after this time',
   }),
+  keepEndedMs: setting({
+    kind: duration,
+    key: 'Serve.KeepEnded',
+    env: 'JOBGATE_KEEP_ENDED',
+    flag: 'keepEnded',
+    default: 86_400_000,
+    help: 'gateways that were closed are remembered for this time, the last 200 at most',
+  }),
   drainMs: setting({
     kind: duration,
     key: 'Serve.DrainTime',

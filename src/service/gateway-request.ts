@@ -27,10 +27,16 @@ export function gatewayBody(config: Config) {
     .superRefine((value, context) =>
       judge(context, networkSpec('job', value), config, /^Tasks\[0\]\.Network\.?/),
     )
-    .meta({ description: "what the job may reach, as its job spec's Network says it" });
+    .meta({
+      title: 'NetworkRequest',
+      description: "what the job may reach, as its job spec's Network says it",
+    });
   const job = jobBody
     .superRefine((value, context) => judge(context, value, config))
-    .meta({ description: 'the whole job instead of its network, for nodes whose rules ask for more' });
+    .meta({
+      title: 'JobSpec',
+      description: 'the whole job instead of its network, for nodes whose rules ask for more',
+    });
   const rate = z
     .string({ error: 'must be text: 10mbit' })
     .superRefine((text, context) => {
@@ -38,7 +44,7 @@ export function gatewayBody(config: Config) {
       if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem });
     })
     .meta({ description: "in each direction, as 5mbit; at most the node's own, which is the default" });
-  return z.strictObject({
+  const body = z.strictObject({
     jobId: id,
     executionId: id.optional(),
     network: network.optional(),
@@ -49,6 +55,7 @@ export function gatewayBody(config: Config) {
         'let hosts through that are not declared, and list what is needed; the operator must allow it',
     }),
   });
+  return body.meta({ title: 'GatewayRequest' });
 }
 
 type GatewayRequest = z.infer<ReturnType<typeof gatewayBody>>;

@@ -53,6 +53,7 @@ interface More {
 }
 
 const TICK_MS = 2_000;
+const SAMPLE_MS = 250;
 
 /** The gateways of this serve: by id, and by the execution or job that each is for. */
 export class Gateways {
@@ -62,11 +63,16 @@ export class Gateways {
   /** Networks that could not be removed when their gateway was closed. */
   readonly #left = new Map<string, { readonly id: string; readonly name: string }>();
   readonly #timer: NodeJS.Timeout;
+  readonly #sampler: NodeJS.Timeout;
   #closing = false;
 
   constructor(options: GatewaysOptions) {
     this.#options = options;
     this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref();
+    this.#sampler = setInterval(() => {
+      const now = performance.now();
+      for (const served of this.#byId.values()) served.sample(now);
+    }, SAMPLE_MS).unref();
   }
 
   list(): ServedGateway[] {
@@ -128,6 +134,7 @@ export class Gateways {
     this.#tell(served, 'opened');
     return () => {
       served.state = 'closed';
+      served.reason ??= 'its job has ended';
       if (this.#forget(served)) this.#tell(served, 'closed', 'its job has ended');
     };
   }
@@ -199,6 +206,7 @@ export class Gateways {
       this.#left.set(gateway.network.id, gateway.network);
     }
     served.state = 'closed';
+    served.reason ??= reason;
     if (this.#forget(served)) this.#tell(served, 'closed', reason);
     return served;
   }
@@ -221,6 +229,7 @@ export class Gateways {
   async leave(ms: number): Promise<void> {
     this.#closing = true;
     clearInterval(this.#timer);
+    clearInterval(this.#sampler);
     await Promise.allSettled([...this.#byKey.values()].map(({ opening }) => opening));
     await Promise.all(
       this.list()
@@ -301,6 +310,7 @@ export class Gateways {
 
   #forget(served: ServedGateway): boolean {
     if (!this.#byId.delete(served.id)) return false;
+    served.endedAt = new Date();
     if (!served.ofJob) this.#byKey.delete(keyOf(served.policy));
     this.#options.onClosed?.(served);
     return true;

@@ -67,11 +67,11 @@ export class ServedJob {
       created: this.created.toISOString(),
       ...(this.endedAt && { ended: this.endedAt.toISOString() }),
       image: job.engine.image,
-      network: { type: job.network.type, domains: [...job.network.domains] },
+      network: { Type: job.network.type, Domains: [...job.network.domains] },
       ignored: [...job.ignored],
       ...(this.reason !== undefined && { reason: this.reason }),
       ...(result && {
-        result: { ended: result.ended, exitCode: result.exitCode ?? null, denials: [...result.denials] },
+        result: { how: result.ended, exitCode: result.exitCode ?? null, denials: [...result.denials] },
       }),
     };
   }

@@ -2,36 +2,77 @@ import { z } from 'zod';
 import type { Route } from './route.js';
 import { apiError, refusal } from './schemas.js';
 
+const TAGS = {
+  admission: 'Whether a job may run on this node',
+  gateways: "Ways out, each for one job of the caller's",
+  jobs: 'Jobs that serve runs itself',
+  events: 'What happens',
+  health: 'How this serve is',
+};
+
+/** Named schemas, as they are met. */
+type Schemas = Record<string, object>;
+
 /** The OpenAPI 3.1 document of the routes. */
 export function openapi(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, unknown>> = {};
+  const schemas: Schemas = {};
   for (const one of routes) {
     if (one.hidden) continue;
-    paths[one.path] = { ...paths[one.path], [one.method.toLowerCase()]: operation(one) };
+    paths[one.path] = { ...paths[one.path], [one.method.toLowerCase()]: operation(one, schemas) };
   }
+  const error = (schema: z.ZodType) => ({
+    description: 'what is wrong',
+    content: { 'application/json': { schema: jsonSchema(schema, schemas) } },
+  });
+  const responses = { Error: error(apiError), Refusal: error(refusal) };
   return {
     openapi: '3.1.0',
-    info: { title: 'jobgate', version, description: 'The network enforcement point of a compute node.' },
+    info: {
+      title: 'jobgate',
+      version,
+      description:
+        'The network enforcement point of a compute node. On a unix socket its mode says who may ask, and no token is looked at. Times are ISO 8601, in UTC; rates are bit/s.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      contact: { name: 'the operator of this node' },
+    },
+    servers: [{ url: '/', description: 'where this document is from' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    security: [{ token: [] }],
     paths,
     components: {
-      schemas: { Error: jsonSchema(apiError), Refusal: jsonSchema(refusal) },
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      schemas: sorted(schemas),
+      responses,
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'the first line of the token file' },
+      },
     },
   };
 }
 
-function operation(one: Route): object {
+/** Besides the usual one, which is to show the token. */
+const SECURITY = { open: [], probe: [{}, { token: [] }], node: undefined };
+
+function operation(one: Route, schemas: Schemas): object {
   const parameters = [
-    ...parametersOf(one.params, 'path'),
-    ...parametersOf(one.query, 'query'),
-    ...parametersOf(one.headers, 'header'),
+    ...parametersOf(one.params, 'path', schemas),
+    ...parametersOf(one.query, 'query', schemas),
+    ...parametersOf(one.headers, 'header', schemas),
   ];
+  const security = SECURITY[one.access];
+  const error = { $ref: `#/components/responses/${one.access === 'probe' ? 'Refusal' : 'Error'}` };
   return {
-    summary: one.summary,
-    ...(one.access === 'node' && { security: [{ token: [] }] }),
+    operationId: one.operationId,
+    tags: [one.tag],
+    summary: one.summary.split(/[:;,]/)[0],
+    description: one.summary,
+    ...(security && { security }),
     ...(parameters.length > 0 && { parameters }),
     ...(one.body && {
-      requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(one.body) } } },
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: jsonSchema(one.body, schemas) } },
+      },
     }),
     responses: {
       ...Object.fromEntries(
@@ -40,33 +81,32 @@ function operation(one: Route): object {
           {
             description,
             ...(headers && { headers: headersOf(headers) }),
-            ...(schema && { content: { 'application/json': { schema: jsonSchema(schema) } } }),
+            ...(schema && { content: { 'application/json': { schema: jsonSchema(schema, schemas) } } }),
             ...(content && { content: { [content]: { schema: { type: 'string' } } } }),
           },
         ]),
       ),
-      default: {
-        description: 'what is wrong',
-        content: {
-          'application/json': {
-            schema: { $ref: `#/components/schemas/${one.access === 'probe' ? 'Refusal' : 'Error'}` },
-          },
-        },
-      },
+      '4XX': error,
+      default: error,
     },
   };
 }
 
-function parametersOf(schema: z.ZodType | undefined, where: 'path' | 'query' | 'header'): object[] {
+function parametersOf(
+  schema: z.ZodType | undefined,
+  where: 'path' | 'query' | 'header',
+  schemas: Schemas,
+): object[] {
   if (!schema) return [];
-  const { properties = {}, required = [] } = jsonSchema(schema) as {
-    properties?: Record<string, object>;
+  const { properties = {}, required = [] } = jsonSchema(schema, schemas) as {
+    properties?: Record<string, { description?: string }>;
     required?: string[];
   };
-  return Object.entries(properties).map(([name, type]) => ({
+  return Object.entries(properties).map(([name, { description, ...type }]) => ({
     name,
     in: where,
     required: required.includes(name),
+    ...(description !== undefined && { description }),
     schema: type,
   }));
 }
@@ -77,7 +117,22 @@ function headersOf(headers: Readonly<Record<string, string>>): object {
   );
 }
 
-function jsonSchema(schema: z.ZodType): object {
+/** What has a title is a component of that name, wherever it stands. */
+function jsonSchema(schema: z.ZodType, schemas: Schemas): object {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
-  return rest;
+  return extracted(rest, schemas) as object;
 }
+
+function extracted(value: unknown, schemas: Schemas): unknown {
+  if (Array.isArray(value)) return value.map((one) => extracted(one, schemas));
+  if (typeof value !== 'object' || value === null) return value;
+  const { title, ...own } = value as { title?: unknown; description?: string };
+  const all = Object.fromEntries(Object.entries(own).map(([key, one]) => [key, extracted(one, schemas)]));
+  if (typeof title !== 'string') return all;
+  schemas[title] ??= all;
+  const { description } = own;
+  return { $ref: `#/components/schemas/${title}`, ...(description !== undefined && { description }) };
+}
+
+const sorted = (schemas: Schemas): Schemas =>
+  Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => a.localeCompare(b)));

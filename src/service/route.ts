@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { formatPath, type PathSegment } from '../../admission/problem.js';
+import { formatPath, type PathSegment, shown } from '../../admission/problem.js';
 import { ApiError, type RequestProblem } from './api-error.js';
+import { nearest } from './nearest.js';
 
 /** Who may ask: `node` needs the token where there is one, `probe` never does from this machine itself, `open` never. */
 export type Access = 'node' | 'probe' | 'open';
@@ -21,6 +22,9 @@ export interface Route<Body = unknown, Params = unknown, Query = unknown> {
   /** As OpenAPI writes it: `/v1/gateways/{id}` */
   readonly path: string;
   readonly summary: string;
+  /** In the OpenAPI document, where it is what generated clients call the method. */
+  readonly operationId?: string;
+  readonly tag?: string;
   readonly access: Access;
   readonly body?: z.ZodType<Body>;
   /** Bytes of a body, where it is not the usual limit. */
@@ -72,6 +76,8 @@ export function register(app: FastifyInstance, one: Route): void {
         params: read(one.params, request.params, '', problems),
         query: read(one.query, request.query, '?', problems),
       };
+      // A filter that is misspelt would be one that lets everything through.
+      if (!one.hidden) problems.push(...unknownParameters(one, request.query as object));
       if (problems.length > 0) throw ApiError.invalid(problems);
       return one.handle(input, reply, request);
     },
@@ -98,6 +104,18 @@ function read(
     }
   }
   return undefined;
+}
+
+function unknownParameters({ query }: Route, given: object): RequestProblem[] {
+  const known = Object.keys((query as z.ZodObject | undefined)?.shape ?? {});
+  return Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const near = nearest(name, known);
+      const all = known.length > 0 ? `there are ?${known.join(', ?')}` : 'there are none here';
+      const hint = near === undefined ? all : `did you mean ?${near}?`;
+      return { path: `?${shown(name)}`, problem: `unknown parameter: ${hint}` };
+    });
 }
 
 function valueAt(value: unknown, path: readonly PathSegment[]): unknown {

@@ -7,6 +7,7 @@ import type { JobPolicy } from '../../proxy/policy/policy.js';
 import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
 import { jobPolicyOf, type LivePolicy, openingPolicy, revisionOf } from './policy/live-policy.js';
+import { Throughput } from './throughput.js';
 
 /** A container on a gateway's network. */
 export interface AttachedContainer {
@@ -25,10 +26,11 @@ type GatewayState = 'open' | 'draining' | 'failed' | 'closed';
 /** A gateway as the API has it: what was asked for, what came of it, and what is connected to it. */
 export class ServedGateway {
   state: GatewayState = 'open';
-  /** Why it is `failed`. */
+  /** Why it is `failed`, or was closed. */
   reason: string | undefined;
   /** Since when the node whose job it is has not followed it. */
   abandonedSince: Date | undefined;
+  endedAt: Date | undefined;
   readonly containers = new Map<string, AttachedContainer>();
   /** Since when it has had no container, ms of `performance.now()`. */
   unusedSince: number | undefined = performance.now();
@@ -52,6 +54,7 @@ export class ServedGateway {
   job: Job | undefined;
   readonly #learned: LearnedDomains | undefined;
   readonly #runtimes: boolean;
+  readonly #now = { up: new Throughput(), down: new Throughput() };
 
   constructor(
     readonly gateway: Gateway,
@@ -120,6 +123,13 @@ export class ServedGateway {
     this.gateway.setContainer(client?.address);
   }
 
+  /** Looks how many bytes there are by now. @param time ms of `performance.now()`. */
+  sample(time: number): void {
+    const { up, down } = this.gateway.figures();
+    this.#now.up.add(time, up);
+    this.#now.down.add(time, down);
+  }
+
   view() {
     const { gateway, policy } = this;
     const { network, proxy } = gateway;
@@ -134,6 +144,7 @@ export class ServedGateway {
       state: this.state,
       ...(this.reason !== undefined && { reason: this.reason }),
       created: this.created.toISOString(),
+      ...(this.endedAt && { ended: this.endedAt.toISOString() }),
       reopened: this.reopened,
       ...(this.abandonedSince && { abandonedSince: this.abandonedSince.toISOString() }),
       ofJob: this.ofJob,
@@ -153,7 +164,7 @@ export class ServedGateway {
       create,
       docker: dockerOptions(create, env),
       containers: [...this.containers.values()],
-      figures: gateway.figures(),
+      figures: { ...gateway.figures(), now: { up: this.#now.up.rate, down: this.#now.down.rate } },
     };
   }
 }

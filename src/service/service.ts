@@ -14,6 +14,7 @@ import { AdmissionRefused } from '../errors.js';
 import { type AdmittedJob, admit } from '../job/admit.js';
 import { learnPolicy } from '../job/learn-policy.js';
 import type { Abandoned } from './abandoned.js';
+import { EndedGateways } from './ended-gateways.js';
 import { EngineLink } from './engine-link.js';
 import { EventHub } from './event-hub.js';
 import { Gateways } from './gateways.js';
@@ -23,6 +24,7 @@ import { NetworkWatch } from './network-watch.js';
 import { jobWith } from './policy/job-with.js';
 import { PolicyChanges } from './policy/policy-changes.js';
 import { PolicyStore } from './policy/policy-store.js';
+import { RecentEvents } from './recent-events.js';
 import { Recovery } from './recovery.js';
 import type { ServedGateway } from './served-gateway.js';
 
@@ -44,7 +46,9 @@ interface ServiceOptions {
 export class Service {
   readonly config: Config;
   readonly hub = new EventHub();
+  readonly recent = new RecentEvents();
   readonly gateways: Gateways;
+  readonly ended: EndedGateways;
   readonly jobs: Jobs;
   readonly policies: PolicyChanges;
   readonly metrics: Metrics;
@@ -79,6 +83,8 @@ export class Service {
     this.#logger = logger;
     this.#owners = [owner, jobsOwner];
     const { unusedAfterMs, brokenContract } = config.service;
+    this.hub.subscribe((event) => this.recent.add(event));
+    this.ended = new EndedGateways(config.service.keepEndedMs);
     this.#admission = createAdmission(config.admission, {
       logger,
       operator: config.operator,
@@ -117,6 +123,7 @@ export class Service {
       onClosed: (gateway) => {
         this.policies.forget(gateway);
         this.metrics.closed(gateway);
+        this.ended.add(gateway.view());
       },
     });
     this.policies = new PolicyChanges({

@@ -213,7 +213,7 @@ describeE2e('jobgate serve', () => {
     expect(followed.body).toContain('200\n');
     await vi.waitFor(async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.state).toBe('ended'));
     expect((await serve.ask(`/v1/jobs/${id}`)).body.result).toMatchObject({
-      ended: 'exited',
+      how: 'exited',
       exitCode: 3,
       denials: [{ host: 'refused.test', port: 80, reason: 'domain-not-allowed', count: 1 }],
     });
@@ -233,7 +233,7 @@ describeE2e('jobgate serve', () => {
     expect((await serve.ask('/v1/jobs', { body })).status).toBe(202);
     await vi.waitFor(async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.state).toBe('running'));
     const stopped = await serve.ask(`/v1/jobs/${id}`, { method: 'DELETE' });
-    expect(stopped.body).toMatchObject({ state: 'ended', result: { ended: 'stopped' } });
+    expect(stopped.body).toMatchObject({ state: 'ended', result: { how: 'stopped' } });
   });
 
   it('counts without host names in labels', async () => {

@@ -61,7 +61,7 @@ describeE2e('a start that the engine does not come back from', () => {
     await serve.ask('/v1/jobs', { body: spec(id, 1) });
     await stuck.asked;
     await vi.waitFor(
-      async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.result?.ended).toBe('timeout'),
+      async () => expect((await serve.ask(`/v1/jobs/${id}`)).body.result?.how).toBe('timeout'),
       GATEWAY,
     );
     expect(await serve.stop()).toBe(0);

@@ -121,7 +121,8 @@ function plot(article, history) {
   }
 }
 
-function figures({ time, gateways }) {
+function figures({ time: text, gateways }) {
+  const time = Date.parse(text);
   for (const now of gateways) {
     const article = articleOf(now.id);
     if (!article) {

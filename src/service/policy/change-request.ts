@@ -64,7 +64,8 @@ export function changeBody({ operator: { allowPorts } }: Config) {
         fail('nothing is to be changed: give domains, allow, deny, rate or expires');
       if (body.domains && body.allow) fail('give either domains, all of them, or allow, those to be added');
       if (body.denied && body.deny) fail('give either denied, all of them, or deny, those to be added');
-    });
+    })
+    .meta({ title: 'PolicyChange' });
 }
 
 export type ChangeRequest = z.infer<ReturnType<typeof changeBody>>;

@@ -11,6 +11,8 @@ export function admissionRoutes(service: Service): Route[] {
     route({
       method: 'POST',
       path: '/v1/admission',
+      operationId: 'askAdmission',
+      tag: 'admission',
       summary: "Whether a job may run here: a Bacalhau node's ProbeHTTP",
       access: 'probe',
       body: jobBody,

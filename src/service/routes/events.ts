@@ -1,11 +1,9 @@
-import { ApiError } from '../api-error.js';
 import type { ServiceEvent } from '../event-hub.js';
 import { Follower } from '../follower.js';
 import { type Route, route } from '../route.js';
 import { eventsQuery } from '../schemas.js';
 import type { Service } from '../service.js';
 
-const TYPES = ['decision', 'closed', 'gateway', 'job', 'admission'] as const;
 /** A comment now and then, so that both sides see when the other has gone, ms. */
 const HEARTBEAT_MS = 15_000;
 const FIGURES_MS = 1_000;
@@ -15,16 +13,18 @@ export function eventRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/v1/events',
+      operationId: 'followEvents',
+      tag: 'events',
       summary: 'Server-sent events: decisions, closed connections, gateways, jobs, admission',
       access: 'node',
       query: eventsQuery,
       answers: { 200: { description: 'events, each a line of JSON', content: 'text/event-stream' } },
       handle: async ({ query }, reply) => {
-        const wanted = wantedTypes(query.types);
-        const { gateway } = query;
+        const { types, gateway, job, since, follow = true } = query;
         const isWanted = (event: ServiceEvent) =>
-          wanted.has(event.type) &&
-          (gateway === undefined || ('gateway' in event && event.gateway === gateway));
+          (types?.has(event.type) ?? true) &&
+          (gateway === undefined || ('gateway' in event && event.gateway === gateway)) &&
+          (job === undefined || event.job === job);
         reply.hijack();
         const { raw } = reply;
         raw.writeHead(200, {
@@ -36,33 +36,33 @@ export function eventRoutes(service: Service): Route[] {
         const follower = new Follower(raw, () => {
           for (const end of ends) end();
         });
-        const send = (event: string, data: unknown) =>
-          follower.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+        const remembered = since === undefined ? [] : service.recent.since(since).filter(isWanted);
+        // As one piece: a reader has not been too slow for what was before it came.
+        follower.write([': jobgate\n\n', ...remembered.map(text)].join(''));
+        if (!follow) return follower.end();
         ends.push(
           service.hub.subscribe((event) => {
-            if (isWanted(event)) send(event.type, event);
+            if (isWanted(event)) follower.write(text(event));
           }),
           every(HEARTBEAT_MS, () => follower.write(': still here\n\n')),
           service.onEnd(() => follower.end()),
         );
-        if (query.figures !== undefined && query.figures !== '0') {
-          const tell = () => send('figures', figuresOf(service, gateway));
-          tell();
-          ends.push(every(FIGURES_MS, tell));
+        if (query.figures) {
+          const sendFigures = () => follower.write(message('figures', figuresOf(service, gateway)));
+          sendFigures();
+          ends.push(every(FIGURES_MS, sendFigures));
         }
-        follower.write(': jobgate\n\n');
       },
     }),
   ];
 }
 
-function wantedTypes(text: string | undefined): ReadonlySet<string> {
-  const types = text === undefined ? [...TYPES] : text.split(',');
-  const unknown = types.find((type) => !TYPES.some((known) => known === type));
-  if (unknown === undefined) return new Set(types);
-  throw ApiError.invalid([
-    { path: '?types', problem: `unknown type ${JSON.stringify(unknown)}: ${TYPES.join(', ')}` },
-  ]);
+function text(event: ServiceEvent): string {
+  return message(event.type, { ...event, time: new Date(event.time).toISOString() });
+}
+
+function message(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 function every(ms: number, work: () => void): () => void {
@@ -78,5 +78,5 @@ function figuresOf(service: Service, only: string | undefined) {
       const { up, down, connections, allowed, denied, throttledMs } = served.gateway.figures();
       return { id: served.id, state: served.state, up, down, connections, allowed, denied, throttledMs };
     });
-  return { time: Date.now(), gateways };
+  return { time: new Date().toISOString(), gateways };
 }

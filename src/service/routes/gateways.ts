@@ -8,14 +8,17 @@ import {
   abandonedList,
   changedGateway,
   drainQuery,
+  GATEWAY_STATES,
   gateway,
   gatewayList,
+  gatewaysQuery,
   idParams,
   ifMatch,
 } from '../schemas.js';
 import type { Service } from '../service.js';
 
 const MAX_DRAIN_MS = 600_000;
+const NOT_CLOSED: ReadonlySet<string> = new Set(GATEWAY_STATES.filter((state) => state !== 'closed'));
 const ETAG = { ETag: 'of its policy, for If-Match' };
 
 export function gatewayRoutes(service: Service): Route[] {
@@ -24,6 +27,8 @@ export function gatewayRoutes(service: Service): Route[] {
     route({
       method: 'POST',
       path: '/v1/gateways',
+      operationId: 'openGateway',
+      tag: 'gateways',
       summary: 'Opens the gateway of an execution, else of a job; asked again, gives the same',
       access: 'node',
       body: gatewayBody(service.config),
@@ -41,14 +46,25 @@ export function gatewayRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/v1/gateways',
-      summary: 'All gateways, with live figures',
+      operationId: 'listGateways',
+      tag: 'gateways',
+      summary: 'The gateways, with live figures; those that were closed where they are asked for',
       access: 'node',
+      query: gatewaysQuery,
       answers: { 200: { description: 'the gateways', schema: gatewayList } },
-      handle: async () => ({ gateways: gateways.list().map((one) => one.view()) }),
+      handle: async ({ query: { state = NOT_CLOSED, job, limit = Number.POSITIVE_INFINITY } }) => {
+        const isAsked = (one: { readonly state: (typeof GATEWAY_STATES)[number] }, jobId: string) =>
+          state.has(one.state) && (job === undefined || jobId === job);
+        const ended = service.ended.list().filter((view) => isAsked(view, view.jobId));
+        const open = gateways.list().filter((one) => isAsked(one, one.ids.job));
+        return { gateways: [...ended, ...open.map((one) => one.view())].slice(-limit) };
+      },
     }),
     route({
       method: 'GET',
       path: '/v1/abandoned',
+      operationId: 'listAbandonedContainers',
+      tag: 'gateways',
       summary: 'Containers of jobs that their Bacalhau nodes follow no more, as the gate sees it',
       access: 'node',
       answers: { 200: { description: 'the containers', schema: abandonedList } },
@@ -59,6 +75,8 @@ export function gatewayRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/v1/gateways/{id}',
+      operationId: 'getGateway',
+      tag: 'gateways',
       summary: 'A gateway, with live figures',
       access: 'node',
       params: idParams,
@@ -72,6 +90,8 @@ export function gatewayRoutes(service: Service): Route[] {
     route({
       method: 'PATCH',
       path: '/v1/gateways/{id}',
+      operationId: 'changeGateway',
+      tag: 'gateways',
       summary: 'Changes the policy of a gateway; once answered, it holds, and what it forbids is cut',
       access: 'node',
       params: idParams,
@@ -93,6 +113,8 @@ export function gatewayRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/v1/gateways/{id}/docker',
+      operationId: 'getDockerOptions',
+      tag: 'gateways',
       summary: 'What the container needs, as options of docker run, one a line',
       access: 'node',
       params: idParams,
@@ -105,6 +127,8 @@ export function gatewayRoutes(service: Service): Route[] {
     route({
       method: 'DELETE',
       path: '/v1/gateways/{id}',
+      operationId: 'closeGateway',
+      tag: 'gateways',
       summary: 'Closes a gateway, its connections drained for a while if so asked; answers its last state',
       access: 'node',
       params: idParams,

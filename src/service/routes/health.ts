@@ -7,6 +7,8 @@ export function healthRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/healthz',
+      operationId: 'getHealth',
+      tag: 'health',
       summary: 'Whether this serve lives',
       access: 'open',
       answers: { 200: { description: 'it does', schema: health } },
@@ -15,6 +17,8 @@ export function healthRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/readyz',
+      operationId: 'getReadiness',
+      tag: 'health',
       summary: 'Whether gateways can be opened now',
       access: 'open',
       answers: {
@@ -30,6 +34,8 @@ export function healthRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/metrics',
+      operationId: 'getMetrics',
+      tag: 'health',
       summary: 'Metrics for Prometheus',
       access: 'node',
       answers: { 200: { description: 'the metrics', content: 'text/plain; version=0.0.4; charset=utf-8' } },

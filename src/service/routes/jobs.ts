@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { parseJobSpec } from '../../../admission/job-spec.js';
 import { ApiError } from '../api-error.js';
 import { Follower } from '../follower.js';
-import type { JobStream } from '../job-log.js';
 import { type Route, route } from '../route.js';
-import { idParams, jobBody, jobList, jobView, logsQuery } from '../schemas.js';
+import { idParams, jobBody, jobList, jobsQuery, jobView, logsQuery } from '../schemas.js';
 import type { Service } from '../service.js';
 
 export function jobRoutes(service: Service): Route[] {
@@ -13,6 +12,8 @@ export function jobRoutes(service: Service): Route[] {
     route({
       method: 'POST',
       path: '/v1/jobs',
+      operationId: 'startJob',
+      tag: 'jobs',
       summary: 'Runs a job as jobgate run does; its ID, asked again, gives the same job',
       access: 'node',
       body: jobBody,
@@ -33,14 +34,25 @@ export function jobRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/v1/jobs',
+      operationId: 'listJobs',
+      tag: 'jobs',
       summary: 'The jobs that run, and the last that ended',
       access: 'node',
+      query: jobsQuery,
       answers: { 200: { description: 'the jobs', schema: jobList } },
-      handle: async () => ({ jobs: jobs.list().map((one) => one.view()) }),
+      handle: async ({ query: { state, job, limit = Number.POSITIVE_INFINITY } }) => ({
+        jobs: jobs
+          .list()
+          .filter((one) => (state?.has(one.state) ?? true) && (job === undefined || one.ids.job === job))
+          .slice(-limit)
+          .map((one) => one.view()),
+      }),
     }),
     route({
       method: 'GET',
       path: '/v1/jobs/{id}',
+      operationId: 'getJob',
+      tag: 'jobs',
       summary: 'State of a job, and its result once it has ended',
       access: 'node',
       params: idParams,
@@ -50,6 +62,8 @@ export function jobRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/v1/jobs/{id}/logs',
+      operationId: 'getJobOutput',
+      tag: 'jobs',
       summary: "A job's output, the last 1 MiB of it and what follows",
       access: 'node',
       params: idParams,
@@ -57,9 +71,9 @@ export function jobRoutes(service: Service): Route[] {
       answers: { 200: { description: 'the output as it is', content: 'application/octet-stream' } },
       handle: async ({ params, query }, reply) => {
         const { log } = jobs.get(params.id);
-        const only = streamOf(query.stream);
+        const only = query.stream;
         reply.type('application/octet-stream');
-        if (query.follow === undefined || query.follow === '0') return log.text(only);
+        if (!query.follow) return log.text(only);
         reply.hijack();
         const { raw } = reply;
         raw.writeHead(200, reply.getHeaders() as Record<string, string>);
@@ -78,6 +92,8 @@ export function jobRoutes(service: Service): Route[] {
     route({
       method: 'DELETE',
       path: '/v1/jobs/{id}',
+      operationId: 'stopJob',
+      tag: 'jobs',
       summary:
         'Stops a job that runs (SIGTERM, then SIGKILL) and answers its end; forgets one that has ended',
       access: 'node',
@@ -86,9 +102,4 @@ export function jobRoutes(service: Service): Route[] {
       handle: async ({ params }) => (await jobs.remove(params.id)).view(),
     }),
   ];
-}
-
-function streamOf(text: string | undefined): JobStream | undefined {
-  if (text === undefined || text === 'stdout' || text === 'stderr') return text;
-  throw ApiError.invalid([{ path: '?stream', problem: 'must be stdout or stderr' }]);
 }

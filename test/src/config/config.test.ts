@@ -63,6 +63,7 @@ describe('without configuration', () => {
         stateDirectory: '/var/lib/jobgate',
         brokenContract: 'disconnect',
         unusedAfterMs: 600_000,
+        keepEndedMs: 86_400_000,
         drainMs: 10_000,
       },
       log: { level: 'info', format: 'pretty' },

@@ -5,8 +5,16 @@ import { Cleanup } from '../../support/cleanup.js';
 import { type Answer, type AskOptions, ask, open } from '../../support/serve.js';
 import { startService, type TestService } from '../../support/service.js';
 
+interface Body {
+  readonly content?: Readonly<Record<string, { schema: object }>>;
+}
+
 interface Operation {
-  readonly responses: Readonly<Record<string, { content?: Readonly<Record<string, { schema: object }>> }>>;
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly security?: readonly object[];
+  readonly requestBody?: Body;
+  readonly responses: Readonly<Record<string, Body>>;
 }
 
 /** Every answer here is held against the document that the server itself gives. */
@@ -82,6 +90,48 @@ describe('the OpenAPI document', () => {
   const engine = { Type: 'docker', Params: { Image: 'ubuntu' } };
   const job = { ID: 'job-1', Tasks: [{ Name: 'main', Engine: engine, Network: http }] };
   const wanted = { jobId: 'job-1', network: { Domains: ['example.com'] } };
+
+  it('is what generators of clients and strict linters take', () => {
+    const all = operations().map(({ operation }) => operation);
+    const ids = all.map(({ operationId }) => operationId);
+    for (const id of ids) expect(id).toMatch(/^[a-z][A-Za-z]+$/);
+    expect(new Set(ids).size).toBe(ids.length);
+    const { components, security, servers, tags } = document;
+    const known = tags.map(({ name }: { name: string }) => name);
+    for (const operation of all) {
+      expect(known).toEqual(expect.arrayContaining([...operation.tags]));
+      expect(operation.responses).toHaveProperty('4XX');
+    }
+    expect(security).toEqual([{ token: [] }]);
+    expect(all.filter(({ security: own }) => own).map(({ operationId }) => operationId)).toEqual([
+      'getHealth',
+      'getReadiness',
+      'askAdmission',
+    ]);
+    expect(components.securitySchemes.token.scheme).toBe('bearer');
+    expect(servers).toHaveLength(1);
+    // Every body is one that has a name.
+    for (const { operation } of operations()) {
+      const bodies = [operation.requestBody, ...Object.values(operation.responses)];
+      const schemas = bodies.flatMap((body) => body?.content?.['application/json']?.schema ?? []);
+      for (const schema of schemas) expect(schema).toHaveProperty('$ref');
+    }
+    expect(Object.keys(components.schemas)).toEqual(
+      expect.arrayContaining([
+        'Gateway',
+        'GatewayList',
+        'GatewayRequest',
+        'Job',
+        'JobSpec',
+        'Error',
+        'Figures',
+      ]),
+    );
+    for (const [, name = ''] of JSON.stringify(document).matchAll(
+      /#\/components\/(?:schemas|responses)\/(\w+)/g,
+    ))
+      expect({ ...components.schemas, ...components.responses }).toHaveProperty(name);
+  });
 
   it('says what health, admission and events answer', async () => {
     for (const path of ['/healthz', '/readyz', '/metrics']) await expects(200, `GET ${path}`);
