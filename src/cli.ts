@@ -18,6 +18,30 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     'the sidecar of a compute node: admission, gateways and jobs over HTTP',
     async () => (await import('./commands/serve.js')).serveCommand(),
   ],
+  ps: [
+    'the jobs of a serve that runs: how fast, what was refused',
+    async () => (await import('./commands/ps.js')).psCommand(),
+  ],
+  allow: [
+    'let a running job reach more domains',
+    async () => (await import('./commands/change-policy.js')).allowCommand(),
+  ],
+  deny: [
+    'refuse hosts to a running job, and cut its connections to them',
+    async () => (await import('./commands/change-policy.js')).denyCommand(),
+  ],
+  events: [
+    'what happens at a serve: decisions, gateways, jobs, admission',
+    async () => (await import('./commands/events.js')).eventsCommand(),
+  ],
+  logs: [
+    'the output of a job that serve runs',
+    async () => (await import('./commands/logs.js')).logsCommand(),
+  ],
+  close: [
+    'close the gateway of a job, or stop a job that serve runs',
+    async () => (await import('./commands/close.js')).closeCommand(),
+  ],
   check: [
     'say whether this node would run a job, and why',
     async () => (await import('./commands/check.js')).checkCommand(),
@@ -38,6 +62,10 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     'remove left-overs of dead runs, and the firewall rules when no gateway is open',
     async () => (await import('./commands/clean.js')).cleanCommand(),
   ],
+  completion: [
+    'a script that completes commands and ids in bash, zsh or fish',
+    async () => (await import('./commands/completion.js')).completionCommand(allCommands),
+  ],
 };
 
 // Whoever reads our output may be gone: that is no failure of what we do.
@@ -47,12 +75,15 @@ process.exitCode = await main(process.argv);
 
 async function main(argv: string[]): Promise<number> {
   try {
-    await (await program(argv)).parseAsync(argv);
+    // Who says nothing wants to know what there is to say.
+    const given = argv.length > 2 ? argv : [...argv, '--help'];
+    await (await program(given)).parseAsync(given);
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.ok;
-      return say(`${error.message.replace(/^error: /, '')}; see jobgate --help`, EXIT.usage);
+      const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+      return say(`${message}; see jobgate --help`, EXIT.usage);
     }
     const { report } = await import('./report.js');
     const { message, code } = report(error);
@@ -66,7 +97,7 @@ async function program(argv: readonly string[]): Promise<Command> {
       'Network enforcement for the jobs of a compute node: decides whether a job may run here, and gives it one way\n' +
         'out: a proxy that lets it reach its domains only, at 10 Mbit/s in each direction.',
     )
-    .version(packageVersion())
+    .version(packageVersion(), '-v, --version')
     .enablePositionalOptions()
     .addHelpText(
       'after',
@@ -75,6 +106,8 @@ Examples:
   jobgate run --domain .example.com alpine:3.20 wget -qO- http://www.example.com
   jobgate run --job fetch.yaml
   jobgate proxy --domain example.com --listen 127.0.0.1:3128
+  jobgate serve --config node.yaml
+  jobgate ps --watch
   jobgate doctor
 
 Exit codes: the job's own; 124 timed out; 128+n ended by signal n; 125 jobgate or the engine failed;
@@ -88,6 +121,10 @@ Exit codes: the job's own; 124 timed out; 128+n ended by signal n; 125 jobgate o
     program.addCommand(inherit(command.summary(summary)));
   }
   return program;
+}
+
+async function allCommands(): Promise<readonly Command[]> {
+  return Promise.all(Object.values(COMMANDS).map(async ([summary, load]) => (await load()).summary(summary)));
 }
 
 // Usage errors are thrown, so that every way out ends here; the message is commander's one line plus where to look.

@@ -1,3 +1,5 @@
+import { tell } from './terminal.js';
+
 /** The first signal asks for an orderly end, the second for an end at once. Disposing gives the signals back. */
 interface Signals extends Disposable {
   readonly stop: AbortSignal;
@@ -32,6 +34,20 @@ export function trapSignals(): Signals {
       process.stdout.off('error', onOutputError);
     },
   };
+}
+
+/** At a terminal, says after Ctrl-C that it is waited, and for what. */
+export function sayWaiting(
+  { stop, kill }: Pick<Signals, 'stop' | 'kill'>,
+  what: string | (() => string),
+): void {
+  if (!process.stderr.isTTY) return;
+  const say = (text: string) => tell(`\njobgate: ${text}\n`);
+  stop.addEventListener('abort', () => {
+    const text = typeof what === 'string' ? what : what();
+    say(`ending: ${text}; Ctrl-C again ends it at once`);
+  });
+  kill.addEventListener('abort', () => say('ending at once'));
 }
 
 export function whenAborted(signal: AbortSignal): Promise<void> {

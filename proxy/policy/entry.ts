@@ -82,6 +82,11 @@ function readTarget(text: string): Parsed<HostPort> {
 /** Mistakes that people make, each with what to write instead. */
 function usualMistake(entry: string): string | undefined {
   if (entry === '') return 'it is empty, write a host name such as example.com';
+  if (entry.includes(',')) {
+    return 'it has a comma, give each entry by itself (on the command line: repeat --domain)';
+  }
+  const ascii = inAscii(entry);
+  if (ascii !== undefined) return `it has letters that are not ASCII, ${instead(ascii)}`;
   if (/[^\x21-\x7e]/.test(entry)) {
     return 'it has white space, a control byte or a letter that is not ASCII; write names in ASCII (xn--…)';
   }
@@ -99,6 +104,13 @@ function usualMistake(entry: string): string | undefined {
   if (entry.includes('*')) return 'it has a wildcard, write .example.com for a name and all names below it';
   if (entry.startsWith('..')) return `it begins with two dots, ${instead(entry.replace(/^\.+/, '.'))}`;
   return undefined;
+}
+
+/** The xn-- form of a name with other letters, as a browser has it. */
+function inAscii(entry: string): string | undefined {
+  const [, dot = '', name = '', port = ''] = /^(\.?)([\p{L}\p{M}\p{N}.-]+)(:\d+)?$/u.exec(entry) ?? [];
+  if (!/[^\x21-\x7e]/.test(name) || !URL.canParse(`http://${name}`)) return undefined;
+  return `${dot}${new URL(`http://${name}`).hostname}${port}`;
 }
 
 /** What is left of a URL without user information, path, query and fragment. Only ever a suggestion. */

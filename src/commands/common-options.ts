@@ -1,4 +1,4 @@
-import type { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { repeatable, settingOptions, settingsOf } from './setting-options.js';
 
 /** What commander makes of the settings' flags is the loader's to read. */
@@ -6,14 +6,24 @@ export interface CommonFlags {
   readonly config: string[];
 }
 
-/** Where the configuration is, and what is logged of it. */
-export function configOptions(): Option[] {
+export function configFile(): Option {
+  return repeatable(
+    '-c, --config <file>',
+    'configuration, YAML, or KEY=VALUE of one; a later one beats an earlier one',
+  );
+}
+
+/**
+ * Where the configuration is, and what is logged.
+ *
+ * @param verbose its flags, where `-v` is something else
+ */
+export function configOptions(verbose = '-v, --verbose'): Option[] {
   return [
-    repeatable(
-      '-c, --config <file>',
-      'configuration, YAML, or KEY=VALUE of one; a later one beats an earlier one',
-    ),
+    configFile(),
     ...settingOptions(...settingsOf('Log')),
+    new Option(verbose, 'as --log-level debug').implies({ logLevel: 'debug' }),
+    new Option('-q, --quiet', 'as --log-level error').implies({ logLevel: 'error' }),
   ];
 }
 

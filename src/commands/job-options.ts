@@ -42,10 +42,10 @@ export interface EngineFlags {
 }
 
 /** @throws UsageError for anything but 1 to 128 of `[A-Za-z0-9._-]`. */
-export function checkJobId(id: string): void {
+export function checkJobId(id: string, flag = '--job-id'): void {
   if (ID_PATTERN.test(id)) return;
   throw new UsageError(
-    `--job-id ${JSON.stringify(id)}: an id has 1 to 128 letters, digits, dots, underscores and hyphens`,
+    `${flag} ${JSON.stringify(id)}: an id has 1 to 128 letters, digits, dots, underscores and hyphens`,
   );
 }
 

@@ -8,7 +8,7 @@ import { tellNotes } from '../config/read/notes.js';
 import { UsageError } from '../errors.js';
 import { signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
-import { trapSignals, whenAborted } from '../signals.js';
+import { sayWaiting, trapSignals, whenAborted } from '../signals.js';
 import { formatSocketAddress, isLoopback, parseSocketAddress } from '../socket-address.js';
 import { addOptions, type CommonFlags, configOptions, egressOptions } from './common-options.js';
 import { checkJobId } from './job-options.js';
@@ -65,6 +65,7 @@ async function proxy(flags: ProxyFlags): Promise<number> {
   warnAbout(flags.domain, config.operator.allowPorts, (warning) => logger.warn(warning));
 
   using signals = trapSignals();
+  sayWaiting(signals, 'open connections have 10 s to finish');
   await using egress = createEgressProxy(
     { job: { job, allow: flags.domain, rate: config.rate }, operator: config.operator },
     { logger },

@@ -18,7 +18,7 @@ import { learnPolicy } from '../job/learn-policy.js';
 import { runJob } from '../job/run-job.js';
 import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
-import { trapSignals } from '../signals.js';
+import { sayWaiting, trapSignals } from '../signals.js';
 import { tell } from '../terminal.js';
 import {
   addOptions,
@@ -27,10 +27,12 @@ import {
   configOptions,
   egressOptions,
 } from './common-options.js';
-import { type EngineFlags, type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
+import { explain, type Mistakes, mistakes } from './docker-mistakes.js';
+import { checkJobId, type EngineFlags, type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
 import { repeatable, settingOptions } from './setting-options.js';
 
-interface RunFlags extends CommonFlags, JobFlags, EngineFlags {
+interface RunFlags extends CommonFlags, JobFlags, EngineFlags, Mistakes {
+  readonly name?: string;
   readonly volume: string[];
   readonly interactive?: true;
   readonly pull?: PullPolicy;
@@ -73,6 +75,8 @@ Examples:
     new Option('--pull <policy>', 'when to pull the image').choices(PULL_POLICIES).default('missing'),
     new Option('--platform <platform>', 'linux/arm64 and so on, for engines that run several'),
     new Option('--timeout <time>', 'end the job after 90s, 30m, 1h30m; exit code 124'),
+    new Option('--name <name>', 'as --job-id, and say where the gateway of the job listens'),
+    ...mistakes(),
     new Option(
       '--learn',
       'let the job reach hosts that it does not name, and say at the end which domains it needs',
@@ -80,14 +84,16 @@ Examples:
     ...egressOptions(),
     ...settingOptions('gatewayPlacement', 'gatewayPort', 'subnetPool'),
     ...admissionOptions(),
-    ...configOptions(),
+    ...configOptions('--verbose'),
   );
   return command.action(async (image: string | undefined, cmd: string[], flags: RunFlags) => {
     process.exitCode = await run(image, cmd, flags);
   });
 }
 
-async function run(image: string | undefined, cmd: string[], flags: RunFlags): Promise<number> {
+async function run(image: string | undefined, cmd: string[], given: RunFlags): Promise<number> {
+  explain(given);
+  const flags = named(given);
   const timeoutMs = flags.timeout === undefined ? undefined : duration(flags.timeout);
   const mounts = flags.volume.map(mount);
   // stderr is the job's as well: what was refused comes at the end, and only trouble before that.
@@ -105,9 +111,14 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
   const admitted = await admit(job, admission);
 
   using signals = trapSignals();
+  sayWaiting(signals, 'the job has 10 s to end');
   const engine = await openEngine();
   await using owner = await openOwner('run');
   await sweep(engine.docker, { logger });
+  const open = placedGateways({
+    ...config.gateway,
+    onPlaced: (placement, why) => logger.info(`gateway placement: ${placement} (${why})`),
+  });
   try {
     const result = await runJob(admitted, {
       engine,
@@ -115,10 +126,14 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
       operator: flags.learn ? learnPolicy(config, admission) : config.operator,
       rate: config.rate,
       ...(flags.learn && { learn: true }),
-      openGateway: placedGateways({
-        ...config.gateway,
-        onPlaced: (placement, why) => logger.info(`gateway placement: ${placement} (${why})`),
-      }),
+      openGateway: async (options) => {
+        const gateway = await open(options);
+        if (flags.name !== undefined && logger.isLevelEnabled('warn'))
+          tell(
+            `jobgate: ${job.id} has its proxy at ${gateway.proxy.url}, on network ${gateway.network.name}\n`,
+          );
+        return gateway;
+      },
       runtimeVariables: config.gateway.runtimeVariables,
       stdio: {
         ...(flags.interactive && { stdin: process.stdin }),
@@ -149,6 +164,16 @@ async function run(image: string | undefined, cmd: string[], flags: RunFlags): P
     // A terminal that is still read would keep the process.
     process.stdin.destroy();
   }
+}
+
+/** As docker run, which names the container. */
+function named(flags: RunFlags): RunFlags {
+  const { name, jobId } = flags;
+  if (name === undefined) return flags;
+  if (jobId !== undefined && jobId !== name)
+    throw new UsageError('--name and --job-id are the same: leave one of them out');
+  checkJobId(name, '--name');
+  return { ...flags, jobId: name };
 }
 
 function duration(text: string): number {

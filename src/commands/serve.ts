@@ -23,7 +23,7 @@ import {
 import { serviceRoutes } from '../service/routes/all.js';
 import { createServer } from '../service/server.js';
 import { Service } from '../service/service.js';
-import { trapSignals, whenAborted } from '../signals.js';
+import { sayWaiting, trapSignals, whenAborted } from '../signals.js';
 import {
   addOptions,
   admissionOptions,
@@ -114,6 +114,7 @@ async function serve(flags: CommonFlags): Promise<number> {
       await listenOnSocket(gate.server, gatePath, { flag: '--gate', ...config.gate });
     }
     await service.start();
+    sayWaiting(signals, () => service.underWay(drainMs));
     process.stdout.write(`listening ${formatListen(bound)}\n`);
     if (gatePath !== undefined)
       logger.info({ gate: `unix://${gatePath}` }, 'the gate listens: DOCKER_HOST for its clients');

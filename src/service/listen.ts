@@ -8,7 +8,7 @@ import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import { UsageError } from '../errors.js';
 import { formatSocketAddress, isLoopback, parseSocketAddress } from '../socket-address.js';
 
-type ListenAddress =
+export type ListenAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 

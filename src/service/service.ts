@@ -225,6 +225,18 @@ export class Service {
     }
   }
 
+  /** What an end has to wait for, for a person. */
+  underWay(ms: number): string {
+    const jobs = this.jobs.list().filter((one) => !one.hasEnded).length;
+    const connections = this.gateways.list().reduce((sum, one) => sum + one.gateway.figures().connections, 0);
+    const counted = [
+      ...(jobs > 0 ? [`${jobs} ${jobs === 1 ? 'job' : 'jobs'}`] : []),
+      ...(connections > 0 ? [`${connections} ${connections === 1 ? 'connection' : 'connections'}`] : []),
+    ];
+    if (counted.length === 0) return 'nothing is under way';
+    return `waiting at most ${ms / 1000} s for ${counted.join(' and ')}`;
+  }
+
   /** Takes no more; lets what is under way finish for a while; leaves the gateways to the next serve. */
   async stop(ms: number): Promise<void> {
     if (this.#ending) return;

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, startCli } from '../support/cli.js';
 import { cliHere } from '../support/cli-here.js';
 import { CLI } from '../support/engine.js';
+import { ask } from '../support/serve.js';
 
 let dir: string;
 const file = (name: string, content: string) => {
@@ -25,6 +27,14 @@ describe('bad input is one clear line with what to do', () => {
     ['an unknown command', ['nope'], 64, /unknown command 'nope'/],
     ['an invalid domain', ['run', '--domain', '*.example.com', 'x'], 64, /--domain.*\.example\.com/],
     ['a URL as domain', ['run', '--domain', 'https://example.com/', 'x'], 64, /--domain.*example\.com/],
+    ['two domains in one', ['run', '--domain', 'a.example,b.example', 'x'], 64, /repeat --domain/],
+    ['a domain in other letters', ['run', '--domain', 'münchen.de', 'x'], 64, /write xn--mnchen-3ya\.de/],
+    ['a terminal', ['run', '-it', 'x'], 64, /-t: jobs have no terminal: use -i/],
+    ['a job in the background', ['run', '-d', 'x'], 64, /-d: run waits for its job/],
+    ['a published port', ['run', '-p', '80:80', 'x'], 64, /-p: nobody reaches a job/],
+    ['a name and another id', ['run', '--name', 'a', '--job-id', 'b', 'x'], 64, /leave one of them out/],
+    ['an invalid name', ['run', '--name', 'a/b', 'x'], 64, /--name "a\/b"/],
+    ['a misspelt command', ['pss'], 64, /unknown command 'pss' \(Did you mean ps\?\)/],
     ['a domain with one label', ['run', '--domain', 'localhost', 'x'], 64, /--domain/],
     ['http without a domain', ['run', '--network', 'http', 'x'], 64, /--domain/],
     [
@@ -140,14 +150,24 @@ describe('bad input is one clear line with what to do', () => {
 });
 
 describe('--help teaches', () => {
-  it.each([[], ['run'], ['proxy'], ['check'], ['doctor'], ['image'], ['lockdown'], ['clean']])(
-    'jobgate %s --help',
-    async (...command) => {
-      const result = await cliHere([...command, '--help']);
-      expect(result.code).toBe(0);
-      expect(result.stdout).toMatch(/^Usage: jobgate/);
-    },
-  );
+  it.each([
+    ...[[], ['run'], ['proxy'], ['serve'], ['check'], ['doctor'], ['image'], ['lockdown'], ['clean']],
+    ...[['ps'], ['allow'], ['deny'], ['events'], ['logs'], ['close'], ['completion']],
+  ])('jobgate %s --help', async (...command) => {
+    const result = await cliHere([...command, '--help']);
+    expect(result.code).toBe(0);
+    expect(result.stdout).toMatch(/^Usage: jobgate/);
+  });
+
+  it('a bare jobgate is no error', async () => {
+    const { code, stdout, stderr } = await cliHere([]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage: jobgate/);
+  });
+
+  it('-v says the version', async () => {
+    expect((await cliHere(['-v'])).stdout).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
+  });
 });
 
 describe('jobgate check', () => {
@@ -266,5 +286,48 @@ describe('jobgate proxy', () => {
     const result = await proxy.done;
     expect(result.stdout).toMatch(/^listening http:\/\/127\.0\.0\.1:\d+\n$/);
     expect(result.code).toBe(0);
+  });
+
+  /** What a terminal shows on which Ctrl-C is pressed once it says that it listens. */
+  async function interrupted(options: string, times: number): Promise<string> {
+    const command = `'${process.execPath}' '${CLI}' proxy --domain example.com --listen 127.0.0.1:0 ${options}`;
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let shown = '';
+    let pressed = 0;
+    for await (const piece of terminal.stdout.setEncoding('utf8')) {
+      shown += piece;
+      const said = [/listening/, /Ctrl-C again/][pressed];
+      if (pressed < times && said?.test(shown)) {
+        pressed++;
+        terminal.stdin.write('\x03');
+      }
+    }
+    return shown;
+  }
+
+  it('Ctrl-C at a terminal says what is waited for; elsewhere nothing is said', async () => {
+    expect(await interrupted('', 1)).toMatch(
+      /jobgate: ending: open connections have 10 s to finish; Ctrl-C again ends it at once\r?\n/,
+    );
+    const proxy = startCli(['proxy', '--domain', 'example.com', '--listen', '127.0.0.1:0']);
+    await proxy.printed('\n');
+    proxy.child.kill('SIGINT');
+    expect(await proxy.done).toMatchObject({ code: 130, stderr: '' });
+  });
+
+  it('--quiet and --verbose are log levels, which what is said outright goes before', async () => {
+    const levelOf = async (...options: string[]) => {
+      const proxy = startCli(
+        ['proxy', '--domain', 'github.io', '--listen', '127.0.0.1:0', '--log-format', 'json', ...options],
+        { env: { LOG_LEVEL: 'info' } },
+      );
+      await proxy.printed('\n');
+      await ask(Number(/:(\d+)\n/.exec(proxy.stdout)?.[1]), 'http://other.test/').catch(() => {});
+      proxy.child.kill('SIGTERM');
+      return (await proxy.done).stderr;
+    };
+    expect(await levelOf('--verbose')).toContain('domain-not-allowed');
+    expect(await levelOf('-q')).toBe('');
+    expect(await levelOf('-q', '--log-level', 'info')).toContain('domain-not-allowed');
   });
 });

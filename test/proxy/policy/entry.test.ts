@@ -43,7 +43,9 @@ describe('what to write instead', () => {
     ['127.1', 'four decimal numbers'],
     ['0x7f000001', 'four decimal numbers'],
     ['fe80::1%eth0', 'IPv6'],
-    ['b\u00fccher.example', 'xn--'],
+    ['b\u00fccher.example', 'write xn--bcher-kva.example'],
+    ['.m\u00fcnchen.de:8443', 'write .xn--mnchen-3ya.de:8443'],
+    ['a.example,b.example', 'repeat --domain'],
     ['-example.com', 'hyphen'],
     ['example..com', 'empty'],
   ])('%j: %s', (entry, advice) => {

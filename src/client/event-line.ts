@@ -1,0 +1,77 @@
+import type { ServiceEvent } from '../service/event-hub.js';
+import { visible } from '../terminal.js';
+import { short } from './units.js';
+
+/** An event as the API tells it. */
+export type ToldEvent = ServiceEvent extends infer One
+  ? One extends ServiceEvent
+    ? Omit<One, 'time'> & { readonly time: string }
+    : never
+  : never;
+
+/** An event as a line for a person: `20:55:01 denied CONNECT evil.net:443 domain-not-allowed (job-1)`. */
+export function eventLine(event: ToldEvent): string {
+  const time = new Date(event.time).toTimeString().slice(0, 8);
+  const times = 'count' in event && event.count !== undefined ? ` ${event.count} times` : '';
+  const job = event.job === undefined ? '' : ` (${event.job})`;
+  return visible(`${time} ${what(event)}${times}${job}`.replaceAll('\n', ' '));
+}
+
+function what(event: ToldEvent): string {
+  switch (event.type) {
+    case 'decision': {
+      const asked = event.how === 'dns' ? 'name' : event.method;
+      const detail = event.detail === undefined ? '' : `: ${event.detail}`;
+      return event.decision === 'allow'
+        ? `allowed ${asked} ${target(event)}`
+        : `denied ${asked} ${target(event)} ${event.reason}${detail}`;
+    }
+    case 'closed': {
+      const bytes = `${short(event.down)}B down, ${short(event.up)}B up`;
+      const why = event.reason === 'end' ? '' : `, ${event.reason}`;
+      return `closed ${event.method} ${target(event)} ${bytes}, ${(event.ms / 1000).toFixed(1)} s${why}`;
+    }
+    case 'gateway':
+      return because(
+        `gateway ${event.change}`,
+        event.change === 'policy-changed' ? changes(event) : event.reason,
+      );
+    case 'job':
+      return because(`job ${event.state}`, event.reason);
+    case 'admission':
+      return because(`admission ${event.shouldBid ? 'yes' : 'no'}`, event.reason);
+  }
+}
+
+function because(text: string, reason: string | undefined): string {
+  return reason ? `${text}: ${reason}` : text;
+}
+
+function target({ host, port }: { readonly host: string; readonly port: number }): string {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return port > 0 ? `${shown}:${port}` : shown;
+}
+
+function changes({ policy, cut = 0, by }: Extract<ToldEvent, { type: 'gateway' }>): string {
+  const list = (word: string, names: readonly string[] = []) =>
+    names.length > 0 ? [`${word} ${names.join(', ')}`] : [];
+  const until = (end: string | null | undefined) => (end === undefined ? '' : ` until ${end}`);
+  const told = [
+    ...list(
+      'allows',
+      policy?.added.map(({ domain, expires }) => `${domain}${until(expires)}`),
+    ),
+    ...list('no more', policy?.removed),
+    ...list('denies', policy?.denied),
+    ...list('denies no more', policy?.undenied),
+    ...(policy?.rate === undefined
+      ? []
+      : [`rate ${policy.rate === null ? 'unlimited' : `${short(policy.rate)}bit/s`}`]),
+    ...(policy?.expires === undefined
+      ? []
+      : [policy.expires === null ? 'has no end' : `ends ${policy.expires}`]),
+    ...(cut > 0 ? [`cut ${cut}`] : []),
+    ...(by === undefined ? [] : [`by ${by}`]),
+  ];
+  return told.join('; ');
+}

@@ -1,0 +1,14 @@
+import type { Option } from 'commander';
+import { ApiClient } from '../client/client.js';
+import { loadConfig } from '../config/load.js';
+import { type CommonFlags, configFile } from './common-options.js';
+import { settingOptions } from './setting-options.js';
+
+/** Where the serve is that a command asks. */
+export function clientOptions(): Option[] {
+  return [...settingOptions('listen', 'tokenFile'), configFile()];
+}
+
+export async function clientOf(flags: CommonFlags): Promise<ApiClient> {
+  return new ApiClient((await loadConfig({ flags, env: process.env })).service);
+}
