@@ -82,7 +82,10 @@ function operation(one: Route, schemas: Schemas): object {
             description,
             ...(headers && { headers: headersOf(headers) }),
             ...(schema && { content: { 'application/json': { schema: jsonSchema(schema, schemas) } } }),
-            ...(content && { content: { [content]: { schema: { type: 'string' } } } }),
+            // Of what type it is, without how it is written.
+            ...(content && {
+              content: { [content.split(';')[0] as string]: { schema: { type: 'string' } } },
+            }),
           },
         ]),
       ),
