@@ -61,7 +61,11 @@ function changes({ policy, cut = 0, by }: Extract<ToldEvent, { type: 'gateway' }
       'allows',
       policy?.added.map(({ domain, expires }) => `${domain}${until(expires)}`),
     ),
-    ...list('no more', policy?.removed),
+    // What is denied is no entry any more.
+    ...list(
+      'no more',
+      policy?.removed.filter((one) => !policy.denied.includes(one)),
+    ),
     ...list('denies', policy?.denied),
     ...list('denies no more', policy?.undenied),
     ...(policy?.rate === undefined

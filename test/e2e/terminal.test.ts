@@ -68,7 +68,7 @@ curl -sS -o /dev/null -w '%{http_code}\\n' http://example.com/; sleep 600`;
     const events = (await jobgate('events', job, '--since', '5m', '--no-follow')).stdout;
     expect(events).toContain(`allowed CONNECT example.com:80 (${job})`);
     expect(events).toContain(`gateway policy-changed: denies example.com; cut 1; by api (${job})`);
-    expect(events).toContain(`denied GET example.com:80 domain-not-allowed (${job})`);
+    expect(events).toContain(`denied GET example.com:80 operator-denied (${job})`);
     expect((await jobgate('allow', job, 'example.com')).code).toBe(0);
     expect((await jobgate('close', job)).stdout).toBe(`${job}: closed\n`);
     expect((await jobgate('ps', '-a')).stdout).toMatch(new RegExp(`^${job} +closed `, 'm'));

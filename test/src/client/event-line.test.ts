@@ -27,7 +27,13 @@ it.each<[object, string]>([
       ...{ ...of, type: 'gateway', change: 'policy-changed', cut: 2, by: 'api' },
       policy: {
         added: [{ domain: 'a.test', expires: '2026-01-01T00:00:00Z' }, { domain: 'b.test' }],
-        ...{ removed: ['c.test'], denied: ['d.test'], undenied: ['e.test'], rate: 5_000_000, expires: null },
+        ...{
+          removed: ['c.test', 'd.test'],
+          denied: ['d.test'],
+          undenied: ['e.test'],
+          rate: 5_000_000,
+          expires: null,
+        },
       },
     },
     'gateway policy-changed: allows a.test until 2026-01-01T00:00:00Z, b.test; no more c.test; denies d.test; denies no more e.test; rate 5.0Mbit/s; has no end; cut 2; by api (job-1)',
