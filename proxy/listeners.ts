@@ -2,7 +2,7 @@ import net from 'node:net';
 import type { Acceptor, ConnectionService } from './accept/acceptor.js';
 import { registerListener } from './decide/listeners.js';
 import type { Logger } from './policy/logger.js';
-import { SOCKET_OPTIONS } from './util/socket-options.js';
+import { prepareSockets, SOCKET_OPTIONS } from './util/socket-options.js';
 
 /** Where programs that know of no proxy are served. */
 export interface DirectPorts {
@@ -49,6 +49,7 @@ export class Listeners {
     service: ConnectionService,
     { direct, usual = direct !== undefined }: { direct?: number; usual?: boolean } = {},
   ): Promise<net.AddressInfo> {
+    prepareSockets();
     const server = net.createServer(SOCKET_OPTIONS, (socket) =>
       this.#acceptor.accept(socket, service, direct),
     );
