@@ -108,7 +108,7 @@ export class Acceptor {
       onHeaderTimeout: (late) => service.headerTimeout(late),
     });
     this.#connections.set(raw, connection);
-    raw.once('close', () => {
+    raw.on('close', () => {
       this.#connections.delete(raw);
       this.#pastUp += raw.bytesRead;
       this.#pastDown += raw.bytesWritten;

@@ -64,12 +64,12 @@ export class ClientConnection {
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
     ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client, direct: this.direct } = options);
-    this.raw.once('close', () => {
+    this.stream.on('end', () => this.#halfClosed());
+    this.stream.on('close', () => {
       clearTimeout(this.#timer);
       clearTimeout(this.#halfClosedTimer);
+      this.giveUp();
     });
-    this.stream.once('end', () => this.#halfClosed());
-    this.stream.once('close', () => this.giveUp());
   }
 
   /** From now on a request head is due, once its first byte is there. */

@@ -96,7 +96,7 @@ export class Dispatch implements ConnectionService {
       return;
     }
     const check = () => checkConnectForm(request);
-    void serveConnect(this.#connects, connection, request.url ?? '', head, check);
+    void serveConnect(this.#connects, connection, request.url ?? '', () => head, check);
   }
 
   #connectInside(connection: ClientConnection, request: http.IncomingMessage): void {

@@ -5,10 +5,12 @@ import type { Turn } from '../util/turns.js';
 import type { ClientConnection } from './client-connection.js';
 import { readConnectHead } from './connect-head.js';
 
+const NOTHING = Buffer.alloc(0);
+
 /** Who answers what a connection says. */
 export interface HeadHandlers {
-  /** `rest` is what came behind its head. Absent inside tunnels. */
-  readonly connect?: (connection: ClientConnection, target: string, rest: Buffer) => void;
+  /** `rest`, called once if at all, gives what came behind its head so far; all else is the caller's then. Absent inside tunnels. */
+  readonly connect?: (connection: ClientConnection, target: string, rest: () => Buffer) => void;
   /** `answered` is called once; `goesOn`: another request may follow. Absent: all are for Node's parser. */
   readonly simple?:
     | ((connection: ClientConnection, head: SimpleHead, answered: (goesOn: boolean) => void) => void)
@@ -59,10 +61,14 @@ export class HeadReader {
       this.#busy = true;
       turn.wait(this.#inTurn);
     }
-    // Nothing of it is lost: it is read once the answer is out.
+    this.#keep(chunk);
+  };
+
+  /** Nothing of it is lost: it is read once the answer is out. */
+  #keep(chunk: Buffer): void {
     this.#ahead = this.#ahead ? Buffer.concat([this.#ahead, chunk]) : chunk;
     this.#connection.stream.pause();
-  };
+  }
 
   readonly #onEnd = (): void => {
     this.#ended = true;
@@ -93,12 +99,23 @@ export class HeadReader {
       simple(connection, head, this.#answered);
       return;
     }
+    const tunnel = connect && readConnectHead(chunk);
+    if (tunnel) {
+      // Not paused, unless more is here: that costs system calls, and mostly nobody speaks before the answer.
+      this.#busy = true;
+      if (tunnel.length < chunk.length) this.#keep(chunk.subarray(tunnel.length));
+      connect(connection, tunnel.target, this.#rest);
+      return;
+    }
     this.#leave();
     connection.stream.pause();
-    const tunnel = connect && readConnectHead(chunk);
-    if (tunnel) connect(connection, tunnel.target, chunk.subarray(tunnel.length));
-    else this.#handOver(chunk);
+    this.#handOver(chunk);
   }
+
+  readonly #rest = (): Buffer => {
+    this.#leave();
+    return this.#ahead ?? NOTHING;
+  };
 
   readonly #answered = (goesOn: boolean): void => {
     const { stream, refused } = this.#connection;

@@ -67,31 +67,52 @@ export class Decider {
 
   /**
    * Deny list, allowlist, port, look-up, every address: in this order, so that a denied name is never looked up.
-   * Rejects with a `Refusal`, or with what it was cancelled with.
+   * A promise only where somebody has to be asked. Throws, or rejects with, a `Refusal` or what it was cancelled with.
    */
-  async route(authority: Authority, kind: TargetKind, cancel: Cancellation): Promise<JudgedTarget> {
+  route(authority: Authority, kind: TargetKind, cancel: Cancellation): JudgedTarget | Promise<JudgedTarget> {
     const { denied, dialler } = this.#with;
     const { host, port } = authority;
     if (this.#isDenied(host, port)) throw new Refusal('operator-denied');
     if (dialler.isUpstream(authority)) throw new Refusal('proxy-loop');
     const listed = this.#listed(authority, kind);
     if (listed !== 'allowed' && listed !== 'learned') throw new Refusal(listed);
+    const learned = listed === 'learned';
+    const known = denied.ready() || dialler.upstream !== undefined ? undefined : this.#known(authority);
+    if (known) return this.#judged(authority, kind, learned, known);
+    return this.#looked(authority, cancel).then((answer) => {
+      const target = this.#judged(authority, kind, learned, answer);
+      // A host that came to be forbidden while it was looked up.
+      const why = this.forbids(target);
+      if (why !== undefined) throw new Refusal(why, firstOf(target));
+      return target;
+    });
+  }
+
+  async #looked(authority: Authority, cancel: Cancellation): Promise<readonly string[]> {
+    const { denied, dialler } = this.#with;
     const pending = denied.ready();
     if (pending) await abortable(pending, cancel.signal);
     if (dialler.upstream !== undefined) await this.#upstreamKnown(cancel);
     const answer = this.#known(authority) ?? (await this.#addresses(authority, cancel));
     cancel.throwIfCancelled();
-    const target: JudgedTarget = {
+    return answer;
+  }
+
+  #judged(
+    authority: Authority,
+    kind: TargetKind,
+    learned: boolean,
+    addresses: readonly string[],
+  ): JudgedTarget {
+    const target: { -readonly [K in keyof JudgedTarget]: JudgedTarget[K] } = {
       authority,
       kind,
-      addresses: answer.map((address) => this.#judge(address, port)),
-      ...(this.#plainOnly(authority, kind) && { plainOnly: true }),
-      ...(kind === 'tls' && { secure: true }),
-      ...(listed === 'learned' && { learned: true }),
+      addresses: addresses.map((address) => this.#judge(address, authority.port)),
     };
-    // A host that came to be forbidden while it was looked up.
-    const why = this.forbids(target);
-    if (why !== undefined) throw new Refusal(why, firstOf(target));
+    if (this.#plainOnly(authority, kind)) target.plainOnly = true;
+    if (kind === 'tls') target.secure = true;
+    if (learned) target.learned = true;
+    if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
     return target;
   }
 
@@ -190,6 +211,7 @@ export class Decider {
   /** Whether the deny lists as they are now forbid what was allowed before. */
   isDenied({ authority: { host, port }, addresses }: JudgedTarget): boolean {
     const { denied } = this.#with;
+    if (denied.isEmpty && this.#list.deny.entries.length === 0) return false;
     const isAddressDenied = ({ address }: JudgedAddress) =>
       denied.matchAddress(address, port) || this.#list.deny.match(address as CanonicalHost, port);
     return this.#isDenied(host, port) || addresses.some(isAddressDenied);

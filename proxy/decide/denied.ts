@@ -78,13 +78,19 @@ export class Denied {
     return this.#pending;
   }
 
+  /** Whether nothing is denied. */
+  get isEmpty(): boolean {
+    return this.#list.entries.length === 0;
+  }
+
   /** Whether a target is denied as it was asked for. */
   match(host: CanonicalHost, port: number): boolean {
-    return this.#list.match(host, port);
+    return !this.isEmpty && this.#list.match(host, port);
   }
 
   /** Whether an address (canonical) is denied: itself, or because a denied name resolves to it. */
   matchAddress(address: string, port: number): boolean {
+    if (this.isEmpty) return false;
     if (this.#list.match(address as CanonicalHost, port)) return true;
     return this.#watched.some(
       (watched) => (watched.port === undefined || watched.port === port) && watched.addresses.has(address),

@@ -9,14 +9,14 @@ import { type OpenTunnelParts, openTunnel } from './open-tunnel.js';
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n';
 
 /**
- * Answers CONNECT: a tunnel to a judged address, or a refusal after which the connection is closed. `rest` came right
- * behind its head; `check` throws a `Refusal` where something is wrong with that.
+ * Answers CONNECT: a tunnel to a judged address, or a refusal after which the connection is closed. `rest` gives what came
+ * right behind its head; `check` throws a `Refusal` where something is wrong with that.
  */
-export async function serveConnect(
+export function serveConnect(
   parts: OpenTunnelParts,
   connection: ClientConnection,
   asked: string,
-  rest: Buffer,
+  rest: () => Buffer,
   check?: () => void,
 ): Promise<void> {
   const { stream } = connection;
@@ -26,7 +26,7 @@ export async function serveConnect(
     target: asked,
     authority: parsed.ok ? parsed.value : undefined,
   });
-  await openTunnel(parts, connection, {
+  return openTunnel(parts, connection, {
     subject,
     authority: () => {
       if (!parsed.ok) throw new Refusal('malformed-target', { detail: parsed.problem });
@@ -35,7 +35,7 @@ export async function serveConnect(
     },
     opened: (tunnel) => {
       stream.write(ESTABLISHED);
-      tunnel.start(rest);
+      tunnel.start(rest());
     },
     refused: (refusal) => parts.refuser.close(stream, subject, refusal),
   });

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Authority } from '../policy/authority.js';
 import type { DenialReason } from '../policy/denials.js';
 import { ByteBag } from '../util/byte-bag.js';
+import type { Watch } from './direction.js';
 import { TlsJudge } from './inspect.js';
-import type { Filter } from './socket-reader.js';
 
 const ALERT = 21;
 const CHANGE_CIPHER_SPEC = 20;
@@ -25,7 +25,7 @@ const NOTHING = Buffer.alloc(0);
  *
  * For nearly every tunnel that is one look at the first bytes of the server.
  */
-export class HelloWatch {
+export class HelloWatch implements Watch {
   over = false;
   readonly #authority: Authority;
   readonly #denied: (reason: DenialReason, detail?: string) => void;
@@ -33,9 +33,9 @@ export class HelloWatch {
   #header: Buffer | undefined;
   #headerLength = 0;
   #recordLeft = 0;
-  /** What was read of a ClientHello that is not whole. */
-  #held = new ByteBag();
   #judge: TlsJudge | undefined;
+  /** What was read of a ClientHello that is not whole. */
+  #held: ByteBag | undefined;
   #server: ServerHellos | undefined;
 
   /** @param denied called at most once; nothing of the client's goes on from then on */
@@ -44,12 +44,8 @@ export class HelloWatch {
     this.#denied = denied;
   }
 
-  /** For what the client sends. */
-  readonly up: Filter = new Side(this, (chunk) => this.#passUp(chunk));
-  /** For what the server sends. */
-  readonly down: Filter = new Side(this, (chunk) => this.#passDown(chunk));
-
-  #passUp(chunk: Buffer): Buffer {
+  /** Of what the client sends, what goes on now. */
+  up(chunk: Buffer): Buffer {
     const passed: Buffer[] = [];
     let from = 0;
     for (let at = 0; at < chunk.length && !this.over; ) {
@@ -57,6 +53,7 @@ export class HelloWatch {
         const rest = chunk.subarray(at);
         const verdict = this.#judge.push(rest);
         if (verdict !== 'more' && verdict !== 'tls') return this.#deny(verdict, this.#judge.detail);
+        this.#held ??= new ByteBag();
         this.#held.append(rest);
         if (verdict === 'more') return joined(passed);
         const { length } = this.#judge;
@@ -64,7 +61,7 @@ export class HelloWatch {
         passed.push(this.#held.bytes.subarray(0, length));
         from = at;
         this.#judge = undefined;
-        this.#held = new ByteBag();
+        this.#held = undefined;
       } else if (this.#recordLeft > 0) {
         const part = Math.min(this.#recordLeft, chunk.length - at);
         this.#recordLeft -= part;
@@ -90,7 +87,8 @@ export class HelloWatch {
     this.#recordLeft = this.#header.readUInt16BE(3);
   }
 
-  #passDown(chunk: Buffer): Buffer {
+  /** The same of what the server sends. */
+  down(chunk: Buffer): Buffer {
     if (this.over) return chunk;
     if (this.#server !== undefined || !isServerHello(chunk)) {
       this.#server ??= new ServerHellos();
@@ -106,21 +104,6 @@ export class HelloWatch {
     this.over = true;
     this.#denied(reason, detail);
     return NOTHING;
-  }
-}
-
-/** One direction of a watch. */
-class Side implements Filter {
-  readonly pass: (chunk: Buffer) => Buffer;
-  readonly #watch: HelloWatch;
-
-  constructor(watch: HelloWatch, pass: (chunk: Buffer) => Buffer) {
-    this.#watch = watch;
-    this.pass = pass;
-  }
-
-  get over(): boolean {
-    return this.#watch.over;
   }
 }
 

@@ -43,46 +43,75 @@ const REQUEST_LINE = /^[A-Z-]+ [!-~]+ HTTP\/1\.[01]\r?$/;
  */
 export function inspect(
   stream: Duplex,
-  { authority, timeoutMs, maxLine }: InspectOptions,
+  options: InspectOptions,
   done: (inspection: Inspection) => void,
 ): void {
-  const bag = new ByteBag();
-  let judge: Judge | undefined;
-  const deny = (reason: DenialReason, detail?: string) =>
-    settle({ kind: 'denied', reason, detail, tls: bag.bytes[0] === HANDSHAKE });
-  const timer = setTimeout(() => deny('hello-timeout'), timeoutMs);
+  new Inspector(stream, options, done).start();
+}
 
-  const onData = (chunk: Buffer) => {
-    bag.append(chunk);
-    judge ??= chunk[0] === HANDSHAKE ? new TlsJudge(authority) : httpJudge(maxLine);
+class Inspector {
+  readonly #stream: Duplex;
+  readonly #options: InspectOptions;
+  readonly #done: (inspection: Inspection) => void;
+  readonly #bag = new ByteBag();
+  #judge: Judge | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(stream: Duplex, options: InspectOptions, done: (inspection: Inspection) => void) {
+    this.#stream = stream;
+    this.#options = options;
+    this.#done = done;
+  }
+
+  start(): void {
+    const stream = this.#stream;
+    this.#timer = setTimeout(() => this.#deny('hello-timeout'), this.#options.timeoutMs);
+    stream.on('data', this.#onData);
+    stream.on('end', this.#onEnd);
+    stream.on('close', this.#onEnd);
+    stream.resume();
+    // A client that left while the host was dialled: nobody says so again.
+    if (stream.readableEnded || stream.closed) this.#onEnd();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    const { authority, maxLine } = this.#options;
+    this.#bag.append(chunk);
+    this.#judge ??= chunk[0] === HANDSHAKE ? new TlsJudge(authority) : httpJudge(maxLine);
+    const judge = this.#judge;
     const verdict = judge.push(chunk);
-    const { bytes } = bag;
-    if (verdict === 'tls') {
-      const { length, name } = judge as TlsJudge;
-      settle({ kind: 'tls', bytes: bytes.subarray(0, length), name }, bytes.subarray(length));
-    } else if (verdict === 'http') settle({ kind: 'http', bytes });
-    else if (verdict !== 'more') deny(verdict, judge.detail);
-  };
-  const onEnd = () => {
-    const cut = stream.destroyed || bag.length === 0;
-    if (cut) settle({ kind: 'gone' });
-    else deny(bag.bytes[0] === HANDSHAKE ? 'tls-malformed' : 'tunnel-not-web');
-  };
-  const settle = (inspection: Inspection, rest?: Buffer) => {
-    clearTimeout(timer);
-    stream.off('data', onData);
-    stream.off('end', onEnd);
-    stream.off('close', onEnd);
-    if (rest && rest.length > 0) stream.unshift(rest);
-    done(inspection);
+    const { bytes } = this.#bag;
+    if (judge instanceof TlsJudge && verdict === 'tls') {
+      const { length, name } = judge;
+      if (length === bytes.length) this.#settle({ kind: 'tls', bytes, name });
+      else this.#settle({ kind: 'tls', bytes: bytes.subarray(0, length), name }, bytes.subarray(length));
+    } else if (verdict === 'http') this.#settle({ kind: 'http', bytes });
+    else if (verdict !== 'more' && verdict !== 'tls') this.#deny(verdict, judge.detail);
   };
 
-  stream.on('data', onData);
-  stream.on('end', onEnd);
-  stream.on('close', onEnd);
-  stream.resume();
-  // A client that left while the host was dialled: nobody says so again.
-  if (stream.readableEnded || stream.closed) onEnd();
+  readonly #onEnd = (): void => {
+    const { length } = this.#bag;
+    if (this.#stream.destroyed || length === 0) this.#settle({ kind: 'gone' });
+    else this.#deny(this.#isTls ? 'tls-malformed' : 'tunnel-not-web');
+  };
+
+  get #isTls(): boolean {
+    return this.#bag.bytes[0] === HANDSHAKE;
+  }
+
+  #deny(reason: DenialReason, detail?: string): void {
+    this.#settle({ kind: 'denied', reason, detail, tls: this.#isTls });
+  }
+
+  #settle(inspection: Inspection, rest?: Buffer): void {
+    const stream = this.#stream;
+    clearTimeout(this.#timer);
+    stream.off('data', this.#onData);
+    stream.off('end', this.#onEnd);
+    stream.off('close', this.#onEnd);
+    if (rest) stream.unshift(rest);
+    this.#done(inspection);
+  }
 }
 
 interface Judge {

@@ -38,14 +38,15 @@ export async function openTunnel(
   connection.headArrived();
   const gone = new Cancellation();
   const abort = () => gone.cancel();
-  stream.once('close', abort);
+  stream.on('close', abort);
   let release: (() => void) | undefined;
   try {
     const wanted = authority();
     if (sessions.closing) throw new Refusal('closing');
     release = tunnels.acquire();
     if (release === undefined) throw new Refusal(tunnels.reason);
-    const target = await decider.route(wanted, 'tunnel', gone);
+    const routed = decider.route(wanted, 'tunnel', gone);
+    const target = routed instanceof Promise ? await routed : routed;
     const origin = await decider.dial(target, gone, () => new SocketReader(large));
     stream.off('close', abort);
     if (stream.destroyed) {

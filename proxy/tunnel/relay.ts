@@ -1,7 +1,8 @@
 import type net from 'node:net';
 import type { ClientStream } from '../accept/client-connection.js';
 import { resetSocket } from '../util/reset.js';
-import { type Filter, SocketReader } from './socket-reader.js';
+import { Direction, type Watch } from './direction.js';
+import { SocketReader } from './socket-reader.js';
 
 /** `end`, or what cut it: `client-reset`, `origin-reset`, or the reason given to `end()`. */
 export type RelayReason = string;
@@ -12,14 +13,12 @@ export type RelayReason = string;
  * `stream.pipeline` costs twice the memory.
  */
 export class Relay {
-  /** Bytes from the job to the origin. */
-  up = 0;
-  /** Bytes from the origin to the job. */
-  down = 0;
   readonly #client: ClientStream;
   readonly #origin: net.Socket;
   readonly #done: (reason: RelayReason) => void;
   #reason: RelayReason | undefined;
+  #up: Direction | undefined;
+  #down: Direction | undefined;
   #open = 2;
   /** The side that was closed in good order without a FIN of its own before. */
   #finished: ClientStream | undefined;
@@ -30,8 +29,18 @@ export class Relay {
     this.#done = done;
   }
 
+  /** Bytes from the job to the origin. */
+  get up(): number {
+    return this.#up?.bytes ?? 0;
+  }
+
+  /** Bytes from the origin to the job. */
+  get down(): number {
+    return this.#down?.bytes ?? 0;
+  }
+
   /** `first`: what the client sent already. `watch` sees what is sent behind it, and what is answered. */
-  start(first: Buffer, watch?: { readonly up: Filter; readonly down: Filter }): void {
+  start(first: Buffer, watch?: Watch): void {
     const client = this.#client;
     const origin = this.#origin;
     client.on('drain', () => origin.resume());
@@ -46,18 +55,14 @@ export class Relay {
     if (client.closed) this.#closed('client-reset');
     if (origin.closed) this.#closed('origin-reset');
     if (client.destroyed || origin.destroyed) return;
+    this.#up = new Direction('up', watch);
+    this.#down = new Direction('down', watch);
     if (first.length > 0) {
-      this.up += first.length;
+      this.#up.bytes += first.length;
       origin.write(first);
     }
-    const countUp = (bytes: number) => {
-      this.up += bytes;
-    };
-    const countDown = (bytes: number) => {
-      this.down += bytes;
-    };
-    pass(client, origin, countUp, watch?.up);
-    pass(origin, client, countDown, watch?.down);
+    pass(client, origin, this.#up);
+    pass(origin, client, this.#down);
     if (client.readableEnded) this.#ended(origin);
     if (origin.readableEnded) this.#ended(client);
     if (origin.writableNeedDrain) client.pause();
@@ -96,21 +101,14 @@ export class Relay {
 }
 
 /** Bytes from one side to the other; who resumes a paused `from` listens to `drain`. */
-function pass(
-  from: ClientStream,
-  to: ClientStream,
-  count: (bytes: number) => void,
-  filter: Filter | undefined,
-): void {
+function pass(from: ClientStream, to: ClientStream, direction: Direction): void {
   const reader = SocketReader.of(from);
   if (reader) {
-    reader.relayTo(to, count, filter);
+    reader.relayTo(to, direction);
     return;
   }
   from.on('data', (chunk: Buffer) => {
-    const bytes = filter === undefined || filter.over ? chunk : filter.pass(chunk);
-    if (bytes.length === 0) return;
-    count(bytes.length);
-    if (!to.write(bytes)) from.pause();
+    const bytes = direction.pass(chunk);
+    if (bytes.length > 0 && !to.write(bytes)) from.pause();
   });
 }

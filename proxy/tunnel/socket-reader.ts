@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import type { OnReadOpts } from 'node:net';
+import type { Direction } from './direction.js';
 import type { LargeBuffers } from './large-buffers.js';
 
 /**
@@ -14,14 +15,6 @@ interface Sink {
   readonly writableLength: number;
   readonly writableHighWaterMark: number;
   readonly writableNeedDrain: boolean;
-}
-
-/** What one direction of a relay passes through while it is looked at. */
-export interface Filter {
-  /** What of the bytes goes on now, in place of them. They may be kept: nothing is read into them again. */
-  pass(chunk: Buffer): Buffer;
-  /** Nothing more is looked at: bytes need not be passed through it any more. */
-  readonly over: boolean;
 }
 
 /** Where a socket has its reader: a WeakMap costs more than all else here. */
@@ -42,9 +35,8 @@ export class SocketReader implements OnReadOpts {
   #socket: net.Socket | undefined;
   #buffer: Buffer = shared;
   #sink: Sink | undefined;
-  #filter: Filter | undefined;
+  #direction: Direction | undefined;
   #listens = false;
-  #count: (bytes: number) => void = () => {};
 
   constructor(large: LargeBuffers) {
     this.#large = large;
@@ -79,12 +71,15 @@ export class SocketReader implements OnReadOpts {
   /** Node has read so much; false: nothing more until `resume()`. */
   readonly callback = (length: number): boolean => {
     const sink = this.#sink;
-    if (sink === undefined) return this.#socket?.push(Buffer.from(shared.subarray(0, length))) ?? false;
-    if (this.#filter !== undefined) {
-      this.#pass(Buffer.from(shared.subarray(0, length)), sink);
+    const direction = this.#direction;
+    if (sink === undefined || direction === undefined) {
+      return this.#socket?.push(Buffer.from(shared.subarray(0, length))) ?? false;
+    }
+    if (direction.watched) {
+      pass(Buffer.from(shared.subarray(0, length)), direction, sink);
       return !sink.writableNeedDrain;
     }
-    this.#count(length);
+    direction.bytes += length;
     const buffer = this.#buffer;
     const bytes = buffer.subarray(0, length);
     // Less than the high-water mark could be held up without a `drain` after it.
@@ -102,23 +97,11 @@ export class SocketReader implements OnReadOpts {
     (socket as { [READER]?: SocketReader })[READER] = this;
   }
 
-  /**
-   * From now on everything goes to `sink`, what was read already first, through `filter` until that is over. On the
-   * sink's `drain` resume the socket.
-   */
-  relayTo(sink: Sink, count: (bytes: number) => void, filter?: Filter): void {
-    this.#count = count;
-    this.#filter = filter;
-    for (let chunk = this.#socket?.read(); chunk; chunk = this.#socket?.read()) this.#pass(chunk, sink);
+  /** From now on everything goes to `sink`, what was read already first. On the sink's `drain` resume the socket. */
+  relayTo(sink: Sink, direction: Direction): void {
+    this.#direction = direction;
+    for (let chunk = this.#socket?.read(); chunk; chunk = this.#socket?.read()) pass(chunk, direction, sink);
     this.#sink = sink;
-  }
-
-  #pass(chunk: Buffer, sink: Sink): void {
-    if (this.#filter?.over) this.#filter = undefined;
-    const bytes = this.#filter ? this.#filter.pass(chunk) : chunk;
-    if (bytes.length === 0) return;
-    this.#count(bytes.length);
-    sink.write(bytes);
   }
 
   #enlarge(): void {
@@ -137,6 +120,11 @@ export class SocketReader implements OnReadOpts {
     else this.#large.lose();
     this.#buffer = shared;
   }
+}
+
+function pass(chunk: Buffer, direction: Direction, sink: Sink): void {
+  const bytes = direction.pass(chunk);
+  if (bytes.length > 0) sink.write(bytes);
 }
 
 interface Handle {

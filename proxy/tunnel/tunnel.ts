@@ -76,9 +76,9 @@ export class Tunnel implements Session {
       this.#startRelay(head);
       return;
     }
-    stream.once('close', this.#closedEarly);
+    stream.on('close', this.#closedEarly);
     // An origin that goes away meanwhile must not leave the client waiting.
-    this.#origin.once('close', this.#closedEarly);
+    this.#origin.on('close', this.#closedEarly);
     if (head.length > 0) stream.unshift(head);
     const { helloTimeoutMs: timeoutMs, headerBytes: maxLine } = limits;
     inspect(stream, { authority: this.target.authority, timeoutMs, maxLine }, (inspection) =>
@@ -107,15 +107,12 @@ export class Tunnel implements Session {
 
   #inspected(inspection: Inspection): void {
     if (this.#reason !== undefined) return;
-    const { stream } = this.#connection;
     switch (inspection.kind) {
       case 'tls':
         if (this.target.plainOnly) {
           this.#deny('tls-to-plain-port', undefined);
           return;
         }
-        stream.off('close', this.#closedEarly);
-        this.#origin.off('close', this.#closedEarly);
         this.startTls(inspection.bytes);
         return;
       case 'http':
@@ -156,10 +153,11 @@ export class Tunnel implements Session {
 
   /** One side is gone and nothing is relayed: the other goes as well. */
   readonly #closedEarly = (): void => {
+    if (this.#relaying) return;
     const { stream } = this.#connection;
     this.#reason ??= stream.destroyed ? 'end' : 'origin-reset';
     this.#relay.end(this.#reason);
-    if (!this.#relaying && stream.closed) this.#over(this.#reason);
+    if (stream.closed) this.#over(this.#reason);
   };
 
   #over(reason: string): void {

@@ -13,7 +13,7 @@ export class ByteBag {
 
   /** All that was appended so far. */
   get bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#length);
+    return this.#length === this.#buffer.length ? this.#buffer : this.#buffer.subarray(0, this.#length);
   }
 
   append(chunk: Buffer): void {

@@ -71,7 +71,8 @@ class JobTurn implements Turn {
     const from = this.#now();
     work();
     this.#spent += this.#now() - from;
-    this.#activate(this);
+    // Not for each little work: until then it all counts against this turn.
+    if (this.#spent >= this.#turnMs / 4) this.#activate(this);
   }
 
   wait(work: () => void): void {

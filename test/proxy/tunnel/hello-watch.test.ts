@@ -38,8 +38,8 @@ function watch(host = 'allowed.test') {
   return {
     it,
     denials,
-    up: (bytes: Buffer, size = bytes.length) => feed(it.up.pass, bytes, size),
-    down: (bytes: Buffer, size = bytes.length) => feed(it.down.pass, bytes, size),
+    up: (bytes: Buffer, size = bytes.length) => feed((chunk) => it.up(chunk), bytes, size),
+    down: (bytes: Buffer, size = bytes.length) => feed((chunk) => it.down(chunk), bytes, size),
   };
 }
 

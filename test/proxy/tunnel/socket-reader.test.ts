@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { Direction } from '../../../proxy/tunnel/direction.js';
 import { LargeBuffers } from '../../../proxy/tunnel/large-buffers.js';
 import { NODE_FIELDS, SocketReader } from '../../../proxy/tunnel/socket-reader.js';
 import { pattern } from '../rate/sockets.js';
@@ -74,16 +75,14 @@ describe('an accepted socket', () => {
     const { client, socket } = pair;
     SocketReader.adopt(socket, new LargeBuffers());
     const { sink, bytes } = collector();
-    let counted = 0;
+    const up = new Direction('up', undefined);
     let emitted = 0;
     socket.on('data', () => emitted++);
-    SocketReader.of(socket)?.relayTo(sink, (length) => {
-      counted += length;
-    });
+    SocketReader.of(socket)?.relayTo(sink, up);
     sink.on('drain', () => socket.resume());
     client.end(sent);
     await once(socket, 'end');
-    expect([bytes().equals(sent), counted, emitted]).toEqual([true, sent.length, 0]);
+    expect([bytes().equals(sent), up.bytes, emitted]).toEqual([true, sent.length, 0]);
   });
 
   test.each(['useUserBuffer', ...NODE_FIELDS])('is read by Node where there is no %s', async (name) => {

@@ -35,6 +35,19 @@ describe('the turns of jobs', () => {
     expect(job.mayBegin).toBe(true);
   });
 
+  it('have what was too little to end a turn in the next one', async () => {
+    const { turns, work, round } = setUp();
+    const job = turns.ofJob();
+    job.run(work('a', 0.4));
+    await round();
+    job.run(work('b', 1.5));
+    expect(job.mayBegin).toBe(true);
+    job.run(work('c', 0.2));
+    expect(job.mayBegin).toBe(false);
+    await round();
+    expect(job.mayBegin).toBe(true);
+  });
+
   it('go round: what one has left does not keep another waiting', async () => {
     const { turns, done, work, round } = setUp();
     const [busy, other] = [turns.ofJob(), turns.ofJob()];
