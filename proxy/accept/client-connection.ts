@@ -48,7 +48,7 @@ export class ClientConnection {
   /** Set once the connection is a tunnel that carries HTTP. */
   tunnel: JudgedTarget | undefined;
   readonly #options: ClientConnectionOptions;
-  readonly #whenGone = new Set<() => void>();
+  #whenGone: Set<() => void> | undefined;
   #last: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #halfClosedTimer: NodeJS.Timeout | undefined;
@@ -113,13 +113,14 @@ export class ClientConnection {
    * while it is the one whose turn it is: those of pipelined requests behind it would never hear of it.
    */
   whenGone(callback: () => void): () => void {
+    this.#whenGone ??= new Set();
     this.#whenGone.add(callback);
-    return () => this.#whenGone.delete(callback);
+    return () => this.#whenGone?.delete(callback);
   }
 
   /** Ends all that is under way for this connection, as if it were gone. */
   giveUp(): void {
-    for (const callback of this.#whenGone) callback();
+    for (const callback of this.#whenGone ?? []) callback();
   }
 
   /** Calls back once, when all requests that were read are answered. */
