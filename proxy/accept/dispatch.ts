@@ -51,7 +51,7 @@ export class Dispatch implements ConnectionService {
       void new Passage(parts, connection, head, answered).serve();
     const simple = parts.nodeHttp || parts.forward ? undefined : serveSimple;
     this.#outer = {
-      connect: (connection, target, rest) => void serveConnect(this.#connects, connection, target, rest),
+      connect: (connection, target, rest) => serveConnect(this.#connects, connection, target, rest),
       simple,
       server: new HttpServer(headerBytes, { request, connect, broken }),
       headerBytes,
@@ -96,7 +96,7 @@ export class Dispatch implements ConnectionService {
       return;
     }
     const check = () => checkConnectForm(request);
-    void serveConnect(this.#connects, connection, request.url ?? '', () => head, check);
+    serveConnect(this.#connects, connection, request.url ?? '', () => head, check);
   }
 
   #connectInside(connection: ClientConnection, request: http.IncomingMessage): void {

@@ -19,7 +19,7 @@ export interface DialOptions {
   /** Over all attempts and handshakes, ms. Default 10,000. */
   readonly timeoutMs?: number;
   /** `onread` for the socket, one per attempt. Not used where there is an upstream. */
-  readonly onread?: OnReadFactory;
+  readonly onread?: OnReadFactory | undefined;
 }
 
 /**
@@ -143,14 +143,23 @@ class DirectDialler extends BaseDialler implements Dialler {
   }
 
   /** The usual case, without a race and its signals: they cost more than the dial. */
-  async #dialOnly(
+  #dialOnly(address: JudgedAddress, port: number, options: DialOptions): Promise<Socket> {
+    try {
+      const leave = this.leave?.(address.address);
+      // Mostly it is here already.
+      if (!(leave instanceof Promise)) return this.#connect(address, port, options, leave);
+      return leave.then((release) => this.#connect(address, port, options, release));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #connect(
     address: JudgedAddress,
     port: number,
     { cancel, timeoutMs = DEFAULT_LIMITS.connectTimeoutMs, onread }: DialOptions,
+    release: (() => void) | undefined,
   ): Promise<Socket> {
-    const leave = this.leave?.(address.address);
-    // Mostly it is here already.
-    const release = leave instanceof Promise ? await leave : leave;
     try {
       this.closed.throwIfAborted();
       cancel?.throwIfCancelled();
@@ -158,28 +167,28 @@ class DirectDialler extends BaseDialler implements Dialler {
       release?.();
       throw error;
     }
-    const { connected, end } = open(address, port, onread, release);
-    let ended: { readonly reason: unknown } | undefined;
-    const stop = (reason: unknown) => {
-      ended ??= { reason };
-      end(reason);
-    };
-    const timer = setTimeout(() => stop(originSilent()), timeoutMs);
-    cancel?.onCancel(stop);
-    this.#ends.add(stop);
-    try {
-      const socket = await connected;
-      if (!ended) return socket;
-      // The end came in the very moment of success: nobody waits for the socket any more.
-      socket.destroy();
-      throw ended.reason;
-    } catch (error) {
-      throw ended ? ended.reason : connectFailed([error]);
-    } finally {
-      clearTimeout(timer);
-      cancel?.onCancel(undefined);
-      this.#ends.delete(stop);
-    }
+    return new Promise((resolve, reject) => {
+      let ended: { readonly reason: unknown } | undefined;
+      const end = open(address, port, { onread, closed: release }, (failure, socket) => {
+        clearTimeout(timer);
+        cancel?.onCancel(undefined);
+        this.#ends.delete(stop);
+        if (socket && !ended) {
+          resolve(socket);
+          return;
+        }
+        // The end came in the very moment of success: nobody waits for the socket any more.
+        socket?.destroy();
+        reject(ended ? ended.reason : connectFailed([failure]));
+      });
+      const stop = (reason: unknown) => {
+        ended ??= { reason };
+        end(reason);
+      };
+      const timer = setTimeout(() => stop(originSilent()), timeoutMs);
+      cancel?.onCancel(stop);
+      this.#ends.add(stop);
+    });
   }
 }
 

@@ -50,24 +50,17 @@ export function connect(
       release?.();
       throw stop.reason;
     }
-    const { connected, end } = open(one, port, onread, release);
-    const abort = () => end(stop.reason);
-    stop.addEventListener('abort', abort);
-    try {
-      return await connected;
-    } finally {
-      stop.removeEventListener('abort', abort);
-    }
+    return new Promise<Socket>((resolve, reject) => {
+      const end = open(one, port, { onread, closed: release }, (failure, socket) => {
+        stop.removeEventListener('abort', abort);
+        if (socket) resolve(socket);
+        else reject(failure);
+      });
+      const abort = () => end(stop.reason);
+      stop.addEventListener('abort', abort);
+    });
   };
   return raceAddresses(addresses, attempt, { signal, staggerMs });
-}
-
-/** An attempt to connect to one address. */
-interface Attempt {
-  /** Rejects with what the system says, or with what it was ended with. */
-  readonly connected: Promise<Socket>;
-  /** Ends it, unless it is over. */
-  readonly end: (reason: unknown) => void;
 }
 
 /**
@@ -88,13 +81,24 @@ export async function raceAddresses<A extends Address>(
   }
 }
 
-/** @param closed called when its socket is closed, connected or not */
+interface OpenOptions {
+  readonly onread?: OnReadFactory | undefined;
+  /** Called when its socket is closed, connected or not. */
+  readonly closed?: (() => void) | undefined;
+}
+
+/**
+ * An attempt to connect to one address.
+ *
+ * @param done called once, later, with the socket; without it, with what the system says, or what it was ended with
+ * @returns what ends it, unless it is over
+ */
 export function open(
   { address, family }: Address,
   port: number,
-  onread?: OnReadFactory,
-  closed?: () => void,
-): Attempt {
+  { onread, closed }: OpenOptions,
+  done: (failure: unknown, socket?: Socket) => void,
+): (reason: unknown) => void {
   const reader = onread?.();
   const options: TcpNetConnectOpts = {
     host: address,
@@ -109,27 +113,24 @@ export function open(
   reader?.attach?.(socket);
   // Stays for the socket's life, and so must keep nothing of the attempt: an error without listener ends the process.
   socket.on('error', ignore);
-  if (closed) socket.once('close', closed);
+  if (closed) socket.on('close', closed);
   let failure: unknown;
-  const connected = new Promise<Socket>((resolve, reject) => {
-    const gone = () => reject(failure ?? socket.errored);
-    socket.on('close', gone);
-    socket.once('connect', () => {
-      const wrong = wrongPeer(socket, address);
-      if (wrong) {
-        failure ??= wrong;
-        socket.destroy();
-        return;
-      }
-      socket.removeListener('close', gone);
-      resolve(socket);
-    });
+  const gone = () => done(failure ?? socket.errored);
+  socket.on('close', gone);
+  socket.once('connect', () => {
+    const wrong = wrongPeer(socket, address);
+    if (wrong) {
+      failure ??= wrong;
+      socket.destroy();
+      return;
+    }
+    socket.off('close', gone);
+    done(undefined, socket);
   });
-  const end = (reason: unknown) => {
+  return (reason) => {
     failure ??= reason;
     if (socket.connecting) socket.destroy();
   };
-  return { connected, end };
 }
 
 /** What was judged and what is connected must be the same, whatever happened in between. */

@@ -61,7 +61,7 @@ export class Direct implements ConnectionService {
     const { dispatch, refuser } = this.#with;
     switch (inspection.kind) {
       case 'tls':
-        void this.#openTunnel(connection, inspection.bytes, inspection.name ?? '');
+        this.#openTunnel(connection, inspection.bytes, inspection.name ?? '');
         return;
       case 'http':
         stream.unshift(inspection.bytes);
@@ -83,12 +83,12 @@ export class Direct implements ConnectionService {
     }
   }
 
-  async #openTunnel(connection: ClientConnection, hello: Buffer, name: string): Promise<void> {
+  #openTunnel(connection: ClientConnection, hello: Buffer, name: string): void {
     const parsed = parseHost(name);
     const authority =
       parsed.ok && parsed.value.kind === 'name' ? { ...parsed.value, port: this.#port } : undefined;
     const subject = subjectOf(connection, { method: METHOD, target: name, authority });
-    await openTunnel(this.#tunnels, connection, {
+    openTunnel(this.#tunnels, connection, {
       subject,
       authority: () => {
         if (authority) return authority;

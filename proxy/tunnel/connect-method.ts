@@ -18,7 +18,7 @@ export function serveConnect(
   asked: string,
   rest: () => Buffer,
   check?: () => void,
-): Promise<void> {
+): void {
   const { stream } = connection;
   const parsed = parseConnectTarget(asked);
   const subject = subjectOf(connection, {
@@ -26,7 +26,7 @@ export function serveConnect(
     target: asked,
     authority: parsed.ok ? parsed.value : undefined,
   });
-  return openTunnel(parts, connection, {
+  openTunnel(parts, connection, {
     subject,
     authority: () => {
       if (!parsed.ok) throw new Refusal('malformed-target', { detail: parsed.problem });

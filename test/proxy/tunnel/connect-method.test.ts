@@ -53,6 +53,28 @@ describe('CONNECT to an allowed host', () => {
     expect(sha(await client.untilBytes(behind.length))).toBe(sha(behind));
   });
 
+  test.each([null, 1_000_000_000])(
+    'bytes that come while the host is looked up likewise (rate %s)',
+    async (rate) => {
+      await using origin = await startMirror();
+      const records = { 'allowed.test': { addresses: ['127.0.0.1'], delayMs: 300 } };
+      await using dns = await startDnsServer({ records });
+      await using proxy = await startProxy({
+        dns: dns.address,
+        addHosts: [],
+        allow: [`allowed.test:${origin.port}`],
+        rate,
+      });
+      await using client = await RawClient.connect(proxy.port);
+      const sent = Buffer.concat([helloFor('allowed.test'), randomBytes(200_000)]);
+      const answered = client.connectTo(`allowed.test:${origin.port}`);
+      await expect.poll(() => dns.queries.length).toBeGreaterThan(0);
+      await client.sendPieces(sent, 50_000);
+      expect(statusOf(await answered)).toBe(200);
+      expect(sha(await client.untilBytes(sent.length))).toBe(sha(sent));
+    },
+  );
+
   test.each([
     ['in capitals', 'ALLOWED.TEST'],
     ['with a trailing dot', 'allowed.test.'],
