@@ -53,6 +53,8 @@ export class RemoteProxy implements EgressProxy {
   /** Of workers that are gone. */
   #before: Figures = NO_FIGURES;
   #figures: Figures = NO_FIGURES;
+  /** Of both, once somebody has asked: they are asked for more often than they change. */
+  #sum: Figures | undefined;
   readonly #leases: JobLeases;
   #opening: Opening | undefined;
   /** Changes that its worker has not said to hold, by number: with how many connections were cut for them. */
@@ -110,6 +112,7 @@ export class RemoteProxy implements EgressProxy {
     const { connections, tunnels, requests } = NO_FIGURES;
     this.#before = { ...this.figures(), connections, tunnels, requests };
     this.#figures = NO_FIGURES;
+    this.#sum = undefined;
     const now = performance.now();
     this.#lostAt = [...this.#lostAt.filter((at) => now - at < PROBATION_MS), now];
     if (this.#over) this.#finish();
@@ -156,7 +159,9 @@ export class RemoteProxy implements EgressProxy {
   }
 
   figures(): Figures {
-    return this.#before === NO_FIGURES ? this.#figures : addFigures(this.#before, this.#figures);
+    if (this.#before === NO_FIGURES) return this.#figures;
+    this.#sum ??= addFigures(this.#before, this.#figures);
+    return this.#sum;
   }
 
   async drain(ms: number): Promise<void> {
@@ -244,6 +249,7 @@ export class RemoteProxy implements EgressProxy {
       }
       case 'figures':
         this.#figures = { hosts: this.#figures.hosts, ...report.figures };
+        this.#sum = undefined;
         return;
       case 'changed':
         this.#changes.get(report.number)?.(report.cut);
