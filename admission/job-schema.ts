@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { parseBytes } from '../proxy/policy/bytes.js';
 import { ID_PATTERN } from './job.js';
-import { parseBytes, parseCpu, parseGpu, type Quantity } from './quantities.js';
+import { parseCpu, parseGpu, type Quantity } from './quantities.js';
 
 /**
  * The job spec of the reference's 1.5 and later, as far as it has a meaning here: types, and what can be said of one

@@ -1,3 +1,4 @@
+import { parseBytes } from '../proxy/policy/bytes.js';
 import { argumentProblems } from './argument-limits.js';
 import { findForbidden, forbiddenRequest } from './forbidden-requests.js';
 import { imageProblem } from './image-reference.js';
@@ -17,7 +18,7 @@ import {
   quote,
   type SpecProblem,
 } from './problem.js';
-import { parseBytes, parseCpu, type Quantity } from './quantities.js';
+import { parseCpu, type Quantity } from './quantities.js';
 import { refusedByRun } from './run-limits.js';
 import { limitProblem } from './spec-limits.js';
 

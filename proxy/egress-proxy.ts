@@ -2,6 +2,8 @@ import { Acceptor } from './accept/acceptor.js';
 import { ConnectionRate } from './accept/connection-rate.js';
 import { descriptors } from './accept/descriptors.js';
 import { Dispatch } from './accept/dispatch.js';
+import { type Grants, Ledger } from './budget/ledger.js';
+import { Spending } from './budget/spending.js';
 import { AddressRule } from './decide/address-rule.js';
 import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
@@ -29,6 +31,7 @@ import { Refuser } from './refuse/refuser.js';
 import type { ProxyEvent } from './report/events.js';
 import type { Figures } from './report/figures.js';
 import { Recorder } from './report/recorder.js';
+import { subjectOf } from './report/subject.js';
 import { createResolver, type Resolver } from './resolve/resolver.js';
 import { Sessions } from './sessions.js';
 import { IdleWatch } from './tunnel/idle.js';
@@ -45,6 +48,10 @@ export interface EgressProxyOptions {
   readonly onFailed?: (error: Error) => void;
   /** Who gives leave to connect. Default: this process, for all its proxies. */
   readonly leases?: Leases;
+  /** What the job has taken of its budget so far, and takes from now on. Default: nothing, kept in memory only. */
+  readonly ledger?: Ledger;
+  /** Who grants bytes of the budget, where that is not the ledger of this process. */
+  readonly grants?: Grants;
   /** Has Node's HTTP serve all plain requests, not only unusual ones: slower, and the same otherwise. Not in a worker. */
   readonly nodeHttp?: boolean;
 }
@@ -99,13 +106,16 @@ export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOpti
   return new JobProxy(parsePolicy(policy), options);
 }
 
+/** For what no request of the job is answered with. */
+const NOBODY = { id: 0, client: '' };
+
 /** How often it is looked at what is buffered, ms. */
 const LOOK_MS = 1_000;
 
 class JobProxy implements EgressProxy {
   readonly #logger: Logger;
   #policy: EgressPolicy;
-  readonly #sessions = new Sessions(() => this.#wakeWhenEmpty());
+  readonly #sessions: Sessions;
   readonly #recorder: Recorder;
   readonly #connections: Semaphore;
   readonly #descriptors = descriptors.share();
@@ -113,6 +123,8 @@ class JobProxy implements EgressProxy {
   readonly #tunnels: Semaphore;
   readonly #requests: Semaphore;
   readonly #limiter: JobLimiter;
+  readonly #ledger: Ledger;
+  readonly #spending: Spending;
   readonly #resolver: Resolver;
   readonly #destinations: Destinations;
   readonly #dialler: Dialler;
@@ -134,7 +146,7 @@ class JobProxy implements EgressProxy {
 
   constructor(
     parsed: ParsedPolicy,
-    { logger = silentLogger, onEvent, leases, nodeHttp = false }: EgressProxyOptions,
+    { logger = silentLogger, onEvent, leases, ledger, grants, nodeHttp = false }: EgressProxyOptions,
   ) {
     const { job, operator } = parsed.policy;
     const { limits } = operator;
@@ -145,7 +157,19 @@ class JobProxy implements EgressProxy {
     this.#tunnels = new Semaphore(limits.tunnels, 'too-many-tunnels');
     this.#requests = new Semaphore(limits.requests, 'too-many-requests');
     this.#recorder = new Recorder({ job: job.job, execution: job.execution, logger, onEvent });
-    this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst });
+    this.#ledger = ledger ?? new Ledger();
+    this.#ledger.budget = parsed.budget;
+    this.#spending = new Spending({
+      budget: parsed.budget,
+      grants: grants ?? this.#ledger,
+      rate: () => this.#policy.job.rate,
+      onUsedUp: (host) => this.#usedUp(host),
+    });
+    this.#sessions = new Sessions(
+      () => this.#wakeWhenEmpty(),
+      (host) => this.#spending.of(host),
+    );
+    this.#limiter = new JobLimiter({ rate: job.rate, burst: operator.burst, spending: this.#spending });
     const dns = { dns: parsed.dns, addHosts: operator.addHosts, timeoutMs: limits.dnsTimeoutMs };
     this.#resolver = createResolver({ ...dns, maxLookups: limits.lookups });
     this.#destinations = new Destinations(leases ?? destinationCaps.ofJob(limits));
@@ -178,6 +202,7 @@ class JobProxy implements EgressProxy {
       connectTimeoutMs: limits.connectTimeoutMs,
       tls: new OriginTls({ trusted: parsed.trustedCertificates, limiter: this.#limiter }),
       limiter: this.#limiter,
+      isUsedUp: (host) => this.#spending.isUsedUp(host),
     });
     this.#agent = new OriginAgent((target, cancel) => this.#decider.dialForRequests(target, cancel));
     const shared = {
@@ -191,7 +216,7 @@ class JobProxy implements EgressProxy {
       idle: new IdleWatch(limits.tunnelIdleMs),
     };
     const { credentials } = parsed.upstream ?? {};
-    this.#large = new LargeBuffers({ lent: job.rate === null });
+    this.#large = new LargeBuffers({ lent: !this.#limiter.isLimited });
     const tunnels = {
       ...shared,
       operator,
@@ -258,15 +283,38 @@ class JobProxy implements EgressProxy {
   async change(change: PolicyChange): Promise<PolicyChanged> {
     if (this.#closed) throw new Error('the proxy is closed');
     const policy = { ...this.#policy, job: { ...this.#policy.job, ...change } };
-    const { allowlist: allow, jobDeny: deny } = parsePolicy(policy);
+    const { allowlist: allow, jobDeny: deny, budget } = parsePolicy(policy);
     // Nothing comes in between: no connection sees half of it.
     this.#policy = policy;
     this.#decider.job = { allow, deny };
-    const cut = new Set([...this.#setRate(policy.job.rate), ...this.#cutForbidden()]);
+    const wasLimited = this.#limiter.isLimited;
+    if (change.budget !== undefined) {
+      this.#ledger.budget = budget;
+      this.#spending.budget = budget;
+    }
+    const cut = new Set([...this.#setRate(policy.job.rate, wasLimited), ...this.#cutForbidden()]);
     // What was allowed just before has begun by then.
     await new Promise((resolve) => setImmediate(resolve));
     for (const connection of this.#cutForbidden()) cut.add(connection);
     return { cut: cut.size };
+  }
+
+  /** The job's budget, or that for a host: what it was for is cut, and then what is refused from now on is said. */
+  #usedUp(host: string | undefined): void {
+    const isMeant = ({ authority }: JudgedTarget) => this.#spending.isUsedUp(authority.host);
+    this.#logger.warn({ ...(host !== undefined && { host }) }, 'the budget of the job is used up');
+    const ends = new Map<string, JudgedTarget['authority']>();
+    this.#agent.discardAll(isMeant);
+    this.#pool.discardAll(isMeant);
+    this.#sessions.end('budget-used-up', ({ target }) => {
+      if (!isMeant(target)) return false;
+      ends.set(`${target.authority.host} ${target.authority.port}`, target.authority);
+      return true;
+    });
+    for (const authority of ends.values()) {
+      this.#recorder.denied(subjectOf(NOBODY, { authority }), 'budget-used-up', 0);
+    }
+    this.#spending.lift(host);
   }
 
   /** @returns the connections that were cut, as the next one does. */
@@ -278,10 +326,10 @@ class JobProxy implements EgressProxy {
   }
 
   /** What has begun without a limit cannot be put behind one. */
-  #setRate(rate: number | null): object[] {
-    const endless = rate !== null && this.#limiter.rate === null ? this.#acceptor.unlimited : [];
+  #setRate(rate: number | null, wasLimited: boolean): object[] {
     this.#limiter.rate = rate;
-    this.#large.lent = rate === null;
+    const endless = this.#limiter.isLimited && !wasLimited ? this.#acceptor.unlimited : [];
+    this.#large.lent = !this.#limiter.isLimited;
     const all = new Set<object>(endless);
     this.#sessions.end('policy-changed', ({ connection }) => all.has(connection));
     for (const { raw } of endless) raw.destroy();

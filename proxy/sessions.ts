@@ -1,10 +1,17 @@
+import type { Allowances } from './budget/spending.js';
 import type { JudgedTarget } from './policy/judged.js';
+
+/** A connection of the job. */
+interface Connection {
+  /** What passes on it is for this host; undefined: for none any more. */
+  countFor(host: Allowances | undefined): void;
+}
 
 /** An allowed tunnel or request that is under way. */
 export interface Session {
   readonly target: JudgedTarget;
   /** The job's connection that it is on. */
-  readonly connection: object;
+  readonly connection: Connection;
   /** Cuts it; `reason` is for its `closed` event. */
   end(reason: string): void;
   /** Bytes that are buffered for it, by its streams. */
@@ -23,22 +30,36 @@ export class Sessions {
   closing = false;
   readonly #open = new Set<Session>();
   readonly #onOver: () => void;
+  readonly #allowances: (host: string) => Allowances | undefined;
 
-  /** @param onOver called whenever one is over */
-  constructor(onOver: () => void) {
+  /**
+   * @param onOver called whenever one is over
+   * @param allowances of a host
+   */
+  constructor(onOver: () => void, allowances: (host: string) => Allowances | undefined = () => undefined) {
     this.#onOver = onOver;
+    this.#allowances = allowances;
   }
 
   get size(): number {
     return this.#open.size;
   }
 
-  began(session: Session): void {
+  /**
+   * @returns what settles once it may send: a head may have taken more than the job has left with the host, and where
+   *   there is no more, it is cut instead.
+   */
+  began(session: Session): Promise<void> | undefined {
     this.#open.add(session);
+    const host = this.#allowances(session.target.authority.host);
+    if (!host) return undefined;
+    session.connection.countFor(host);
+    return host.up.debt();
   }
 
   over(session: Session): void {
     this.#open.delete(session);
+    if (this.#allowances(session.target.authority.host)) session.connection.countFor(undefined);
     this.#onOver();
   }
 

@@ -1,5 +1,6 @@
 import type http from 'node:http';
 import type net from 'node:net';
+import type { Allowances } from '../budget/spending.js';
 import type { JudgedTarget } from '../policy/judged.js';
 import type { ThrottledSocket } from '../rate/throttled-socket.js';
 import { buffered } from '../util/buffered.js';
@@ -127,6 +128,11 @@ export class ClientConnection {
   whenAnswered(callback: () => void): void {
     if (this.inFlight === 0) callback();
     else this.#last = callback;
+  }
+
+  /** What passes on it is for this host; undefined: for none any more. */
+  countFor(host: Allowances | undefined): void {
+    if ('countFor' in this.stream) this.stream.countFor(host);
   }
 
   /** Bytes that are buffered for it. */

@@ -39,6 +39,8 @@ interface DeciderOptions {
   readonly connectTimeoutMs: number;
   /** Nothing is dialled while the job has a debt. */
   readonly limiter: Pick<JobLimiter, 'debt'>;
+  /** Whether its budget lets nothing more be exchanged with a host. */
+  readonly isUsedUp: (host: string) => boolean;
 }
 
 /** No entry has it: what is denied on it, is denied on all. */
@@ -76,6 +78,7 @@ export class Decider {
     if (dialler.isUpstream(authority)) throw new Refusal('proxy-loop');
     const listed = this.#listed(authority, kind);
     if (listed !== 'allowed' && listed !== 'learned') throw new Refusal(listed);
+    if (this.#with.isUsedUp(host)) throw new Refusal('budget-used-up');
     const learned = listed === 'learned';
     const known = denied.ready() || dialler.upstream !== undefined ? undefined : this.#known(authority);
     if (known) return this.#judged(authority, kind, learned, known);
@@ -204,7 +207,8 @@ export class Decider {
     const { authority, kind, plainOnly } = target;
     const listed = this.#listed(authority, kind);
     if (listed !== 'allowed' && listed !== 'learned') return listed;
-    return !plainOnly && this.#plainOnly(authority, kind) ? 'tls-to-plain-port' : undefined;
+    if (!plainOnly && this.#plainOnly(authority, kind)) return 'tls-to-plain-port';
+    return this.#with.isUsedUp(authority.host) ? 'budget-used-up' : undefined;
   }
 
   /** Whether the deny lists as they are now forbid what was allowed before. */

@@ -78,7 +78,7 @@ export class OriginTls {
     const charge = () => {
       const bytes = socket.bytesRead - secure.bytesRead - charged;
       charged += bytes;
-      this.#with.limiter.charge(bytes);
+      this.#with.limiter.charge(bytes, host);
     };
     const charging = setInterval(charge, CHARGE_MS).unref();
     secure.once('close', () => {

@@ -109,11 +109,16 @@ export class Exchange implements Session {
   }
 
   start(): void {
-    this.#with.sessions.began(this);
-    this.#send();
+    const paid = this.#with.sessions.began(this);
+    if (paid) void paid.then(() => this.#sendUnlessGone());
+    else this.#send();
   }
 
-  get connection(): object {
+  #sendUnlessGone(): void {
+    if (!this.#parts.cancel.cancelled && !this.#parts.response.destroyed) this.#send();
+  }
+
+  get connection(): ClientConnection {
     return this.#parts.connection;
   }
 
@@ -186,7 +191,7 @@ export class Exchange implements Session {
   #inform({ statusCode, rawHeaders }: http.InformationEvent): void {
     const { request, response } = this.#parts;
     // Most of it the job gets nothing of.
-    this.#with.limiter.charge(rawHeaders.reduce((sum, text) => sum + text.length, 0));
+    this.#charge(rawHeaders.reduce((sum, text) => sum + text.length, 0));
     if (++this.#information > MAX_INFORMATION) {
       this.#fail(new Refusal('origin-broken'));
       return;
@@ -280,7 +285,7 @@ export class Exchange implements Session {
     if (first.length > 0) origin.unshift(first);
     const relay = new WatchedRelay(connection, origin, this.#with.idle, (reason) => {
       this.#reason ??= reason;
-      this.#with.limiter.charge(relay.unread);
+      this.#charge(relay.unread);
     });
     this.#relay = relay;
     relay.start(Buffer.alloc(0));
@@ -327,7 +332,7 @@ export class Exchange implements Session {
     const socket = this.#upstream?.socket;
     if (!this.#allowed || !socket) return;
     const unread = socket.destroyed && !isParseError(cause) ? 0 : unreadBytes('unread');
-    this.#with.limiter.charge(unread + socket.bytesRead - this.#readBefore);
+    this.#charge(unread + socket.bytesRead - this.#readBefore);
   }
 
   /** Part of the answer is out: the client must see that it is not whole. */
@@ -339,12 +344,16 @@ export class Exchange implements Session {
     else stream.destroy();
   }
 
+  #charge(bytes: number): void {
+    this.#with.limiter.charge(bytes, this.target.authority.host);
+  }
+
   #chargeUnread(): void {
     const answer = this.#answer;
     if (answer?.complete || this.#relay || !this.#allowed) return;
     const held = answer && (answer.readableLength > 0 || !answer.readableFlowing);
     const was = held ? 'held' : answer ? 'flowing' : 'unread';
-    this.#with.limiter.charge(unreadBytes(was, answer?.readableLength));
+    this.#charge(unreadBytes(was, answer?.readableLength));
   }
 
   /** The answer is out, or its client is gone. */

@@ -99,14 +99,16 @@ export class Passage implements Session, OriginUser, AnswerSink {
       this.#target = target;
       this.#key = keyOf(target);
       this.#request = this.#headFor(path, head.lines);
-      sessions.began(this);
+      const paid = sessions.began(this);
+      if (paid) await paid;
+      this.#cancel.throwIfCancelled();
       this.#send(this.#with.pool.take(this.#key));
     } catch (error) {
       if (!this.#cancel.cancelled) this.#refuse(refuser.refusalFor(error));
     }
   }
 
-  get connection(): object {
+  get connection(): ClientConnection {
     return this.#connection;
   }
 
@@ -247,7 +249,7 @@ export class Passage implements Session, OriginUser, AnswerSink {
     this.#reason ??= refusal.reason;
     if (this.#origin) {
       // It is cut while it sends.
-      if (this.#origin.isOpen) this.#with.limiter.charge(unreadBytes('unread'));
+      if (this.#origin.isOpen) this.#with.limiter.charge(unreadBytes('unread'), this.target.authority.host);
       this.#count(this.#origin);
       this.#origin.destroy();
     }
@@ -277,7 +279,7 @@ export class Passage implements Session, OriginUser, AnswerSink {
   /** What is in the kernel; the rest was read. */
   #chargeUnread({ socket }: OriginConnection): void {
     const was = socket.isPaused() ? 'held' : this.#settled ? 'flowing' : 'unread';
-    this.#with.limiter.charge(unreadBytes(was));
+    this.#with.limiter.charge(unreadBytes(was), this.target.authority.host);
   }
 
   /** The answer is out, or its client is gone. */
@@ -297,7 +299,7 @@ export class Passage implements Session, OriginUser, AnswerSink {
       const reason = this.#reason ?? (finished ? 'end' : 'client-reset');
       const { up, down } = connection.takeBytes();
       // What of it the job did not get: lines that are not passed on, say, or what stood behind the answer.
-      this.#with.limiter.charge(this.#fromOrigin - down);
+      this.#with.limiter.charge(this.#fromOrigin - down, this.target.authority.host);
       recorder.closed(this.subject, { kind: 'request', up, down, reason });
     }
     if (this.#target) sessions.over(this);

@@ -94,6 +94,10 @@ export const DENIALS = {
     help: 'the jobs of this node have too many connections to this host, or open them too fast: wait',
   },
   'too-many-lookups': { status: 429, help: 'the job looks up too many names at once: wait for some' },
+  'budget-used-up': {
+    status: 429,
+    help: 'the job has used up the bytes that it may exchange in all, or with HOST: waiting brings no more, a larger budget does',
+  },
   // Lifecycle.
   closing: { status: 503, help: 'the gateway of the job is closing' },
 } as const satisfies Record<string, { status: number; help: string }>;

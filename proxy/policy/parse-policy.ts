@@ -1,4 +1,5 @@
 import { Allowlist } from './allowlist.js';
+import { assertBudget, type Budget, smallerBudget } from './budget.js';
 import { parseCertificates } from './certificates.js';
 import { type CidrPort, parseCidrPort } from './cidr-port.js';
 import { DenyList } from './deny-list.js';
@@ -16,6 +17,8 @@ export interface ParsedPolicy {
   readonly allowlist: Allowlist;
   /** Let hosts through that the allowlist does not have, where `within` has them; absent: any. */
   readonly learn?: { readonly within?: Allowlist };
+  /** Of the job's and the operator's the smaller. */
+  readonly budget: Budget | null;
   readonly deny: DenyList;
   readonly jobDeny: DenyList;
   /** What the operator lets jobs reach although it is not public, or is the node. */
@@ -32,7 +35,7 @@ export interface ParsedPolicy {
  * Reads a policy, and opens nothing.
  *
  * @throws AllowlistError for a job's or node's domain entry, DenyListError for an entry of a deny list,
- *   PolicyError (the class of both) for a rate, a burst, an exception, a node address, the DNS server, the upstream or
+ *   PolicyError (the class of both) for a rate, a burst, a budget, an exception, a node address, the DNS server, the upstream or
  *   the certificates
  */
 export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
@@ -42,6 +45,8 @@ export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
     assertRate(job.rate);
     assertBurst(operator.burst);
   }
+  assertBudget(job.budget);
+  assertBudget(operator.budget);
   const within = job.learn && operator.learnWithin && Allowlist.parse(operator.learnWithin, { allowPorts });
   const dns = parseDns(operator.dns);
   if (!dns.ok) throw new PolicyError(dns.problem);
@@ -54,6 +59,7 @@ export function parsePolicy(policy: EgressPolicy): ParsedPolicy {
     policy,
     allowlist: Allowlist.parse(job.allow, { allowPorts }),
     ...(job.learn && { learn: within ? { within } : {} }),
+    budget: smallerBudget(job.budget, operator.budget),
     deny: DenyList.parse(operator.deny),
     jobDeny: DenyList.parse(job.deny ?? []),
     exceptions: operator.allowAddresses.map(exception),

@@ -1,3 +1,5 @@
+import type { Budget } from './budget.js';
+
 /**
  * What one job may reach, as plain serialisable values: a gateway may live in another process.
  * The job's part can be stored in labels; the operator's part is always read from configuration.
@@ -22,12 +24,14 @@ export interface JobPolicy {
   readonly deny?: readonly string[];
   /** Limit in bit/s for each direction, over all connections of the job; null is unlimited. */
   readonly rate: number | null;
+  /** What it may take in all; null or absent: no bound of its own. */
+  readonly budget?: Budget | null;
   /** Let hosts through that only this allowlist does not have, and say so in their events; every other rule holds. */
   readonly learn?: boolean;
 }
 
 /** What of a job's policy may become another while the job runs; what is left out stays as it is. */
-export type PolicyChange = Partial<Pick<JobPolicy, 'allow' | 'deny' | 'rate'>>;
+export type PolicyChange = Partial<Pick<JobPolicy, 'allow' | 'deny' | 'rate' | 'budget'>>;
 
 /** What a change of the policy did, once it holds. */
 export interface PolicyChanged {
@@ -59,6 +63,8 @@ export interface OperatorPolicy {
   readonly checkTunnels: boolean;
   /** Name of the header that carries the job's id on plain HTTP requests. */
   readonly jobHeader: string;
+  /** What each job may take in all, whatever its own budget says: of both the smaller holds. */
+  readonly budget?: Budget | null;
   /** Burst of the token buckets, in bytes. */
   readonly burst: number;
   readonly limits: Limits;

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { Allowance } from '../budget/allowance.js';
 import { Flow } from './flow.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -69,6 +70,10 @@ export class Download extends Flow {
     } else if (this.#left === 0) {
       this.#finish();
     }
+  }
+
+  countFor(host: Allowance | undefined): void {
+    this.#scheduler.countFor(this, host);
   }
 
   override aborted(): void {

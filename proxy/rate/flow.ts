@@ -1,3 +1,5 @@
+import type { Allowance } from '../budget/allowance.js';
+
 /** Where a flow waits for tokens. */
 export type Lane = 'sparse' | 'bulk';
 
@@ -19,9 +21,16 @@ export abstract class Flow {
   /** Until then a flow that comes back goes on in the bulk lane. */
   bulkUntil = 0;
 
+  /** What may pass of it with the host that it is for; undefined where hosts have no bound, or it is for none yet. */
+  host: Allowance | undefined;
+  /** Bytes that passed while it was for no host. */
+  hostless = 0;
+  /** Its host has nothing left: it waits in no lane. */
+  parked = false;
+
   /** Whether the flow waits for tokens. */
   get waiting(): boolean {
-    return this.lane !== null;
+    return this.lane !== null || this.parked;
   }
 
   /** `bytes` of what was asked for may pass now. May ask again, and may withdraw this flow or others. */

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { Spending } from '../budget/spending.js';
 import { DEFAULT_OPERATOR_POLICY } from '../policy/policy.js';
 import { assertBurst, assertRate } from '../policy/rate.js';
 import { abortable } from '../util/abort.js';
@@ -17,6 +18,8 @@ interface JobLimiterOptions {
    * (above 9.8 Mbit/s): a smaller bucket would overflow between two ticks, and the job would get less than its rate.
    */
   readonly burst?: number;
+  /** What may pass in all, and with each host. Default: everything. */
+  readonly spending?: Spending;
   readonly clock?: Clock;
 }
 
@@ -36,9 +39,19 @@ export class JobLimiter {
   #up: Scheduler | undefined;
   #down: Scheduler | undefined;
   #closed = false;
+  readonly #spending: Spending | undefined;
 
   /** @throws PolicyError for a rate below 8 kbit/s, or a burst that is not a number of bytes between 4 KiB and 1 GiB */
-  constructor({ rate, burst = DEFAULT_OPERATOR_POLICY.burst, clock = systemClock }: JobLimiterOptions) {
+  constructor({
+    rate,
+    burst = DEFAULT_OPERATOR_POLICY.burst,
+    spending,
+    clock = systemClock,
+  }: JobLimiterOptions) {
+    this.#spending = spending;
+    if (spending) {
+      spending.onMore = (direction) => (direction === 'up' ? this.#up : this.#down)?.more();
+    }
     this.#leastBurst = burst;
     this.#clock = clock;
     this.rate = rate;
@@ -46,6 +59,11 @@ export class JobLimiter {
 
   get rate(): number | null {
     return this.#rate;
+  }
+
+  /** Whether bytes are counted before they pass: there is a rate, or a budget. */
+  get isLimited(): boolean {
+    return this.#rate !== null || (this.#spending?.isBounded ?? false);
   }
 
   /**
@@ -65,11 +83,12 @@ export class JobLimiter {
     if (this.#up && this.#down) {
       this.#up.change({ bytesPerSecond, burst });
       this.#down.change({ bytesPerSecond, burst });
-    } else if (rate !== null) {
+    } else if (this.isLimited) {
       const clock = this.#clock;
       const options = { bytesPerSecond, burst, clock, ticker: tickerOf(clock) };
-      this.#up = new Scheduler(options);
-      this.#down = new Scheduler(options);
+      const { up, down } = this.#spending?.job ?? {};
+      this.#up = new Scheduler({ ...options, ...(up && { allowance: up }) });
+      this.#down = new Scheduler({ ...options, ...(down && { allowance: down }) });
       if (this.#closed) this.close();
     }
   }
@@ -79,7 +98,7 @@ export class JobLimiter {
    * download. Without a limit it is the socket itself. Use nothing but the result from here on.
    */
   throttle(socket: net.Socket): net.Socket | ThrottledSocket {
-    if (this.#rate === null || !this.#up || !this.#down) return socket;
+    if (!this.isLimited || !this.#up || !this.#down) return socket;
     return new ThrottledSocket(socket, this.#up, this.#down);
   }
 
@@ -93,9 +112,9 @@ export class JobLimiter {
     return { up: this.#up?.waitedMs ?? 0, down: this.#down?.waitedMs ?? 0 };
   }
 
-  /** Takes bytes from the download's bucket that did not pass it, whether they are there or not. */
-  charge(bytes: number): void {
-    if (bytes > 0) this.#down?.charge(bytes);
+  /** Takes bytes of a host from the download's bucket that did not pass it, whether they are there or not. */
+  charge(bytes: number, host: string): void {
+    if (bytes > 0) this.#down?.charge(bytes, this.#spending?.of(host)?.down);
   }
 
   /** Undefined where the job has no debt; else what settles when it is paid. Rejects when it is cancelled, or closed. */
@@ -110,6 +129,7 @@ export class JobLimiter {
   /** Ends what waits for tokens, and whatever asks for some later: its sockets are destroyed. */
   close(): void {
     this.#closed = true;
+    this.#spending?.close();
     this.#up?.close();
     this.#down?.close();
   }

@@ -1,3 +1,4 @@
+import type { Allowance } from '../budget/allowance.js';
 import type { Clock } from '../util/clock.js';
 import { TokenBucket } from './bucket.js';
 import { type Flow, FlowList, type Lane } from './flow.js';
@@ -19,7 +20,15 @@ interface SchedulerOptions {
   readonly burst: number;
   readonly clock: Clock;
   readonly ticker: Ticker;
+  /** What may pass in all, however fast. Default: everything. */
+  readonly allowance?: Pick<Allowance, 'left' | 'take' | 'short'>;
 }
+
+const BOUNDLESS: NonNullable<SchedulerOptions['allowance']> = {
+  left: Number.POSITIVE_INFINITY,
+  take: () => {},
+  short: () => {},
+};
 
 /**
  * Shares one token bucket among the flows of one direction of one job.
@@ -48,16 +57,20 @@ export class Scheduler implements Ticked {
   #arrivalBatch = 0;
   readonly #sparse = new FlowList();
   readonly #bulk = new FlowList();
+  readonly #allowance: NonNullable<SchedulerOptions['allowance']>;
+  /** Those whose host has nothing left. */
+  readonly #parked = new Set<Flow>();
   #serving = false;
   #closed = false;
   #waitingSince = Number.NaN;
   #waitedMs = 0;
 
-  constructor({ bytesPerSecond, burst, clock, ticker }: SchedulerOptions) {
+  constructor({ bytesPerSecond, burst, clock, ticker, allowance = BOUNDLESS }: SchedulerOptions) {
     const rate = bytesPerSecond / 1000;
     const now = clock.now();
     this.#clock = clock;
     this.#ticker = ticker;
+    this.#allowance = allowance;
     this.#bucket = new TokenBucket(rate, burst, now);
     this.#divide(rate, burst);
     this.#precedence = new TokenBucket(rate / 2, this.#reserve, now);
@@ -116,6 +129,7 @@ export class Scheduler implements Ticked {
       return;
     }
     flow.want = bytes;
+    if (flow.parked) return;
     const now = this.#clock.now();
     if (now < flow.bulkUntil) {
       // Its bytes ended before its turn did, and the next ones are here: the turn goes on.
@@ -135,6 +149,7 @@ export class Scheduler implements Ticked {
 
   /** Takes the flow out: it wants nothing for now. */
   withdraw(flow: Flow): void {
+    this.#unpark(flow);
     if (flow.lane === null) return;
     this.#unlink(flow);
     if (!this.#serving) this.#settle(this.#clock.now());
@@ -144,11 +159,32 @@ export class Scheduler implements Ticked {
     this.#serve(this.#clock.now(), this.#tickBatch);
   }
 
-  /** Takes bytes that passed elsewhere, whether they are there or not. */
-  charge(bytes: number): void {
+  /** What passes of a flow is for this host from now on, and so is what has passed while it was for none. */
+  countFor(flow: Flow, host: Allowance | undefined): void {
+    if (host) host.take(flow.hostless);
+    flow.hostless = 0;
+    flow.host = host;
+    if (this.#unpark(flow)) this.request(flow, flow.want);
+  }
+
+  /** There may be more than there was of what may pass in all, or with a host. */
+  more(): void {
+    for (const flow of this.#parked) {
+      if (flow.host === undefined || flow.host.left >= 1) {
+        this.#unpark(flow);
+        this.request(flow, flow.want);
+      } else flow.host.short();
+    }
+    if (!this.#serving) this.#serve(this.#clock.now(), this.#arrivalBatch);
+  }
+
+  /** Takes bytes that passed elsewhere, whether they are there or not. @param host where they came from */
+  charge(bytes: number, host?: Allowance): void {
     const now = this.#clock.now();
     this.#bucket.refill(now);
     this.#bucket.take(bytes);
+    this.#allowance.take(bytes);
+    host?.take(bytes);
     if (!this.#serving) this.#settle(now);
   }
 
@@ -164,6 +200,10 @@ export class Scheduler implements Ticked {
         this.#unlink(flow);
         flow.aborted();
       }
+    }
+    for (const flow of this.#parked) {
+      this.#unpark(flow);
+      flow.aborted();
     }
     this.#settle(this.#clock.now());
   }
@@ -186,15 +226,17 @@ export class Scheduler implements Ticked {
 
   #serveSparse(): void {
     for (let flow = this.#sparse.head; flow; flow = this.#sparse.head) {
+      if (this.#park(flow)) continue;
       const share = Math.min(flow.want, Math.floor(flow.credit));
       if (share < flow.want && share < this.#slice) {
         this.#unlink(flow);
         this.#bulk.push(flow, 'bulk');
         continue;
       }
-      const bytes = Math.min(share, this.#sparseLevel());
+      const bounds = boundsOf(flow, this.#allowance);
+      const bytes = Math.min(share, this.#sparseLevel(), bounds);
       // Whole slices only, or a full bucket would be given out in crumbs.
-      if (bytes < Math.min(share, this.#slice)) return;
+      if (bytes < Math.min(share, this.#slice, bounds) || bounds < 1) return;
       flow.credit -= bytes;
       if (this.#bulk.head) this.#precedence.take(bytes);
       this.#take(flow, this.#sparse, bytes);
@@ -212,7 +254,8 @@ export class Scheduler implements Ticked {
   #serveBulk(now: number, batch: number): void {
     if (this.#bulkLevel() < Math.min(batch, this.#bulk.want)) return;
     for (let flow = this.#bulk.head; flow; flow = this.#bulk.head) {
-      const available = this.#bulkLevel();
+      if (this.#park(flow)) continue;
+      const available = Math.min(this.#bulkLevel(), boundsOf(flow, this.#allowance));
       if (available <= 0) return;
       if (flow.deficit === 0) flow.deficit = this.#quantum;
       // One that is alone takes all at once, not turn by turn.
@@ -235,7 +278,26 @@ export class Scheduler implements Ticked {
     flow.want -= bytes;
     list.want -= bytes;
     this.#bucket.take(bytes);
+    this.#allowance.take(bytes);
+    if (flow.host) flow.host.take(bytes);
+    else flow.hostless += bytes;
     this.granted += bytes;
+  }
+
+  /** Out of its lane, where its host has nothing left for it: the others go on. */
+  #park(flow: Flow): boolean {
+    if (flow.host === undefined || flow.host.left >= 1) return false;
+    this.#unlink(flow);
+    flow.parked = true;
+    this.#parked.add(flow);
+    flow.host.short();
+    return true;
+  }
+
+  #unpark(flow: Flow): boolean {
+    if (!flow.parked) return false;
+    flow.parked = false;
+    return this.#parked.delete(flow);
   }
 
   /** After a pass: when to come back, and whether somebody waits. */
@@ -252,6 +314,13 @@ export class Scheduler implements Ticked {
       return;
     }
     if (Number.isNaN(this.#waitingSince)) this.#waitingSince = now;
+    if (this.#allowance.left < 1) {
+      // Time brings nothing: `more` does.
+      this.dueAt = Number.POSITIVE_INFINITY;
+      this.#ticker.remove(this);
+      this.#allowance.short();
+      return;
+    }
     let missing = Number.POSITIVE_INFINITY;
     if (sparse) missing = Math.min(sparse.want, this.#slice) - this.#sparseLevel();
     if (bulk) {
@@ -276,4 +345,9 @@ export class Scheduler implements Ticked {
     if (flow.lane === null) return;
     this.#list(flow.lane).remove(flow);
   }
+}
+
+/** Whole bytes of a flow that may pass however much time there was. */
+function boundsOf({ host }: Flow, allowance: Pick<Allowance, 'left'>): number {
+  return Math.floor(Math.min(allowance.left, host?.left ?? Number.POSITIVE_INFINITY));
 }

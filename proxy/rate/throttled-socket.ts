@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { Duplex } from 'node:stream';
+import type { Allowances } from '../budget/spending.js';
 import { resetSocket } from '../util/reset.js';
 import { SOCKET_OPTIONS } from '../util/socket-options.js';
 import type { Turn } from '../util/turns.js';
@@ -41,6 +42,12 @@ export class ThrottledSocket extends Duplex {
   /** From now on requests are read from it, in the turns of its job. */
   inTurns(turn: Turn): void {
     this.#upload.inTurns(turn);
+  }
+
+  /** What passes is for this host from now on, and so is what has passed since it was for one. */
+  countFor(host: Allowances | undefined): void {
+    this.#upload.countFor(host?.up);
+    this.#download.countFor(host?.down);
   }
 
   override _read(): void {

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { Allowance } from '../budget/allowance.js';
 import type { Turn } from '../util/turns.js';
 import { Flow } from './flow.js';
 import type { Scheduler } from './scheduler.js';
@@ -74,6 +75,10 @@ export class Upload extends Flow {
     if (bytes >= socket.readableLength) return socket.read();
     // Node raises the high-water mark for good when a read asks for more than it.
     return socket.read(Math.min(bytes, socket.readableHighWaterMark));
+  }
+
+  countFor(host: Allowance | undefined): void {
+    this.#scheduler.countFor(this, host);
   }
 
   override aborted(): void {

@@ -7,6 +7,8 @@ export const DENY_HEADER = 'X-Jobgate-Deny';
 
 /** Seconds after which a job over one of its limits may try again. */
 const RETRY_AFTER = 1;
+/** A budget is not filled by time: clients that obey are to give up, or to ask seldom. */
+const RETRY_BUDGET_AFTER = 3_600;
 /** How long a refused client may go on sending before its connection is cut, ms. */
 const LINGER_MS = 1_000;
 
@@ -40,7 +42,9 @@ export function denialAnswer(denial: Denial): DenialAnswer {
     'Content-Length': String(Buffer.byteLength(body)),
   };
   const status: number = DENIALS[reason].status;
-  if (status === 429) headers['Retry-After'] = String(RETRY_AFTER);
+  if (status === 429) {
+    headers['Retry-After'] = String(reason === 'budget-used-up' ? RETRY_BUDGET_AFTER : RETRY_AFTER);
+  }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const phrase = `jobgate: ${reason}`;
   const text = `HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}Connection: close\r\n\r\n${body}`;

@@ -63,7 +63,8 @@ function addLines(a: HostFigures | undefined, b: HostFigures): HostFigures {
 
 /** A job can ask for a million names: so many have a line of their own. */
 export const MAX_HOSTS = 500;
-const OTHER_HOST = 'other';
+/** The line of all the others. */
+export const OTHER_HOST = 'other';
 const OTHER = `${OTHER_HOST} 0`;
 
 interface HostLine {

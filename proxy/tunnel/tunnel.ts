@@ -92,7 +92,7 @@ export class Tunnel implements Session {
     this.#startRelay(hello, watch);
   }
 
-  get connection(): object {
+  get connection(): ClientConnection {
     return this.#connection;
   }
 
@@ -167,7 +167,8 @@ export class Tunnel implements Session {
     const { up, down, unread } = this.#relay;
     // Where requests are read from it, its connection was closed when the first one came.
     const brief = this.#connection.tunnel || performance.now() - this.#subject.since <= FIRST_MS;
-    this.#with.limiter.charge(this.#relaying ? unread : unreadBytes(brief ? 'unread' : 'held'));
+    const { host } = this.target.authority;
+    this.#with.limiter.charge(this.#relaying ? unread : unreadBytes(brief ? 'unread' : 'held'), host);
     this.#with.recorder.closed(this.#subject, { kind: 'tunnel', up, down, reason: this.#reason ?? reason });
     this.#with.sessions.over(this);
   }

@@ -1,4 +1,5 @@
 import type { ListenOptions } from '../egress-proxy.js';
+import type { Direction } from '../policy/budget.js';
 import type { EgressPolicy, PolicyChange } from '../policy/policy.js';
 import type { ProxyEvent } from '../report/events.js';
 import type { Figures } from '../report/figures.js';
@@ -7,7 +8,7 @@ import type { Figures } from '../report/figures.js';
  * What a worker and the control plane say to each other: lines of JSON, down its stdin and up its stdout. The
  * end of its input is the end of the control plane, whatever that died of. Ids of proxies are the control plane's.
  */
-export const LINK_VERSION = 4;
+export const LINK_VERSION = 5;
 
 /** What a worker is told. */
 export type Command =
@@ -26,6 +27,8 @@ export type Command =
   | { readonly do: 'change'; readonly id: number; readonly number: number; readonly change: PolicyChange }
   /** So many more connections to a destination may be begun: what is said to `lease`. */
   | { readonly do: 'leased'; readonly id: number; readonly destination: string; readonly count: number }
+  /** So many bytes may pass, of what it asked to `spend`: fewer, and there are no more. */
+  | ({ readonly do: 'granted'; readonly id: number } & Wanted)
   | { readonly do: 'drain'; readonly id: number; readonly ms: number }
   | { readonly do: 'close'; readonly id: number }
   /** Where a proxy of another worker listens, or does no longer: no job's target. */
@@ -46,9 +49,18 @@ export type ProxyReport = { readonly id: number } & (
   /** It wants leave for so many connections to a destination; and it gives some back. */
   | { readonly is: 'lease'; readonly destination: string; readonly count: number }
   | { readonly is: 'give-back'; readonly destination: string; readonly count: number }
+  /** It wants so many bytes of the job's budget. */
+  | ({ readonly is: 'spend' } & Wanted)
   /** The last of it: all its connections are closed. */
   | { readonly is: 'closed' }
 );
+
+/** Bytes of the job's budget, or of that for a host. */
+export interface Wanted {
+  readonly direction: Direction;
+  readonly bytes: number;
+  readonly host?: string;
+}
 
 /** `hosts` is left out where it is as before. */
 export type PartialFigures = Omit<Figures, 'hosts'> & Partial<Pick<Figures, 'hosts'>>;

@@ -56,7 +56,15 @@ function readProxyReport(said: Said): ProxyReport {
       };
     case 'lease':
     case 'give-back':
-      return { id, is: said.is, destination: destination(said.destination), count: places(said.count) };
+      return { id, is: said.is, destination: destination(said.destination), count: whole(said.count) };
+    case 'spend':
+      return {
+        id,
+        is: 'spend',
+        direction: oneOf(['up', 'down'], said.direction),
+        bytes: whole(said.bytes),
+        ...(said.host !== undefined && { host: destination(said.host) }),
+      };
     case 'changed':
       return { id, is: 'changed', number: number(said.number), cut: number(said.cut) };
     case 'closed':
@@ -180,9 +188,9 @@ function destination(value: unknown): string {
 }
 
 /** One at least: nothing else uses up what a job may have. */
-function places(value: unknown): number {
+function whole(value: unknown): number {
   const said = number(value);
-  if (!Number.isInteger(said) || said === 0) throw new Error('not a number of connections');
+  if (!Number.isSafeInteger(said) || said === 0) throw new Error('not a number of what is wanted');
   return said;
 }
 

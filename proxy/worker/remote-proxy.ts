@@ -1,4 +1,5 @@
 import { Clients } from '../accept/clients.js';
+import { Ledger } from '../budget/ledger.js';
 import { destinationCaps, type JobLeases } from '../dial/destination-caps.js';
 import type { EgressProxy, EgressProxyOptions, ListenOptions } from '../egress-proxy.js';
 import type { Bound } from '../listeners.js';
@@ -7,7 +8,7 @@ import { parsePolicy } from '../policy/parse-policy.js';
 import type { EgressPolicy, PolicyChange, PolicyChanged } from '../policy/policy.js';
 import { addFigures, type Figures, NO_FIGURES } from '../report/figures.js';
 import { tellEvent } from '../report/log.js';
-import { LINK_VERSION, type ProxyReport } from './link.js';
+import { LINK_VERSION, type ProxyReport, type Wanted } from './link.js';
 import type { WorkerLink } from './worker-link.js';
 
 /** Where a proxy runs. */
@@ -34,6 +35,9 @@ const PROBATION_MS = 600_000;
 /** Leave that a worker gets at once, at most. */
 const MAX_LEASE = 64;
 
+/** Bytes that a worker gets at once of a budget, at most: more than an allowance asks for. */
+const MAX_GRANT = 2 ** 40;
+
 /** For closing what is to be closed, and for a change of the policy, ms: a worker is not trusted to do as it is told. */
 const CLOSE_MS = 5_000;
 const CHANGE_MS = 5_000;
@@ -56,6 +60,7 @@ export class RemoteProxy implements EgressProxy {
   /** Of both, once somebody has asked: they are asked for more often than they change. */
   #sum: Figures | undefined;
   readonly #leases: JobLeases;
+  readonly #ledger: Ledger;
   #opening: Opening | undefined;
   /** Changes that its worker has not said to hold, by number: with how many connections were cut for them. */
   readonly #changes = new Map<number, (cut: number) => void>();
@@ -73,7 +78,8 @@ export class RemoteProxy implements EgressProxy {
 
   /** @throws what `createEgressProxy` throws. */
   constructor(policy: EgressPolicy, options: RemoteProxyOptions) {
-    parsePolicy(policy);
+    this.#ledger = options.ledger ?? new Ledger();
+    this.#ledger.budget = parsePolicy(policy).budget;
     this.#policy = policy;
     this.#options = options;
     this.#leases = destinationCaps.ofJob(policy.operator.limits);
@@ -139,7 +145,7 @@ export class RemoteProxy implements EgressProxy {
   async change(change: PolicyChange): Promise<PolicyChanged> {
     if (this.#over) throw new Error('the proxy is closed');
     const policy = { ...this.#policy, job: { ...this.#policy.job, ...change } };
-    parsePolicy(policy);
+    this.#ledger.budget = parsePolicy(policy).budget;
     this.#policy = policy;
     const link = this.#link;
     // Nothing is open. Whatever opens it does so with this policy.
@@ -264,12 +270,28 @@ export class RemoteProxy implements EgressProxy {
       case 'give-back':
         this.#leases.giveBack(report.destination, report.count);
         return;
+      case 'spend':
+        void this.#grant(report);
+        return;
       case 'log':
         logger?.[report.level]?.(report.fields, report.message);
         return;
       case 'closed':
         // Unasked, it is a worker that was told to end, by a signal: what comes of that is seen when it has.
         if (this.#over) this.#finish();
+    }
+  }
+
+  /** The worker that asked may be gone by then, and what it was granted with it. */
+  async #grant({ direction, bytes: want, host }: Wanted): Promise<void> {
+    const link = this.#link;
+    const bytes = await this.#ledger.grant(direction, Math.min(want, MAX_GRANT), host);
+    const about = { direction, bytes, ...(host !== undefined && { host }) };
+    if (!link || link !== this.#link) return;
+    try {
+      link.reply({ do: 'granted', id: this.#id, ...about });
+    } catch (error) {
+      this.#options.onStuck(this, (error as Error).message);
     }
   }
 
@@ -284,6 +306,7 @@ export class RemoteProxy implements EgressProxy {
     this.#link?.remove(this.#id);
     this.#link = undefined;
     this.#leases.close();
+    this.#ledger.close();
     this.#setClosed();
     this.#options.onOver?.(this);
   }

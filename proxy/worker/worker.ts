@@ -5,6 +5,7 @@ import { FigureReports } from './figure-reports.js';
 import { assertNobodyAt, assertNoForwarding } from './isolation.js';
 import { type Command, LINK_VERSION, type LogLevel, type ProxyReport } from './link.js';
 import type { Outbox } from './outbox.js';
+import { RemoteGrants } from './remote-grants.js';
 import { RemoteLeases } from './remote-leases.js';
 
 type Open = Extract<Command, { do: 'open' }>;
@@ -44,6 +45,9 @@ export class Worker {
       case 'leased':
         this.#proxies.get(command.id)?.leases.given(command);
         return;
+      case 'granted':
+        this.#proxies.get(command.id)?.grants.granted(command);
+        return;
       case 'drain':
         void this.#proxies.get(command.id)?.end(command.ms);
         return;
@@ -73,7 +77,7 @@ export class Worker {
       return;
     }
     try {
-      const hosted = new HostedProxy(command, tell, async () => {
+      const hosted = new HostedProxy(command, { tell, insist }, async () => {
         this.#proxies.delete(id);
         await insist({ id, is: 'closed' });
       });
@@ -109,13 +113,21 @@ export class Worker {
 class HostedProxy {
   readonly proxy: EgressProxy;
   readonly leases: RemoteLeases;
+  readonly grants: RemoteGrants;
   readonly #id: number;
   readonly #tell: (report: ProxyReport) => boolean;
   readonly #figures: FigureReports;
   readonly #onClosed: () => Promise<void>;
   #ending: Promise<void> | undefined;
 
-  constructor({ id, policy }: Open, tell: (report: ProxyReport) => boolean, onClosed: () => Promise<void>) {
+  constructor(
+    { id, policy }: Open,
+    {
+      tell,
+      insist,
+    }: { tell: (report: ProxyReport) => boolean; insist: (report: ProxyReport) => Promise<void> },
+    onClosed: () => Promise<void>,
+  ) {
     this.#id = id;
     this.#tell = tell;
     this.#onClosed = onClosed;
@@ -124,8 +136,10 @@ class HostedProxy {
       if (!('event' in fields)) tell({ id, is: 'log', level, fields, message });
     };
     this.leases = new RemoteLeases(id, tell);
+    this.grants = new RemoteGrants(id, (report) => void insist(report));
     this.proxy = createEgressProxy(policy, {
       leases: this.leases,
+      grants: this.grants,
       logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       onEvent: (event) => {
         tell({ id, is: 'event', event });

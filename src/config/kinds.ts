@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { parseBytes } from '../../admission/quantities.js';
 import type { Parsed } from '../../proxy/policy/authority.js';
+import { parseBytes } from '../../proxy/policy/bytes.js';
 import { parseDuration } from '../duration.js';
 
 /** A kind of value: how a file holds it, and how one text of an environment or a command line becomes the same. */

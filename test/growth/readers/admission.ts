@@ -4,7 +4,8 @@ import { parseJobFile } from '../../../admission/job-file.js';
 import { parseJobSpec } from '../../../admission/job-spec.js';
 import { nearest } from '../../../admission/known-keys.js';
 import { spokenReason } from '../../../admission/probe.js';
-import { parseBytes, parseCpu } from '../../../admission/quantities.js';
+import { parseCpu } from '../../../admission/quantities.js';
+import { parseBytes } from '../../../proxy/policy/bytes.js';
 import type { Reader } from '../growth.js';
 
 const YAML = [

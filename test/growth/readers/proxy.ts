@@ -12,6 +12,7 @@ import {
   parseHostHeader,
   parseHostPort,
 } from '../../../proxy/policy/authority.js';
+import { parseBudget } from '../../../proxy/policy/budget.js';
 import { parseCidr, parseCidrPort } from '../../../proxy/policy/cidr-port.js';
 import { DenyList } from '../../../proxy/policy/deny-list.js';
 import { parseAddHost, parseDns } from '../../../proxy/policy/dns-flags.js';
@@ -148,6 +149,11 @@ export const PROXY: readonly Reader[] = [
   },
   { name: 'a range', read: parseCidr, seeds: ['192.0.2.0/24', '2001:db8::/32'] },
   { name: 'a range with a port', read: parseCidrPort, seeds: ['192.0.2.0/24:80', '[2001:db8::/32]:443'] },
+  {
+    name: 'a budget',
+    read: parseBudget,
+    seeds: ['down=10GB,up=1GiB', 'host-up=1,then=slow:1mbit', 'unlimited'],
+  },
   { name: 'a rate', read: parseRate, seeds: ['10mbit', '1.5 MB/s', 'unlimited', '10000000'] },
   { name: 'a name server', read: parseDns, seeds: ['192.0.2.1:53', '[2001:db8::1]:53', 'system'] },
   { name: 'a host of the operator', read: parseAddHost, seeds: ['a.test:192.0.2.1', 'a.test:2001:db8::1'] },
