@@ -109,6 +109,9 @@ export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOpti
 /** For what no request of the job is answered with. */
 const NOBODY = { id: 0, client: '' };
 
+/** For the ledger to say what is left of another budget, ms: where it cannot be written to, nothing passes until it can. */
+const BUDGET_KNOWN_MS = 1_000;
+
 /** How often it is looked at what is buffered, ms. */
 const LOOK_MS = 1_000;
 
@@ -293,6 +296,7 @@ class JobProxy implements EgressProxy {
       this.#spending.budget = budget;
     }
     const cut = new Set([...this.#setRate(policy.job.rate, wasLimited), ...this.#cutForbidden()]);
+    if (change.budget !== undefined) await this.#spending.ready(BUDGET_KNOWN_MS);
     // What was allowed just before has begun by then.
     await new Promise((resolve) => setImmediate(resolve));
     for (const connection of this.#cutForbidden()) cut.add(connection);

@@ -267,6 +267,7 @@ class ContainerGateway implements Gateway {
       this.#egress = new RemoteProxy(withNodeAddresses(this.#options.policy, await nodeAddresses), {
         ...(this.#options.logger && { logger: this.#options.logger }),
         ...(this.#options.onEvent && { onEvent: this.#options.onEvent }),
+        ...(this.#options.ledger && { ledger: this.#options.ledger }),
         place: async () => this.#placeIn(container),
         onFailed: (error) => void this.#cutOff(inContainer(error)),
         onStuck: (_egress, why) => this.#container?.kill(why),

@@ -1,3 +1,4 @@
+import type { Ledger } from '../../proxy/budget/ledger.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { EgressPolicy, PolicyChange, PolicyChanged } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
@@ -20,6 +21,8 @@ export interface OpenGatewayOptions {
   readonly existing?: OwnedNetwork;
   /** What is to be said of the network beside the policy. Default: one for one container, named by us. */
   readonly network?: NetworkWish;
+  /** What the job has taken of its budget, and takes. Default: nothing so far, and kept in memory only. */
+  readonly ledger?: Ledger | undefined;
   readonly logger?: Logger;
   /** What the egress proxy decides and closes. */
   readonly onEvent?: (event: ProxyEvent) => void;

@@ -89,6 +89,7 @@ async function openHostGateway(options: OpenGatewayOptions, resources: HostResou
   const proxy = createProxy(options.policy, {
     ...(options.logger && { logger: options.logger }),
     ...(options.onEvent && { onEvent: options.onEvent }),
+    ...(options.ledger && { ledger: options.ledger }),
     onFailed: (error) => void gateway?.cutOff(error),
   });
   const { existing } = options;

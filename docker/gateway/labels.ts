@@ -1,3 +1,4 @@
+import { type Budget, formatBudget, parseBudget } from '../../proxy/policy/budget.js';
 import { isOwnerRef, type OwnerKind, type OwnerRef } from './owner.js';
 
 /**
@@ -14,6 +15,8 @@ export interface NetworkRecord {
   readonly allow: readonly string[];
   /** bit/s; null is unlimited. */
   readonly rate: number | null;
+  /** The job's own. */
+  readonly budget?: Budget | null;
   /** See `JobPolicy.learn`. */
   readonly learn?: boolean;
   /** Port of the gateway. */
@@ -47,6 +50,7 @@ export function toLabels(record: NetworkRecord): Record<string, string> {
     ...(record.execution !== undefined && { execution: record.execution }),
     allow: JSON.stringify(record.allow),
     rate: record.rate === null ? 'unlimited' : String(record.rate),
+    ...(record.budget && { budget: formatBudget(record.budget) }),
     ...(record.learn && { learn: 'true' }),
     port: String(record.port),
     created: record.created.toISOString(),
@@ -78,6 +82,8 @@ export function fromLabels(
   if (!allow) return 'its label allow is not a list of entries';
   const rate = get('rate') === 'unlimited' ? null : integer(get('rate'), Number.MAX_SAFE_INTEGER);
   if (rate === undefined) return 'its label rate is not a number of bit/s';
+  const budget = parseBudget(text(get('budget') ?? 'unlimited'));
+  if (!budget.ok) return 'its label budget is none';
   const port = integer(get('port'), 65_535);
   if (port === undefined) return 'its label port is not a port';
   const created = date(get('created'));
@@ -92,6 +98,7 @@ export function fromLabels(
     ...(execution !== undefined && { execution }),
     allow,
     rate,
+    ...(budget.value && { budget: budget.value }),
     ...learn,
     port,
     created,
@@ -99,6 +106,8 @@ export function fromLabels(
     ...(get('shared') === 'true' && { shared: true }),
   };
 }
+
+const text = (value: unknown) => (typeof value === 'string' ? value : '');
 
 const isGateId = (value: unknown): value is string =>
   typeof value === 'string' && /^[0-9a-f]{12}$/.test(value);

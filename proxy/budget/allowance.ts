@@ -36,7 +36,7 @@ export class Allowance {
   #timer: unknown;
   /** How often it was bounded anew. */
   #bounds = 0;
-  #pending = false;
+  #pending: Promise<void> | undefined;
   #isLast = false;
   #isUsedUp = false;
   readonly #debtors: (() => void)[] = [];
@@ -63,7 +63,7 @@ export class Allowance {
     this.#isUsedUp = false;
     const debt = this.left === Number.POSITIVE_INFINITY ? 0 : Math.min(0, this.left);
     this.left = isBounded ? debt : Number.POSITIVE_INFINITY;
-    this.#pending = false;
+    this.#pending = undefined;
     this.#gain(0);
   }
 
@@ -79,19 +79,24 @@ export class Allowance {
     });
   }
 
+  /** Asks for what may pass before anybody wants it; settles once it is known whether there is some. */
+  async ready(): Promise<void> {
+    if (this.left < 1 && !this.#isLast) await this.#ask();
+  }
+
   /** Takes bytes, whether they are there or not. */
   take(bytes: number): void {
     if (this.left === Number.POSITIVE_INFINITY) return;
     this.left -= bytes;
     this.#passed += bytes;
-    if (this.left < this.#size / 2 && !this.#isLast) this.#ask();
+    if (this.left < this.#size / 2 && !this.#isLast) void this.#ask();
   }
 
   /** Somebody wants more than there is. */
   short(): void {
     if (this.left >= 1) return;
     if (!this.#isLast) {
-      this.#ask();
+      void this.#ask();
       return;
     }
     const wasUsedUp = this.#isUsedUp;
@@ -111,18 +116,18 @@ export class Allowance {
     this.#timer = undefined;
   }
 
-  #ask(): void {
-    if (this.#pending) return;
-    this.#pending = true;
+  #ask(): Promise<void> {
+    if (this.#pending) return this.#pending;
     const bounds = this.#bounds;
     const want = this.#sizeNow() + Math.max(0, Math.ceil(-this.left));
-    void this.#with.grant(want).then((granted) => {
+    this.#pending = this.#with.grant(want).then((granted) => {
       // Bounded anew meanwhile: that was of the bound before.
       if (bounds !== this.#bounds) return;
-      this.#pending = false;
+      this.#pending = undefined;
       if (granted < want) this.#isLast = true;
       this.#gain(granted);
     });
+    return this.#pending;
   }
 
   /** About half a second's worth, at the rate that the job is held to, or had since it was last asked. */

@@ -47,6 +47,17 @@ export class Spending {
     for (const host of this.#hosts.values()) this.#bound(host, 'host');
   }
 
+  /** Settles once it is known what is used up, but after so many ms at most. */
+  async ready(ms: number): Promise<void> {
+    const all = [this.job, ...this.#hosts.values()].flatMap(({ up, down }) => [up.ready(), down.ready()]);
+    let timer: unknown;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#clock.setTimeout(resolve, ms);
+    });
+    await Promise.race([Promise.all(all), late]);
+    this.#clock.clearTimeout(timer);
+  }
+
   /** Of a host; undefined where none has a bound. Of those beyond 500 all together. */
   of(host: string): Allowances | undefined {
     if (this.#budget?.hostUp === undefined && this.#budget?.hostDown === undefined) return undefined;

@@ -84,6 +84,11 @@ export function smallerBudget(a: Budget | null | undefined, b: Budget | null | u
   return { ...Object.fromEntries(limits), ...slow };
 }
 
+/** Whether `one` lets anything pass that the other does not. */
+export function isLargerBudget(than: Budget | null | undefined, one: Budget | null | undefined): boolean {
+  return formatBudget(smallerBudget(than, one)) !== formatBudget(one);
+}
+
 /** Bytes; undefined: no bound. */
 export function limitOf(budget: Budget | null, direction: Direction, of: 'job' | 'host'): number | undefined {
   if (of === 'job') return budget?.[direction];

@@ -1,4 +1,6 @@
 import { type Command, Option } from 'commander';
+import { BUDGET_SYNTAX, type Budget, parseBudget } from '../../proxy/policy/budget.js';
+import { UsageError } from '../errors.js';
 import { repeatable, settingOptions, settingsOf } from './setting-options.js';
 
 /** What commander makes of the settings' flags is the loader's to read. */
@@ -35,6 +37,18 @@ export function admissionOptions(): Option[] {
 /** What the egress proxy does. */
 export function egressOptions(): Option[] {
   return settingOptions(...settingsOf('Egress'));
+}
+
+/** Of one job, beside the node's (`Egress.Budget`). */
+export const budgetOption = () =>
+  new Option('--budget <budget>', `what the job may exchange in all, and with each host: ${BUDGET_SYNTAX}`);
+
+/** @throws UsageError */
+export function budgetOf(text: string | undefined): Budget | null {
+  if (text === undefined) return null;
+  const parsed = parseBudget(text);
+  if (parsed.ok) return parsed.value;
+  throw new UsageError(`--budget: ${parsed.problem}`);
 }
 
 export function addOptions(command: Command, ...options: readonly Option[]): Command {

@@ -10,7 +10,14 @@ import { signalExit } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
 import { sayWaiting, trapSignals, whenAborted } from '../signals.js';
 import { formatSocketAddress, isLoopback, parseSocketAddress } from '../socket-address.js';
-import { addOptions, type CommonFlags, configOptions, egressOptions } from './common-options.js';
+import {
+  addOptions,
+  budgetOf,
+  budgetOption,
+  type CommonFlags,
+  configOptions,
+  egressOptions,
+} from './common-options.js';
 import { checkJobId } from './job-options.js';
 import { repeatable } from './setting-options.js';
 
@@ -19,6 +26,7 @@ interface ProxyFlags extends CommonFlags {
   readonly listen: string;
   readonly allowClient: string[];
   readonly jobId?: string;
+  readonly budget?: string;
 }
 
 /** Time that open tunnels have after SIGTERM, ms. */
@@ -44,6 +52,7 @@ Examples:
     new Option('--listen <addr:port>', 'address to listen on').default('127.0.0.1:3128'),
     repeatable('--allow-client <cidr>', 'who may use it; needed beyond loopback'),
     new Option('--job-id <id>', 'id for logs and the job header; a random one if absent'),
+    budgetOption(),
     ...egressOptions(),
     ...configOptions(),
   );
@@ -67,7 +76,10 @@ async function proxy(flags: ProxyFlags): Promise<number> {
   using signals = trapSignals();
   sayWaiting(signals, 'open connections have 10 s to finish');
   await using egress = createEgressProxy(
-    { job: { job, allow: flags.domain, rate: config.rate }, operator: config.operator },
+    {
+      job: { job, allow: flags.domain, rate: config.rate, budget: budgetOf(flags.budget) },
+      operator: config.operator,
+    },
     { logger },
   );
   const bound = await listen(egress, { host, port, clients });

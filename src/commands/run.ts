@@ -23,6 +23,8 @@ import { tell } from '../terminal.js';
 import {
   addOptions,
   admissionOptions,
+  budgetOf,
+  budgetOption,
   type CommonFlags,
   configOptions,
   egressOptions,
@@ -39,6 +41,7 @@ interface RunFlags extends CommonFlags, JobFlags, EngineFlags, Mistakes {
   readonly platform?: string;
   readonly timeout?: string;
   readonly learn?: true;
+  readonly budget?: string;
 }
 
 export function runCommand(): Command {
@@ -81,6 +84,7 @@ Examples:
       '--learn',
       'let the job reach hosts that it does not name, and say at the end which domains it needs',
     ),
+    budgetOption(),
     ...egressOptions(),
     ...settingOptions('gatewayPlacement', 'gatewayPort', 'subnetPool'),
     ...admissionOptions(),
@@ -96,6 +100,7 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
   const flags = named(given);
   const timeoutMs = flags.timeout === undefined ? undefined : duration(flags.timeout);
   const mounts = flags.volume.map(mount);
+  const budget = budgetOf(flags.budget);
   // stderr is the job's as well: what was refused comes at the end, and only trouble before that.
   const config = await loadConfig({ flags, env: process.env, logLevel: 'warn' });
   const logger = createLogger(config.log);
@@ -125,6 +130,7 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
       owner,
       operator: flags.learn ? learnPolicy(config, admission) : config.operator,
       rate: config.rate,
+      budget,
       ...(flags.learn && { learn: true }),
       openGateway: async (options) => {
         const gateway = await open(options);

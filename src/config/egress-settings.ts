@@ -1,4 +1,5 @@
 import { parseHost } from '../../proxy/policy/authority.js';
+import { BUDGET_SYNTAX, parseBudget } from '../../proxy/policy/budget.js';
 import { parseCidrPort } from '../../proxy/policy/cidr-port.js';
 import { parseAddHost, parseDns } from '../../proxy/policy/dns-flags.js';
 import { parseHostEntry } from '../../proxy/policy/entry.js';
@@ -30,6 +31,12 @@ export const EGRESS_SETTINGS = {
     env: 'JOBGATE_BURST',
     default: DEFAULT_OPERATOR_POLICY.burst,
     help: 'burst of the limit',
+  }),
+  budget: setting({
+    kind: parsed(BUDGET_SYNTAX, parseBudget),
+    key: 'Egress.Budget',
+    env: 'JOBGATE_BUDGET',
+    help: 'what each job may exchange in all, and with each host; of its own budget and this one the smaller holds',
   }),
   dns: setting({
     kind: parsed('ADDR[:PORT], system, default', (value) => {

@@ -143,6 +143,7 @@ function build(settings: Settings, admission: AdmissionConfig, env: ConfigSource
       ...trustedCertificates(settings),
       checkTunnels: set('checkTunnels'),
       jobHeader: set('jobHeader'),
+      ...(settings.get('budget') && { budget: settings.get('budget') ?? null }),
       burst: set('burst'),
       limits: limits(settings),
     },

@@ -126,7 +126,8 @@ export const createNetwork: Handler = async ({ request, target, json }, gate) =>
   const random = `gate-${randomBytes(6).toString('hex')}`;
   const id = asked.job ?? (ID_PATTERN.test(name) ? name : random);
   const job = jobOfNetwork({ id, executionId: random, name, domains: asked.domains });
-  const policy = { job: id, execution: random, allow: asked.domains, rate: asked.rate };
+  const { domains: allow, rate, budget } = asked;
+  const policy = { job: id, execution: random, allow, rate, ...(budget && { budget }) };
   const wish = { gate: gate.own.id, shared: true, name, labels: Labels };
   const served = await gate.open(policy, wish, job, () => gate.service.admit(job).then(() => {}));
   json(201, { Id: served.gateway.network.id, Warning: '' });

@@ -1,6 +1,7 @@
 import { ID_PATTERN } from '../../admission/job.js';
 import { parseNetwork } from '../../admission/network-spec.js';
 import { Problems, quote } from '../../admission/problem.js';
+import { type Budget, parseBudget } from '../../proxy/policy/budget.js';
 import { parseRate } from '../../proxy/policy/rate.js';
 import type { Config } from '../config/load.js';
 import { refuse } from './refusal.js';
@@ -11,10 +12,17 @@ export interface AskedPolicy {
   readonly domains: readonly string[];
   /** bit/s in each direction; null is unlimited. */
   readonly rate: number | null;
+  readonly budget?: Budget;
   readonly job?: string;
 }
 
-const KNOWN = ['jobgate.network', 'jobgate.domains', 'jobgate.rate', 'jobgate.job'] as const;
+const KNOWN = [
+  'jobgate.network',
+  'jobgate.domains',
+  'jobgate.rate',
+  'jobgate.budget',
+  'jobgate.job',
+] as const;
 
 /** Labels by which clients say what they need; others of ours are misspelt. @throws GateRefusal */
 export function readPolicyLabels(labels: Readonly<Record<string, string>>, config: Config): AskedPolicy {
@@ -32,6 +40,7 @@ export function readPolicyLabels(labels: Readonly<Record<string, string>>, confi
   if (network === 'http' && domains.length === 0) {
     throw refuse('label jobgate.network=http needs domains: --label jobgate.domains=example.com');
   }
+  const budget = budgetOf(labels['jobgate.budget']);
   const job = labels['jobgate.job'];
   if (job !== undefined && !ID_PATTERN.test(job)) {
     throw refuse('label jobgate.job: an id is 1 to 128 letters, digits, dots, underscores or hyphens');
@@ -39,13 +48,14 @@ export function readPolicyLabels(labels: Readonly<Record<string, string>>, confi
   return {
     domains: entries(domains, config, 'label jobgate.domains'),
     rate: rateOf(labels['jobgate.rate'], config),
+    ...(budget && { budget }),
     ...(job !== undefined && { job }),
   };
 }
 
 /** @throws GateRefusal where labels ask for a network that others have decided. */
 export function assertNoPolicy(labels: Readonly<Record<string, string>>, why: string): void {
-  const label = ['jobgate.network', 'jobgate.domains', 'jobgate.rate'].find(
+  const label = ['jobgate.network', 'jobgate.domains', 'jobgate.rate', 'jobgate.budget'].find(
     (name) => labels[name] !== undefined,
   );
   if (label !== undefined) throw refuse(`label ${label}: ${why}`);
@@ -68,4 +78,11 @@ function rateOf(text: string | undefined, { rate: most }: Config): number | null
   if (!parsed.ok) throw refuse(`label jobgate.rate: ${parsed.problem}`);
   if (most === null || (parsed.value !== null && parsed.value <= most)) return parsed.value;
   throw refuse(`label jobgate.rate: this node gives at most ${most} bit/s in each direction`);
+}
+
+function budgetOf(text: string | undefined): Budget | null {
+  if (text === undefined) return null;
+  const parsed = parseBudget(text);
+  if (!parsed.ok) throw refuse(`label jobgate.budget: ${parsed.problem}`);
+  return parsed.value;
 }

@@ -15,6 +15,7 @@ import { EngineError } from '../../docker/engine/errors.js';
 import { ensureImage, type PullPolicy } from '../../docker/engine/image.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
 import { containerName, type Owner } from '../../docker/gateway/owner.js';
+import type { Budget } from '../../proxy/policy/budget.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
@@ -30,6 +31,8 @@ export interface RunJobOptions {
   readonly operator: OperatorPolicy;
   /** bit/s in each direction; null is unlimited. */
   readonly rate: number | null;
+  /** What the job may exchange in all; of it and the operator's the smaller holds. */
+  readonly budget?: Budget | null;
   /** Let the job reach what it does not declare, and say at the end what it needs. */
   readonly learn?: boolean;
   readonly openGateway: OpenGateway;
@@ -222,6 +225,7 @@ function openGateway(
         ...(job.executionId && { execution: job.executionId }),
         allow: job.network.domains,
         rate: options.rate,
+        ...(options.budget && { budget: options.budget }),
         ...(options.learn && { learn: true }),
       },
       operator: options.operator,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Job } from '../../admission/job.js';
 import { parseJobSpec } from '../../admission/job-spec.js';
 import type { PathSegment } from '../../admission/problem.js';
+import { type Budget, parseBudget } from '../../proxy/policy/budget.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
 import { parseRate } from '../../proxy/policy/rate.js';
 import type { Config } from '../config/load.js';
@@ -50,12 +51,27 @@ export function gatewayBody(config: Config) {
     network: network.optional(),
     job: job.optional(),
     rate: rate.optional(),
+    budget: budgetText.optional().meta({
+      description: "what the job may exchange in all, as down=10GB; of it and the node's the smaller holds",
+    }),
     learn: z.boolean({ error: 'must be true or false' }).optional().meta({
       description:
         'let hosts through that are not declared, and list what is needed; the operator must allow it',
     }),
   });
   return body.meta({ title: 'GatewayRequest' });
+}
+
+/** As `down=10GB,host-up=1GB`. */
+export const budgetText = z.string({ error: 'must be text: down=10GB' }).superRefine((text, context) => {
+  const parsed = parseBudget(text);
+  if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem });
+});
+
+/** Of a valid text. */
+export function budgetOf(text: string): Budget | null {
+  const parsed = parseBudget(text);
+  return parsed.ok ? parsed.value : null;
 }
 
 type GatewayRequest = z.infer<ReturnType<typeof gatewayBody>>;
@@ -76,6 +92,7 @@ export function gatewayPolicy(
   }
   const job = parseJobSpec(spec, { purpose: 'admission', allowPorts: config.operator.allowPorts });
   if (!job.ok) throw ApiError.invalid(job.problems);
+  const budget = request.budget === undefined ? null : budgetOf(request.budget);
   const execution = executionId !== undefined && { execution: executionId };
   return {
     policy: {
@@ -83,6 +100,7 @@ export function gatewayPolicy(
       ...execution,
       allow: job.value.network.domains,
       rate: gatewayRate(request.rate, config),
+      ...(budget && { budget }),
       ...(request.learn && { learn: true }),
     },
     job: { ...job.value, id: jobId, ...(executionId !== undefined && { executionId }) },

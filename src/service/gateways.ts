@@ -4,6 +4,8 @@ import type { Gateway, NetworkWish, OpenGateway } from '../../docker/gateway/gat
 import { removeNetwork } from '../../docker/gateway/network.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import type { Owner } from '../../docker/gateway/owner.js';
+import { Ledger } from '../../proxy/budget/ledger.js';
+import { formatBudget, smallerBudget } from '../../proxy/policy/budget.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { JobPolicy, OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
@@ -13,8 +15,8 @@ import type { EngineLink } from './engine-link.js';
 import type { EventHub, GatewayEvent } from './event-hub.js';
 import { logWithIds } from './log-with-ids.js';
 import { jobPolicyOf, type LivePolicy } from './policy/live-policy.js';
-import type { PolicyStore } from './policy/policy-store.js';
 import { ServedGateway } from './served-gateway.js';
+import type { SpentStore } from './spent-store.js';
 
 interface GatewaysOptions {
   readonly link: EngineLink;
@@ -32,8 +34,12 @@ interface GatewaysOptions {
   readonly isKept?: (gateway: ServedGateway) => boolean;
   /** Called before a gateway is opened, for what may still stand in its way. @throws what the caller is told. */
   readonly beforeOpen?: (policy: JobPolicy) => Promise<void>;
-  /** Of gateways that a dead serve left: their policies, where these were changed. */
-  readonly policies: Pick<PolicyStore, 'remove'>;
+  /** What jobs have taken of their budgets. */
+  readonly budgets: Pick<SpentStore, 'read' | 'write'>;
+  /** Id of the engine, for what is stored; empty where it cannot be asked. */
+  readonly engineId: () => Promise<string>;
+  /** Forgets what is stored of a network that is gone. */
+  readonly forgetStored: (network: string) => Promise<void>;
   /** A gateway was closed: its last figures. */
   readonly onClosed?: (gateway: ServedGateway) => void;
 }
@@ -105,7 +111,7 @@ export class Gateways {
       if (known.wanted !== wanted && !(known.served && fingerprint(known.served.policy) === wanted)) {
         throw new ApiError(
           'conflict',
-          `${key} has a gateway with other domains or another rate: close it first, or use an execution id of its own`,
+          `${key} has a gateway with other domains, another rate or another budget: close it first, or use an execution id of its own`,
         );
       }
       const gateway = await known.opening;
@@ -127,8 +133,8 @@ export class Gateways {
   }
 
   /** Shows the gateway of a job that this serve runs. @returns to be called when it is closed. */
-  track(gateway: Gateway, policy: JobPolicy, job: Job): () => void {
-    const more = { created: new Date(), ofJob: true, job, ...this.#forAll };
+  track(gateway: Gateway, policy: JobPolicy, job: Job, ledger: Ledger): () => void {
+    const more = { created: new Date(), ofJob: true, job, ledger, ...this.#forAll };
     const served = new ServedGateway(gateway, policy, more);
     this.#byId.set(served.id, served);
     this.#tell(served, 'opened');
@@ -153,12 +159,13 @@ export class Gateways {
     existing: OwnedNetwork,
     { engine, owner, live }: { engine: Engine; owner: Owner; live?: LivePolicy | undefined },
   ): Promise<ServedGateway> {
-    const { job, execution, allow, rate, learn, created, gate, shared } = existing.record;
+    const { job, execution, allow, rate, budget, learn, created, gate, shared } = existing.record;
     const opened: JobPolicy = {
       job,
       ...(execution !== undefined && { execution }),
       allow,
       rate,
+      ...(budget && { budget }),
       ...(learn && { learn }),
     };
     const policy = live ? jobPolicyOf(opened, live) : opened;
@@ -196,7 +203,7 @@ export class Gateways {
     const { gateway } = served;
     try {
       await (drainMs > 0 ? gateway.drain(drainMs) : gateway.close());
-      await this.#options.policies.remove(gateway.network.id);
+      await this.#options.forgetStored(gateway.network.id);
     } catch (error) {
       // Its proxy is closed. The network goes later.
       this.#options.logger.error(
@@ -277,6 +284,7 @@ export class Gateways {
     const { operator: operatorOf, hub, logger, openGateway } = this.#options;
     let gateway: Gateway | undefined;
     const { job, execution } = policy;
+    const { ledger, keepFor } = await this.#ledger(policy, existing);
     const operator = operatorOf(policy);
     const learned = policy.learn ? new LearnedDomains(policy.allow, operator.allowPorts) : undefined;
     const onEvent = (event: ProxyEvent) => {
@@ -289,11 +297,14 @@ export class Gateways {
       policy: { job: policy, operator },
       logger: logWithIds(logger, { job, execution }),
       onEvent,
+      ledger,
       ...(existing && { existing }),
       ...(wish && { network: wish }),
     });
+    await keepFor(gateway, smallerBudget(policy.budget, operator.budget) !== null);
     const more = {
       created,
+      ledger,
       reopened: existing !== undefined,
       learned,
       wish,
@@ -306,6 +317,46 @@ export class Gateways {
     void gateway.failed.then((error) => this.fail(served, error.message));
     this.#tell(served, existing ? 'reopened' : 'opened');
     return served;
+  }
+
+  /** That of a gateway, and what says for which network it is: until then nothing is granted. */
+  async #ledger(
+    { job, execution }: JobPolicy,
+    existing: OwnedNetwork | undefined,
+  ): Promise<{ ledger: Ledger; keepFor: (gateway: Gateway, isBounded: boolean) => Promise<void> }> {
+    const { budgets, engineId, logger } = this.#options;
+    const spent = existing && (await budgets.read(existing.id));
+    let known: (network: string) => void = () => {};
+    const network = new Promise<string>((resolve) => {
+      known = resolve;
+    });
+    let engine = '';
+    const ledger = new Ledger({
+      ...(spent && { spent }),
+      keep: async (now) => {
+        engine ||= await engineId();
+        await budgets.write(await network, now, engine);
+      },
+      onKeepFailed: (err) =>
+        logger.error(
+          { job, execution, err },
+          'what a job takes of its budget cannot be written down: it gets no more until it can',
+        ),
+    });
+    const keepFor = async (gateway: Gateway, isBounded: boolean) => {
+      try {
+        // Before anything is granted: what cannot be kept is told now, and not by a job that stands still.
+        if (isBounded) await budgets.write(gateway.network.id, ledger.spent, await engineId());
+      } catch (error) {
+        await (existing ? gateway.leave(0) : gateway.close());
+        throw new ApiError(
+          'unavailable',
+          `the job has a budget, and what it takes of it cannot be kept: ${(error as Error).message}; give serve a folder that it can write to with --state-directory`,
+        );
+      }
+      known(gateway.network.id);
+    };
+    return { ledger, keepFor };
   }
 
   #forget(served: ServedGateway): boolean {
@@ -339,7 +390,7 @@ export class Gateways {
       try {
         await removeNetwork(this.#options.link.engine.docker, network);
         this.#left.delete(network.id);
-        await this.#options.policies.remove(network.id);
+        await this.#options.forgetStored(network.id);
       } catch {
         // once more at the next tick, or by the next serve
       }
@@ -351,6 +402,7 @@ function keyOf({ job, execution }: JobPolicy): string {
   return execution === undefined ? `job ${job}` : `execution ${execution}`;
 }
 
-function fingerprint({ job, execution, allow, deny = [], rate, learn = false }: JobPolicy): string {
-  return JSON.stringify([job, execution, [...new Set(allow)].sort(), rate, learn, deny]);
+function fingerprint({ job, execution, allow, deny = [], rate, budget, learn = false }: JobPolicy): string {
+  const domains = [...new Set(allow)].sort();
+  return JSON.stringify([job, execution, domains, rate, learn, deny, formatBudget(budget)]);
 }

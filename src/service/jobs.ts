@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Job } from '../../admission/job.js';
 import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import type { Owner } from '../../docker/gateway/owner.js';
+import { Ledger } from '../../proxy/budget/ledger.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
@@ -177,9 +178,10 @@ export class Jobs {
         operator,
         rate,
         openGateway: async (options) => {
-          const opened = await openGateway(options);
+          const ledger = new Ledger();
+          const opened = await openGateway({ ...options, ledger });
           gateway = opened.id;
-          untrack = gateways.track(opened, options.policy.job, job);
+          untrack = gateways.track(opened, options.policy.job, job, ledger);
           return opened;
         },
         stdio: { stdout: served.log.sink('stdout'), stderr: served.log.sink('stderr') },

@@ -20,7 +20,9 @@ interface RecoveryOptions {
   readonly engine: () => Engine;
   readonly gateways: Gateways;
   /** Policies that are others than the labels of their networks say. */
-  readonly policies: Pick<PolicyStore, 'read' | 'remove'>;
+  readonly policies: Pick<PolicyStore, 'read'>;
+  /** Forgets what is stored of a network that is gone. */
+  readonly forgetStored: (network: string) => Promise<void>;
   /** A gateway is open again with such a one. */
   readonly onReopened: (served: ServedGateway, stored: LivePolicy) => void;
   readonly hub: EventHub;
@@ -167,7 +169,7 @@ export class Recovery implements AsyncDisposable {
 
   async #remove(network: OwnedNetwork, engine: Engine): Promise<void> {
     await removeNetwork(engine.docker, network);
-    await this.#options.policies.remove(network.id);
+    await this.#options.forgetStored(network.id);
   }
 
   #failed(left: Left, error: unknown): void {

@@ -125,6 +125,18 @@ export const gateway = z
       .optional()
       .meta({ description: 'of a gateway that learns: the domains that its job needs by now' }),
     rate: z.number().nullable().meta({ description: 'bit/s in each direction; null is unlimited' }),
+    budget: z.string().meta({
+      description: "what the job may exchange: of its own and the node's the smaller; unlimited is no bound",
+    }),
+    spent: z
+      .object({
+        up: z.number(),
+        down: z.number(),
+        hosts: z.array(
+          z.object({ host: z.string(), up: z.number(), down: z.number() }).meta({ title: 'SpentOnHost' }),
+        ),
+      })
+      .meta({ description: 'bytes granted of it so far, where it is bounded' }),
     network: z
       .object({ name: z.string(), id: z.string(), subnet: z.string() })
       .meta({ description: "the engine's, which the container is connected to" }),

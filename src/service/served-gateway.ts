@@ -3,6 +3,8 @@ import { isolatedOptions } from '../../docker/engine/container.js';
 import { clientEnv } from '../../docker/gateway/client-env.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
 import { isOurName } from '../../docker/gateway/network.js';
+import { Ledger } from '../../proxy/budget/ledger.js';
+import { formatBudget } from '../../proxy/policy/budget.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
 import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
@@ -52,6 +54,8 @@ export class ServedGateway {
   kept: LivePolicy;
   /** As admission was asked about it; undefined where that is not known any more. */
   job: Job | undefined;
+  /** What it has taken of its budget. */
+  readonly ledger: Ledger;
   readonly #learned: LearnedDomains | undefined;
   readonly #runtimes: boolean;
   readonly #now = { up: new Throughput(), down: new Throughput() };
@@ -68,6 +72,7 @@ export class ServedGateway {
       /** Default: as `policy` says. */
       readonly live?: LivePolicy | undefined;
       readonly job?: Job | undefined;
+      readonly ledger?: Ledger;
       /** Default true: a caller may leave out what has names answered, and give its job the variables alone. */
       readonly runtimeVariables?: boolean | undefined;
     },
@@ -76,6 +81,7 @@ export class ServedGateway {
     this.live = more.live ?? openingPolicy(policy);
     this.kept = this.live;
     this.job = more.job;
+    this.ledger = more.ledger ?? new Ledger();
     this.created = more.created;
     this.reopened = more.reopened ?? false;
     this.ofJob = more.ofJob ?? false;
@@ -137,6 +143,7 @@ export class ServedGateway {
     const { env } = clientEnv(proxy.url, {}, { runtimes: this.#runtimes });
     const { job, execution } = policy;
     const { allow, deny, rate, expires } = this.live;
+    const { spent } = this.ledger;
     return {
       id: this.id,
       jobId: job,
@@ -157,6 +164,8 @@ export class ServedGateway {
       ),
       ...(this.#learned && { learned: this.#learned.list() }),
       rate,
+      budget: formatBudget(this.ledger.budget),
+      spent: { ...spent, hosts: [...spent.hosts] },
       network: { name: network.name, id: network.id, subnet: network.subnet },
       proxy: { url: proxy.url },
       env,

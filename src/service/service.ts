@@ -27,6 +27,7 @@ import { PolicyStore } from './policy/policy-store.js';
 import { RecentEvents } from './recent-events.js';
 import { Recovery } from './recovery.js';
 import type { ServedGateway } from './served-gateway.js';
+import { SpentStore } from './spent-store.js';
 
 interface ServiceOptions {
   readonly config: Config;
@@ -57,7 +58,7 @@ export class Service {
   readonly #watch: NetworkWatch;
   readonly #recovery: Recovery;
   readonly #owners: Owner[];
-  readonly #store: PolicyStore;
+  readonly #stores: readonly [PolicyStore, SpentStore];
   readonly #logger: Logger;
   /** Set by the gate, which sees it. */
   abandoned: () => readonly Abandoned[] = () => [];
@@ -107,7 +108,11 @@ export class Service {
       },
     });
     const store = new PolicyStore(config.service.stateDirectory);
-    this.#store = store;
+    const budgets = new SpentStore(config.service.stateDirectory);
+    this.#stores = [store, budgets];
+    const forgetStored = async (network: string) => {
+      await Promise.all(this.#stores.map((one) => one.remove(network)));
+    };
     this.gateways = new Gateways({
       link: this.#link,
       owner,
@@ -119,7 +124,9 @@ export class Service {
       unusedAfterMs,
       isKept: (served) => gate !== undefined && served.gate === gate,
       beforeOpen: (policy) => this.#recovery.retry(policy),
-      policies: store,
+      budgets,
+      engineId: () => this.#engineId(),
+      forgetStored,
       onClosed: (gateway) => {
         this.policies.forget(gateway);
         this.metrics.closed(gateway);
@@ -138,6 +145,7 @@ export class Service {
       engine: () => this.#link.engine,
       gateways: this.gateways,
       policies: store,
+      forgetStored,
       onReopened: (served, stored) => {
         this.policies.tellEnded(served, stored);
         this.policies.watch(served);
@@ -267,12 +275,15 @@ export class Service {
 
   /** What is stored of networks that are gone. */
   async #tidy({ docker }: Engine): Promise<void> {
-    await this.#store
-      .tidy({
-        id: () => this.#engineId(),
-        networks: async () => (await docker.listNetworks()).map(({ Id }) => Id),
-      })
-      .catch((error) => this.#logger.debug({ err: error }, 'stored policies cannot be tidied up now'));
+    const engine = {
+      id: () => this.#engineId(),
+      networks: async () => (await docker.listNetworks()).map(({ Id }) => Id),
+    };
+    for (const store of this.#stores) {
+      await store
+        .tidy(engine)
+        .catch((error) => this.#logger.debug({ err: error }, 'what is stored cannot be tidied up now'));
+    }
   }
 
   #decided(job: Job, { shouldBid, reason }: Verdict): void {

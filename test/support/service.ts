@@ -28,8 +28,11 @@ export class FakeEngine {
   #events: PassThrough | undefined;
 
   /** A network that a serve made and left; its container runs. */
-  addNetwork(owner: OwnerRef, record: Partial<NetworkRecord> = {}): string {
-    const hex = randomBytes(6).toString('hex');
+  addNetwork(
+    owner: OwnerRef,
+    record: Partial<NetworkRecord> = {},
+    hex = randomBytes(6).toString('hex'),
+  ): string {
     const Name = `jobgate-${hex}`;
     const whole = { kind: 'serve', job: 'job-1', allow: ['example.com'], rate: null, port: 13128 } as const;
     this.networks.push({
@@ -85,10 +88,13 @@ export class FakeGateways {
   /** Attempts to open one. */
   asked = 0;
 
-  open: OpenGateway = async ({ policy, onEvent, existing }) => {
+  open: OpenGateway = async ({ policy, onEvent, existing, ledger }) => {
     this.asked++;
     if (this.problem) throw this.problem;
-    const proxy = createEgressProxy(policy, { onEvent: (event: ProxyEvent) => onEvent?.(event) });
+    const proxy = createEgressProxy(policy, {
+      onEvent: (event: ProxyEvent) => onEvent?.(event),
+      ...(ledger && { ledger }),
+    });
     const { host, port } = await proxy.listen({ host: '127.0.0.1', port: 0, clients: ['127.0.0.1/32'] });
     const name = existing?.name ?? `jobgate-${randomBytes(6).toString('hex')}`;
     const id = name.replace(/^jobgate-/, '');

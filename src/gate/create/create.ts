@@ -45,7 +45,8 @@ export const create: Handler = async (exchange, gate) => {
   let answer: EngineAnswer;
   try {
     if (wanted.network.kind === 'own' && asked.domains.length > 0) {
-      const policy = { job: id, execution: executionId, allow: asked.domains, rate: asked.rate };
+      const { domains: allow, rate, budget } = asked;
+      const policy = { job: id, execution: executionId, allow, rate, ...(budget && { budget }) };
       opened = await gate.open(policy, { gate: own.id }, job, async () => {});
     }
     const place: Place = opened ? { kind: 'gateway', served: opened } : found.place;
@@ -136,6 +137,7 @@ function askedOf(
   return {
     domains: served?.policy.allow ?? [],
     rate: served?.policy.rate ?? null,
+    ...(served?.policy.budget && { budget: served.policy.budget }),
     ...(job !== undefined && { job }),
   };
 }

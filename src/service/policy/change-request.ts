@@ -6,7 +6,7 @@ import { parseRate } from '../../../proxy/policy/rate.js';
 import type { Config } from '../../config/load.js';
 import { parseDuration } from '../../duration.js';
 import { ApiError, type RequestProblem } from '../api-error.js';
-import { gatewayRate } from '../gateway-request.js';
+import { budgetOf, budgetText, gatewayRate } from '../gateway-request.js';
 import { type LiveEntry, type LivePolicy, withoutEnded } from './live-policy.js';
 
 const MAX_DOMAINS = 10_000;
@@ -54,6 +54,9 @@ export function changeBody({ operator: { allowPorts } }: Config) {
         description: 'all that is refused from now on whatever domains has; the other half of deny',
       }),
       rate: rate.optional().meta({ description: "in each direction, as 5mbit; at most the node's own" }),
+      budget: budgetText.optional().meta({
+        description: "the job's own, as down=10GB; unlimited is none, and the node's holds all the same",
+      }),
       expires: moment
         .nullish()
         .meta({ description: 'when the gateway closes, from now (2h) or as a moment; null is never' }),
@@ -61,7 +64,7 @@ export function changeBody({ operator: { allowPorts } }: Config) {
     .superRefine((body, context) => {
       const fail = (message: string) => context.addIssue({ code: 'custom', message });
       if (Object.keys(body).length === 0)
-        fail('nothing is to be changed: give domains, allow, deny, rate or expires');
+        fail('nothing is to be changed: give domains, allow, deny, rate, budget or expires');
       if (body.domains && body.allow) fail('give either domains, all of them, or allow, those to be added');
       if (body.denied && body.deny) fail('give either denied, all of them, or deny, those to be added');
     })
@@ -121,6 +124,7 @@ export function changed(
     problems.push({ path: 'allow', problem: `more than ${MAX_DOMAINS} entries in all` });
   if (deny.size > MAX_DENIED)
     problems.push({ path: 'deny', problem: `more than ${MAX_DENIED} entries in all` });
+  const budget = request.budget === undefined ? before.budget : budgetOf(request.budget);
   const { expires = before.expires } = request;
   const closes = typeof expires === 'string' ? end(expires, ['expires']) : (expires ?? undefined);
   if (problems.length > 0) throw ApiError.invalid(problems);
@@ -129,6 +133,7 @@ export function changed(
     allow: [...allow.values()],
     deny: [...deny.keys()],
     rate: request.rate === undefined ? before.rate : gatewayRate(request.rate, config),
+    ...(budget && { budget }),
     ...(closes !== undefined && { expires: closes }),
   };
 }

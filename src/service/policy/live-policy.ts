@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type Budget, formatBudget, isLargerBudget } from '../../../proxy/policy/budget.js';
 import type { JobPolicy } from '../../../proxy/policy/policy.js';
 
 /** What a job may reach while its gateway is open. Times are ms since 1970. */
@@ -11,6 +12,8 @@ export interface LivePolicy {
   readonly deny: readonly string[];
   /** bit/s in each direction; null is unlimited. */
   readonly rate: number | null;
+  /** The job's own. */
+  readonly budget?: Budget | null;
   /** When the gateway closes. */
   readonly expires?: number;
 }
@@ -30,6 +33,8 @@ export interface PolicyDifference {
   readonly undenied: readonly string[];
   /** Where it is another one. */
   readonly rate?: number | null;
+  /** Where it is another one; the job's own, not the node's. */
+  readonly budget?: string;
   /** Where it is another one; null: never. */
   readonly expires?: string | null;
 }
@@ -37,14 +42,20 @@ export interface PolicyDifference {
 const END = Number.POSITIVE_INFINITY;
 
 /** That a gateway is opened with. */
-export function openingPolicy({ allow, deny = [], rate }: JobPolicy): LivePolicy {
-  return { revision: 1, allow: [...new Set(allow)].map((domain) => ({ domain })), deny: [...deny], rate };
+export function openingPolicy({ allow, deny = [], rate, budget }: JobPolicy): LivePolicy {
+  return {
+    revision: 1,
+    allow: [...new Set(allow)].map((domain) => ({ domain })),
+    deny: [...deny],
+    rate,
+    ...(budget && { budget }),
+  };
 }
 
 /** The same for a proxy, which knows of no ends. */
 export function jobPolicyOf(
   ids: Pick<JobPolicy, 'job' | 'execution' | 'learn'>,
-  { allow, deny, rate }: LivePolicy,
+  { allow, deny, rate, budget }: LivePolicy,
 ): JobPolicy & { readonly deny: readonly string[] } {
   const { job, execution, learn } = ids;
   return {
@@ -53,13 +64,20 @@ export function jobPolicyOf(
     allow: allow.map(({ domain }) => domain),
     deny,
     rate,
+    ...(budget && { budget }),
     ...(learn && { learn }),
   };
 }
 
 /** Names a policy: its number, and what is in it, since a change that was not kept gives its number to the next. */
-export function revisionOf({ revision, allow, deny, rate, expires }: LivePolicy): string {
-  const text = JSON.stringify([allow.map((entry) => [entry.domain, entry.expires]), deny, rate, expires]);
+export function revisionOf({ revision, allow, deny, rate, budget, expires }: LivePolicy): string {
+  const text = JSON.stringify([
+    allow.map((entry) => [entry.domain, entry.expires]),
+    deny,
+    rate,
+    expires,
+    formatBudget(budget),
+  ]);
   return `${revision}-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
 }
 
@@ -70,6 +88,7 @@ export function isWider(than: LivePolicy, one: LivePolicy): boolean {
   return (
     one.allow.some(({ domain, expires = END }) => expires > (known.get(domain) ?? 0)) ||
     than.deny.some((entry) => !denied.has(entry)) ||
+    isLargerBudget(than.budget, one.budget) ||
     (one.rate ?? END) > (than.rate ?? END) ||
     (one.expires ?? END) > (than.expires ?? END)
   );
@@ -100,6 +119,7 @@ export function difference(before: LivePolicy, after: LivePolicy): PolicyDiffere
     denied: after.deny.filter((entry) => !refused.has(entry)),
     undenied: before.deny.filter((entry) => !refuses.has(entry)),
     ...(before.rate !== after.rate && { rate: after.rate }),
+    ...(formatBudget(before.budget) !== formatBudget(after.budget) && { budget: formatBudget(after.budget) }),
     ...(before.expires !== after.expires && {
       expires: after.expires === undefined ? null : text(after.expires),
     }),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineMessage } from '../../../docker/engine/errors.js';
+import { formatBudget } from '../../../proxy/policy/budget.js';
 import type { Logger } from '../../../proxy/policy/logger.js';
 import { PolicyError } from '../../../proxy/policy/policy-error.js';
 import { ApiError } from '../api-error.js';
@@ -140,9 +141,11 @@ export class PolicyChanges {
   }
 
   async #become(served: ServedGateway, next: LivePolicy, by: string): Promise<number> {
-    const { allow, deny, rate } = jobPolicyOf(served.policy, next);
-    const { cut } = await served.gateway.change({ allow, deny, rate });
     const before = served.live;
+    const { allow, deny, rate, budget = null } = jobPolicyOf(served.policy, next);
+    // What is granted of the same budget stays granted.
+    const isOther = formatBudget(budget) !== formatBudget(before.budget);
+    const { cut } = await served.gateway.change({ allow, deny, rate, ...(isOther && { budget }) });
     served.become(next);
     this.#tell(served, before, { cut, by });
     this.watch(served);

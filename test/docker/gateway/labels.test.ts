@@ -17,6 +17,8 @@ describe('labels of a network', () => {
   it('come back as they were written', () => {
     expect(fromLabels(toLabels(RECORD))).toEqual(RECORD);
     const { execution: _, ...without } = RECORD;
+    const bounded = { ...RECORD, budget: { down: 5e9, hostUp: 1, slow: 1_000_000 } };
+    expect(fromLabels(toLabels(bounded))).toEqual(bounded);
     const bare = { ...without, rate: null, allow: [] };
     expect(fromLabels(toLabels(bare))).toEqual(bare);
   });
@@ -35,6 +37,8 @@ describe('labels of a network', () => {
     ['boot', 'x'],
     ['netns', '-1'],
     ['kind', 'Run'],
+    ['budget', ''],
+    ['budget', 'down=0'],
     ['job', ''],
     ['job', 'a b'],
     ['job', 'a'.repeat(129)],

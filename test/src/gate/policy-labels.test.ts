@@ -13,13 +13,14 @@ it('a container without labels gets what the operator gives to all, which is not
   expect(readPolicyLabels({ 'jobgate.domains': 'a.test' }, given).domains).toEqual(['a.test']);
 });
 
-it('labels say domains, a rate and a job', async () => {
+it('labels say domains, a rate, a budget and a job', async () => {
   const labels = {
     ...{ 'jobgate.network': 'HTTP', 'jobgate.domains': 'example.com, .example.org,a.test:8443' },
-    ...{ 'jobgate.rate': '5mbit', 'jobgate.job': 'job-1' },
+    ...{ 'jobgate.rate': '5mbit', 'jobgate.job': 'job-1', 'jobgate.budget': 'up=1GB' },
   };
   expect(readPolicyLabels(labels, await config())).toEqual({
     ...{ domains: ['example.com', '.example.org', 'a.test:8443'], rate: 5_000_000, job: 'job-1' },
+    budget: { up: 1e9 },
   });
 });
 
@@ -34,6 +35,7 @@ it.each([
   [{ 'jobgate.rate': 'fast' }, /jobgate\.rate/],
   [{ 'jobgate.rate': '11mbit' }, /at most 10000000/],
   [{ 'jobgate.rate': 'unlimited' }, /at most/],
+  [{ 'jobgate.budget': '1GB' }, /label jobgate\.budget: .*is none of up, down/],
   [{ 'jobgate.job': 'a b' }, /jobgate\.job/],
 ] as [Record<string, string>, RegExp][])('%j is refused', async (labels, problem) => {
   const read = await config();

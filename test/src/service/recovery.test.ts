@@ -113,7 +113,8 @@ describe('what a dead serve left', () => {
               throw cannot;
             },
           } as never,
-          policies: { read: async () => undefined, remove: async () => {} },
+          policies: { read: async () => undefined },
+          forgetStored: async () => {},
           onReopened: () => {},
           hub,
           logger: silentLogger,
