@@ -1,3 +1,4 @@
+import { decisionText, targetText, timesText } from '../job/decision-text.js';
 import type { ServiceEvent } from '../service/event-hub.js';
 import { visible } from '../terminal.js';
 import { short } from './units.js';
@@ -12,24 +13,18 @@ export type ToldEvent = ServiceEvent extends infer One
 /** An event as a line for a person: `20:55:01 denied CONNECT evil.net:443 domain-not-allowed (job-1)`. */
 export function eventLine(event: ToldEvent): string {
   const time = new Date(event.time).toTimeString().slice(0, 8);
-  const times = 'count' in event && event.count !== undefined ? ` ${event.count} times` : '';
   const job = event.job === undefined ? '' : ` (${event.job})`;
-  return visible(`${time} ${what(event)}${times}${job}`.replaceAll('\n', ' '));
+  return visible(`${time} ${what(event)}${job}`.replaceAll('\n', ' '));
 }
 
 function what(event: ToldEvent): string {
   switch (event.type) {
-    case 'decision': {
-      const asked = event.how === 'dns' ? 'name' : event.method;
-      const detail = event.detail === undefined ? '' : `: ${event.detail}`;
-      return event.decision === 'allow'
-        ? `allowed ${asked} ${target(event)}`
-        : `denied ${asked} ${target(event)} ${event.reason}${detail}`;
-    }
+    case 'decision':
+      return decisionText(event);
     case 'closed': {
       const bytes = `${short(event.down)}B down, ${short(event.up)}B up`;
       const why = event.reason === 'end' ? '' : `, ${event.reason}`;
-      return `closed ${event.method} ${target(event)} ${bytes}, ${(event.ms / 1000).toFixed(1)} s${why}`;
+      return `closed ${event.method} ${targetText(event)} ${bytes}, ${(event.ms / 1000).toFixed(1)} s${why}${timesText(event)}`;
     }
     case 'gateway':
       return because(
@@ -45,11 +40,6 @@ function what(event: ToldEvent): string {
 
 function because(text: string, reason: string | undefined): string {
   return reason ? `${text}: ${reason}` : text;
-}
-
-function target({ host, port }: { readonly host: string; readonly port: number }): string {
-  const shown = host.includes(':') ? `[${host}]` : host;
-  return port > 0 ? `${shown}:${port}` : shown;
 }
 
 function changes({ policy, cut = 0, by }: Extract<ToldEvent, { type: 'gateway' }>): string {

@@ -1,3 +1,4 @@
+import { targetText } from '../job/decision-text.js';
 import { visible } from '../terminal.js';
 import type { Summary } from './summary.js';
 import { age, short } from './units.js';
@@ -15,13 +16,6 @@ function title({ job, execution }: Summary, all: readonly Summary[]): string {
 
 function state({ state: name, exitCode }: Summary): string {
   return name === 'ended' && exitCode !== undefined ? `exit ${exitCode}` : name;
-}
-
-function target({ topRefused }: Summary): string {
-  if (!topRefused) return '';
-  const { host, port } = topRefused;
-  const shown = host.includes(':') ? `[${host}]` : host;
-  return port > 0 ? `${shown}:${port}` : shown;
 }
 
 /**
@@ -43,7 +37,7 @@ export function table(
       both(one.rate),
       both(one.bytes),
       short(one.refused),
-      visible(target(one)),
+      visible(one.topRefused ? targetText(one.topRefused) : ''),
     ]),
   ];
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];

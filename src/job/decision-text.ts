@@ -1,12 +1,25 @@
 import type { DecisionEvent } from '../../proxy/report/events.js';
 
+type Told = Pick<
+  DecisionEvent,
+  'how' | 'decision' | 'method' | 'host' | 'port' | 'reason' | 'detail' | 'count'
+>;
+
 /** A decision as a line for people: `denied CONNECT evil.example:443 domain-not-allowed`. */
-export function decisionText(event: DecisionEvent): string {
-  const { decision, method, host, port, reason, count = 1 } = event;
-  const name = host.includes(':') ? `[${host}]` : host;
-  const target = port > 0 ? `${name}:${port}` : name;
-  const times = count > 1 ? ` (${count} times)` : '';
-  return decision === 'allow'
-    ? `allowed ${method} ${target}${times}`
-    : `denied ${method} ${target} ${reason}${times}`;
+export function decisionText(event: Told): string {
+  const { decision, reason, detail } = event;
+  const asked = event.how === 'dns' ? 'name' : event.method;
+  const why = decision === 'allow' ? '' : ` ${reason}${detail === undefined ? '' : `: ${detail}`}`;
+  return `${decision === 'allow' ? 'allowed' : 'denied'} ${asked} ${targetText(event)}${why}${timesText(event)}`;
+}
+
+/** `evil.example:443`; an IPv6 address in brackets; without a port where none was understood. */
+export function targetText({ host, port }: { readonly host: string; readonly port: number }): string {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return port > 0 ? `${shown}:${port}` : shown;
+}
+
+/** ` 5 times`, of an event that stands for several. */
+export function timesText({ count }: { readonly count?: number }): string {
+  return count === undefined ? '' : ` ${count} times`;
 }

@@ -1,5 +1,6 @@
 import { parse } from 'tldts';
 import type { DenialReason } from '../../proxy/policy/denials.js';
+import { targetText } from './decision-text.js';
 
 /** Equal refusals, counted. */
 export interface DenialRow {
@@ -25,11 +26,10 @@ const MAX_DOMAINS = 5;
 export function denialText(rows: readonly DenialRow[]): string {
   if (rows.length === 0) return '';
   const { folded, shown } = fold(rows);
-  const target = ({ host, port }: DenialRow) => (port > 0 ? `${bracketed(host)}:${port}` : host);
-  const width = Math.max(...shown.map((row) => target(row).length));
+  const width = Math.max(...shown.map((row) => targetText(row).length));
   const lines = shown.map((row) => {
     const times = row.count === 1 ? 'once' : `${row.count} times`;
-    return `  ${target(row).padEnd(width)}  ${times}, ${row.reason}: ${row.remedy}`;
+    return `  ${targetText(row).padEnd(width)}  ${times}, ${row.reason}: ${row.remedy}`;
   });
   return `jobgate refused:\n${[...lines, ...crowd(folded, shown.length > 0)].join('\n')}\n`;
 }
@@ -78,8 +78,4 @@ function crowd(folded: Folded, others: boolean): string[] {
 
 function count(folded: Folded): number {
   return [...folded.values()].reduce((sum, { size }) => sum + size, 0);
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
