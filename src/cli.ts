@@ -50,6 +50,10 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     'what this node can enforce, and what is missing',
     async () => (await import('./commands/doctor.js')).doctorCommand(),
   ],
+  account: [
+    'say whether the account of a job is as its node signed it',
+    async () => (await import('./commands/account.js')).accountCommand(),
+  ],
   image: [
     'make the image of jobgate, for gateways in containers and for the sidecar',
     async () => (await import('./commands/image.js')).imageCommand(),

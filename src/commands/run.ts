@@ -15,7 +15,8 @@ import { UsageError } from '../errors.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { admit } from '../job/admit.js';
 import { learnPolicy } from '../job/learn-policy.js';
-import { runJob } from '../job/run-job.js';
+import { RunAccount } from '../job/run-account.js';
+import { type JobResult, runJob } from '../job/run-job.js';
 import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
 import { sayWaiting, trapSignals } from '../signals.js';
@@ -42,6 +43,7 @@ interface RunFlags extends CommonFlags, JobFlags, EngineFlags, Mistakes {
   readonly timeout?: string;
   readonly learn?: true;
   readonly budget?: string;
+  readonly account?: string;
 }
 
 export function runCommand(): Command {
@@ -85,6 +87,10 @@ Examples:
       'let the job reach hosts that it does not name, and say at the end which domains it needs',
     ),
     budgetOption(),
+    new Option(
+      '--account <file>',
+      'write there what the job did, once it has ended; FILE.sig as well with Account.KeyFile',
+    ),
     ...egressOptions(),
     ...settingOptions('gatewayPlacement', 'gatewayPort', 'subnetPool'),
     ...admissionOptions(),
@@ -112,6 +118,8 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
   if (job.ignored.length > 0)
     logger.warn(`a run has no use for these fields of the job: ${job.ignored.join(', ')}`);
 
+  const account = flags.account === undefined ? undefined : new RunAccount(flags.account, job, config);
+
   await using admission = createAdmission(config.admission, { logger });
   const admitted = await admit(job, admission);
 
@@ -120,12 +128,15 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
   const engine = await openEngine();
   await using owner = await openOwner('run');
   await sweep(engine.docker, { logger });
-  const open = placedGateways({
+  const placed = placedGateways({
     ...config.gateway,
     onPlaced: (placement, why) => logger.info(`gateway placement: ${placement} (${why})`),
   });
+  const open = account ? account.watching(placed) : placed;
+  account?.begin(engine.version);
+  let result: JobResult | undefined;
   try {
-    const result = await runJob(admitted, {
+    result = await runJob(admitted, {
       engine,
       owner,
       operator: flags.learn ? learnPolicy(config, admission) : config.operator,
@@ -140,6 +151,7 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
           );
         return gateway;
       },
+      ...(account && { onEvent: account.onEvent }),
       runtimeVariables: config.gateway.runtimeVariables,
       stdio: {
         ...(flags.interactive && { stdin: process.stdin }),
@@ -167,6 +179,7 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
     if (error instanceof StartGivenUp) leaveSoon(EXIT.failed);
     throw error;
   } finally {
+    await account?.write(result);
     // A terminal that is still read would keep the process.
     process.stdin.destroy();
   }

@@ -44,6 +44,8 @@ export interface Config {
     /** Absent: as many as cores. */
     readonly workers?: number;
   };
+  /** Of the accounts of jobs. */
+  readonly account: { readonly keyFile?: string; readonly keepMs: number; readonly keepBytes: number };
   /** The engine's API for Docker clients; absent where there is none. */
   readonly gate?: GateConfig;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
@@ -169,6 +171,11 @@ function build(settings: Settings, admission: AdmissionConfig, env: ConfigSource
       keepEndedMs: set('keepEndedMs'),
       drainMs: set('drainMs'),
       ...(settings.get('workers') !== undefined && { workers: settings.get('workers') as number }),
+    },
+    account: {
+      ...(settings.get('accountKeyFile') && { keyFile: settings.get('accountKeyFile') as string }),
+      keepMs: set('accountKeepMs'),
+      keepBytes: set('accountKeepBytes'),
     },
     ...gate(settings),
     log: { level: set('logLevel'), format: set('logFormat') },

@@ -1,5 +1,6 @@
 import { DEFAULT_GATEWAY_PORT, MAX_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../logging.js';
+import { ACCOUNT_SETTINGS } from './account-settings.js';
 import { ADMISSION_SETTINGS } from './admission-settings.js';
 import { EGRESS_SETTINGS } from './egress-settings.js';
 import { GATE_SETTINGS } from './gate-settings.js';
@@ -68,6 +69,7 @@ export const SETTINGS = {
   ...EGRESS_SETTINGS,
   ...SERVICE_SETTINGS,
   ...GATE_SETTINGS,
+  ...ACCOUNT_SETTINGS,
   logLevel: setting({
     kind: choice(LOG_LEVELS),
     key: 'Log.Level',

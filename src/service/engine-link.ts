@@ -19,6 +19,8 @@ interface EngineLinkOptions {
   readonly onNetworkEvent: (event: NetworkEvent) => void;
   /** A container was removed. */
   readonly onContainerGone: (id: string) => void;
+  /** A container has ended. */
+  readonly onContainerExited: (id: string, exitCode: number) => void;
   readonly connect?: () => Promise<Engine>;
 }
 
@@ -91,7 +93,7 @@ export class EngineLink {
   // Subscribed before anything is looked at, so that nothing is missed in between.
   async #events({ docker }: Engine): Promise<Readable> {
     const stream = (await docker.getEvents({
-      filters: { type: ['network', 'container'], event: ['connect', 'disconnect', 'destroy'] },
+      filters: { type: ['network', 'container'], event: ['connect', 'disconnect', 'die', 'destroy'] },
     })) as unknown as Readable;
     this.#ended.signal.addEventListener('abort', () => stream.destroy(), { once: true });
     stream.on('error', () => {});
@@ -115,10 +117,11 @@ export class EngineLink {
 
   #tell(line: string): void {
     try {
-      const { Actor: actor, Type: type } = JSON.parse(line);
+      const { Actor: actor, Type: type, Action: action } = JSON.parse(line);
       if (typeof actor?.ID !== 'string') return;
       if (type === 'container') {
-        this.#options.onContainerGone(actor.ID);
+        if (action !== 'die') this.#options.onContainerGone(actor.ID);
+        else this.#options.onContainerExited(actor.ID, Number(actor.Attributes?.exitCode) || 0);
         return;
       }
       const { container } = actor.Attributes ?? {};

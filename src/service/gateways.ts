@@ -4,15 +4,17 @@ import type { Gateway, NetworkWish, OpenGateway } from '../../docker/gateway/gat
 import { removeNetwork } from '../../docker/gateway/network.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import type { Owner } from '../../docker/gateway/owner.js';
-import { Ledger } from '../../proxy/budget/ledger.js';
-import { formatBudget, smallerBudget } from '../../proxy/policy/budget.js';
+import type { Ledger } from '../../proxy/budget/ledger.js';
+import { formatBudget } from '../../proxy/policy/budget.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { JobPolicy, OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
+import type { OpenedBy } from '../account/account.js';
 import { LearnedDomains } from '../job/learned-domains.js';
 import { ApiError } from './api-error.js';
 import type { EngineLink } from './engine-link.js';
 import type { EventHub, GatewayEvent } from './event-hub.js';
+import { KeptLedger } from './kept-ledger.js';
 import { logWithIds } from './log-with-ids.js';
 import { jobPolicyOf, type LivePolicy } from './policy/live-policy.js';
 import { ServedGateway } from './served-gateway.js';
@@ -41,7 +43,7 @@ interface GatewaysOptions {
   /** Forgets what is stored of a network that is gone. */
   readonly forgetStored: (network: string) => Promise<void>;
   /** A gateway was closed: its last figures. */
-  readonly onClosed?: (gateway: ServedGateway) => void;
+  readonly onClosed?: (gateway: ServedGateway, reason: string | undefined) => void;
 }
 
 interface Entry {
@@ -56,6 +58,8 @@ interface More {
   readonly wish?: NetworkWish | undefined;
   /** What admission was asked about. */
   readonly job?: Job;
+  /** For its account. */
+  readonly openedBy?: OpenedBy;
 }
 
 const TICK_MS = 2_000;
@@ -140,8 +144,9 @@ export class Gateways {
     this.#tell(served, 'opened');
     return () => {
       served.state = 'closed';
-      served.reason ??= 'its job has ended';
-      if (this.#forget(served)) this.#tell(served, 'closed', 'its job has ended');
+      const reason = 'its job has ended';
+      served.reason ??= reason;
+      if (this.#forget(served, reason)) this.#tell(served, 'closed', reason);
     };
   }
 
@@ -214,7 +219,7 @@ export class Gateways {
     }
     served.state = 'closed';
     served.reason ??= reason;
-    if (this.#forget(served)) this.#tell(served, 'closed', reason);
+    if (this.#forget(served, reason)) this.#tell(served, 'closed', reason);
     return served;
   }
 
@@ -254,11 +259,11 @@ export class Gateways {
     await this.#removeLeft();
   }
 
-  async #open(policy: JobPolicy, { wish, job }: More): Promise<ServedGateway> {
+  async #open(policy: JobPolicy, { wish, job, openedBy }: More): Promise<ServedGateway> {
     // Admission may have taken its time.
     if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
     const { link, owner } = this.#options;
-    return this.#make(policy, { engine: link.engine, owner, created: new Date(), wish, job });
+    return this.#make(policy, { engine: link.engine, owner, created: new Date(), wish, job, openedBy });
   }
 
   async #make(
@@ -271,6 +276,7 @@ export class Gateways {
       wish,
       live,
       job: asked,
+      openedBy,
     }: {
       engine: Engine;
       existing?: OwnedNetwork;
@@ -279,12 +285,14 @@ export class Gateways {
       wish: NetworkWish | undefined;
       live?: LivePolicy | undefined;
       job?: Job | undefined;
+      openedBy?: OpenedBy | undefined;
     },
   ): Promise<ServedGateway> {
     const { operator: operatorOf, hub, logger, openGateway } = this.#options;
     let gateway: Gateway | undefined;
     const { job, execution } = policy;
-    const { ledger, keepFor } = await this.#ledger(policy, existing);
+    const kept = await KeptLedger.of(policy, existing?.id, this.#options);
+    const { ledger } = kept;
     const operator = operatorOf(policy);
     const learned = policy.learn ? new LearnedDomains(policy.allow, operator.allowPorts) : undefined;
     const onEvent = (event: ProxyEvent) => {
@@ -301,10 +309,16 @@ export class Gateways {
       ...(existing && { existing }),
       ...(wish && { network: wish }),
     });
-    await keepFor(gateway, smallerBudget(policy.budget, operator.budget) !== null);
+    try {
+      await kept.keepFor(gateway.network.id);
+    } catch (error) {
+      await (existing ? gateway.leave(0) : gateway.close());
+      throw error;
+    }
     const more = {
       created,
       ledger,
+      openedBy,
       reopened: existing !== undefined,
       learned,
       wish,
@@ -319,51 +333,11 @@ export class Gateways {
     return served;
   }
 
-  /** That of a gateway, and what says for which network it is: until then nothing is granted. */
-  async #ledger(
-    { job, execution }: JobPolicy,
-    existing: OwnedNetwork | undefined,
-  ): Promise<{ ledger: Ledger; keepFor: (gateway: Gateway, isBounded: boolean) => Promise<void> }> {
-    const { budgets, engineId, logger } = this.#options;
-    const spent = existing && (await budgets.read(existing.id));
-    let known: (network: string) => void = () => {};
-    const network = new Promise<string>((resolve) => {
-      known = resolve;
-    });
-    let engine = '';
-    const ledger = new Ledger({
-      ...(spent && { spent }),
-      keep: async (now) => {
-        engine ||= await engineId();
-        await budgets.write(await network, now, engine);
-      },
-      onKeepFailed: (err) =>
-        logger.error(
-          { job, execution, err },
-          'what a job takes of its budget cannot be written down: it gets no more until it can',
-        ),
-    });
-    const keepFor = async (gateway: Gateway, isBounded: boolean) => {
-      try {
-        // Before anything is granted: what cannot be kept is told now, and not by a job that stands still.
-        if (isBounded) await budgets.write(gateway.network.id, ledger.spent, await engineId());
-      } catch (error) {
-        await (existing ? gateway.leave(0) : gateway.close());
-        throw new ApiError(
-          'unavailable',
-          `the job has a budget, and what it takes of it cannot be kept: ${(error as Error).message}; give serve a folder that it can write to with --state-directory`,
-        );
-      }
-      known(gateway.network.id);
-    };
-    return { ledger, keepFor };
-  }
-
-  #forget(served: ServedGateway): boolean {
+  #forget(served: ServedGateway, reason: string | undefined): boolean {
     if (!this.#byId.delete(served.id)) return false;
     served.endedAt = new Date();
     if (!served.ofJob) this.#byKey.delete(keyOf(served.policy));
-    this.#options.onClosed?.(served);
+    this.#options.onClosed?.(served, reason);
     return true;
   }
 

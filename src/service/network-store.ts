@@ -1,7 +1,8 @@
-import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { GatewayError } from '../../docker/engine/errors.js';
+import { syncFolder, writeWhole } from '../whole-file.js';
 
 /** Ids of networks, which are the engine's. */
 const NETWORK = /^[A-Za-z0-9_-]{1,128}$/;
@@ -45,16 +46,7 @@ export class NetworkStore<T> {
     await ownFolder(this.#options.stateDirectory);
     await ownFolder(this.#folder);
     const text = JSON.stringify({ v: 1, network, engine, [this.#options.field]: value });
-    const fresh = `${path}.new`;
-    const file = await open(fresh, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(fresh, path);
-    await syncFolder(this.#folder);
+    await writeWhole(path, text);
   }
 
   /** For when the network is gone. Never throws: what stays is tidied up by the next start. */
@@ -123,14 +115,4 @@ async function ownFolder(folder: string): Promise<void> {
   const stat = await lstat(folder);
   if (stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o022) === 0) return;
   throw new Error(`${folder} is not a folder of this user's alone`);
-}
-
-/** A name in it is on the disk only then. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

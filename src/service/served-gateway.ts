@@ -6,6 +6,7 @@ import { isOurName } from '../../docker/gateway/network.js';
 import { Ledger } from '../../proxy/budget/ledger.js';
 import { formatBudget } from '../../proxy/policy/budget.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
+import type { OpenedBy } from '../account/account.js';
 import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
 import { jobPolicyOf, type LivePolicy, openingPolicy, revisionOf } from './policy/live-policy.js';
@@ -56,6 +57,8 @@ export class ServedGateway {
   job: Job | undefined;
   /** What it has taken of its budget. */
   readonly ledger: Ledger;
+  /** For its account. */
+  readonly openedBy: OpenedBy;
   readonly #learned: LearnedDomains | undefined;
   readonly #runtimes: boolean;
   readonly #now = { up: new Throughput(), down: new Throughput() };
@@ -73,6 +76,7 @@ export class ServedGateway {
       readonly live?: LivePolicy | undefined;
       readonly job?: Job | undefined;
       readonly ledger?: Ledger;
+      readonly openedBy?: OpenedBy | undefined;
       /** Default true: a caller may leave out what has names answered, and give its job the variables alone. */
       readonly runtimeVariables?: boolean | undefined;
     },
@@ -81,12 +85,14 @@ export class ServedGateway {
     this.live = more.live ?? openingPolicy(policy);
     this.kept = this.live;
     this.job = more.job;
-    this.ledger = more.ledger ?? new Ledger();
     this.created = more.created;
     this.reopened = more.reopened ?? false;
     this.ofJob = more.ofJob ?? false;
     this.gate = more.wish?.gate;
     this.shared = more.wish?.shared ?? false;
+    this.ledger = more.ledger ?? new Ledger();
+    const by = this.reopened ? 'reopened' : this.gate !== undefined ? 'gate' : this.ofJob ? 'job' : 'api';
+    this.openedBy = more.openedBy ?? { by };
     this.#learned = more.learned;
     this.#runtimes = more.runtimeVariables ?? true;
   }

@@ -8,12 +8,16 @@ import { GatewayError } from '../../docker/engine/errors.js';
 import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import { Owner } from '../../docker/gateway/owner.js';
 import type { Logger } from '../../proxy/policy/logger.js';
+import { packageVersion } from '../../proxy/util/package-files.js';
 import type { WorkersFigures } from '../../proxy/worker/workers.js';
+import { AccountStore } from '../account/account-store.js';
+import { readSigningKey } from '../account/signature.js';
 import type { Config } from '../config/load.js';
 import { AdmissionRefused } from '../errors.js';
 import { type AdmittedJob, admit } from '../job/admit.js';
 import { learnPolicy } from '../job/learn-policy.js';
 import type { Abandoned } from './abandoned.js';
+import { Accounts } from './accounts.js';
 import { EndedGateways } from './ended-gateways.js';
 import { EngineLink } from './engine-link.js';
 import { EventHub } from './event-hub.js';
@@ -53,6 +57,7 @@ export class Service {
   readonly jobs: Jobs;
   readonly policies: PolicyChanges;
   readonly metrics: Metrics;
+  readonly accounts: Accounts;
   readonly #admission: Admission;
   readonly #link: EngineLink;
   readonly #watch: NetworkWatch;
@@ -103,6 +108,7 @@ export class Service {
         for (const ready of this.#atReady) ready();
       },
       onNetworkEvent: (event) => this.#watch.onEvent(event),
+      onContainerExited: (id, exitCode) => this.accounts.exited(id, exitCode),
       onContainerGone: (id) => {
         for (const gone of this.#atGone) gone(id);
       },
@@ -127,11 +133,24 @@ export class Service {
       budgets,
       engineId: () => this.#engineId(),
       forgetStored,
-      onClosed: (gateway) => {
+      onClosed: (gateway, reason) => {
+        this.accounts.closed(gateway, reason);
         this.policies.forget(gateway);
         this.metrics.closed(gateway);
         this.ended.add(gateway.view());
       },
+    });
+    const { stateDirectory } = config.service;
+    this.accounts = new Accounts({
+      store: new AccountStore({ stateDirectory, ...config.account }),
+      hub: this.hub,
+      logger,
+      key: config.account.keyFile === undefined ? undefined : readSigningKey(config.account.keyFile),
+      versions: () => ({
+        jobgate: packageVersion(),
+        engine: this.#link.problem === undefined ? this.#link.engine.version : null,
+      }),
+      find: (id) => this.gateways.list().find((one) => one.id === id),
     });
     this.policies = new PolicyChanges({
       store,
@@ -255,6 +274,7 @@ export class Service {
     this.policies.close();
     await this.#recovery.stop();
     await Promise.all([this.jobs.close(ms), this.gateways.leave(ms)]);
+    await this.accounts.close();
     for (const end of [...this.#atEnd]) end();
     await this.#link.close();
     await this.#recovery.close();

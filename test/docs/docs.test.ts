@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { accountJsonSchema } from '../../src/account/account.js';
 import { EXIT } from '../../src/exit-codes.js';
-import { reference, refreshed } from '../support/docs.js';
+import { ACCOUNT_SCHEMA, reference, refreshed } from '../support/docs.js';
 import { projectRoot } from '../support/engine.js';
 import { ask } from '../support/serve.js';
 import { startService } from '../support/service.js';
@@ -10,6 +11,10 @@ const read = (path: string) => readFileSync(`${projectRoot}${path}`, 'utf8');
 
 it('the tables of settings, refusals and errors are those of the code (npm run docs writes them)', () => {
   expect(refreshed(reference())).toBe(reference());
+});
+
+it('the schema of accounts is that of the code (npm run docs writes it)', () => {
+  expect(JSON.parse(readFileSync(ACCOUNT_SCHEMA, 'utf8'))).toEqual(accountJsonSchema());
 });
 
 it('the reference has every request of the API, every metric and every exit code, and no other', async () => {

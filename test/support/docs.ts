@@ -6,11 +6,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DENIALS } from '../../proxy/policy/denials.js';
 import { formatRate } from '../../proxy/policy/rate.js';
+import { accountJsonSchema } from '../../src/account/account.js';
 import { flagName, type Setting, spellings } from '../../src/config/setting.js';
 import { SETTINGS } from '../../src/config/settings.js';
 import { API_ERRORS } from '../../src/service/api-error.js';
 
 const REFERENCE = fileURLToPath(new URL('../../docs/reference.md', import.meta.url));
+
+/** Of the account of a job. */
+export const ACCOUNT_SCHEMA = fileURLToPath(new URL('../../docs/account.schema.json', import.meta.url));
 
 /** The reference as it is. */
 export function reference(): string {
@@ -71,4 +75,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const code = (text: string) => `\`${text}\``;
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(REFERENCE, refreshed(reference()));
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(REFERENCE, refreshed(reference()));
+  writeFileSync(ACCOUNT_SCHEMA, `${JSON.stringify(accountJsonSchema(), null, 2)}\n`);
+}

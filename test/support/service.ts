@@ -73,6 +73,11 @@ export class FakeEngine {
     };
   };
 
+  /** Tells it as an event. */
+  tell(event: object): void {
+    this.#events?.write(`${JSON.stringify(event)}\n`);
+  }
+
   leave(): void {
     this.isAway = true;
     this.#events?.end();

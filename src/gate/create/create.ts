@@ -72,7 +72,10 @@ export const create: Handler = async (exchange, gate) => {
     if (answer.status === 201) {
       const { Id } = JSON.parse(answer.body.toString('utf8'));
       own.add(Id, { network, ...(ofNode && { ofNode }) });
-      if (ofNode && place.kind === 'gateway') place.served.job = job;
+      if (place.kind === 'gateway') {
+        gate.service.accounts.connected(place.served.id, Id, name ?? '');
+        if (ofNode) place.served.job = job;
+      }
       opened = undefined;
     }
   } finally {

@@ -1,3 +1,4 @@
+import { accountSchema } from '../../account/account.js';
 import { parseDuration } from '../../duration.js';
 import { ApiError } from '../api-error.js';
 import { gatewayBody, gatewayPolicy } from '../gateway-request.js';
@@ -36,9 +37,15 @@ export function gatewayRoutes(service: Service): Route[] {
         200: { description: 'it was open already', schema: gateway, headers: ETAG },
         201: { description: 'it is open', schema: gateway, headers: ETAG },
       },
-      handle: async ({ body }, reply) => {
+      handle: async ({ body }, reply, { headers, socket }) => {
         const { policy, job } = gatewayPolicy(body, service.config);
-        const opened = await gateways.open(policy, () => service.admit(job).then(() => {}), { job });
+        const { remoteAddress: address } = socket;
+        const openedBy = {
+          ...{ by: 'api' as const, token: headers.authorization !== undefined },
+          ...(address !== undefined && { address }),
+        };
+        const admit = () => service.admit(job).then(() => {});
+        const opened = await gateways.open(policy, admit, { job, openedBy });
         reply.code(opened.created ? 201 : 200).header('ETag', entityTag(opened.gateway.revision));
         return opened.gateway.view();
       },
@@ -122,6 +129,27 @@ export function gatewayRoutes(service: Service): Route[] {
       handle: async ({ params }, reply) => {
         reply.type('text/plain; charset=utf-8');
         return `${gateways.get(params.id).view().docker.join('\n')}\n`;
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/gateways/{id}/account',
+      summary:
+        'What its job did so far, or, for a time after its end, all that it did; signed where a key is named',
+      access: 'node',
+      params: idParams,
+      answers: {
+        200: {
+          description: 'the account',
+          schema: accountSchema,
+          headers: { 'Jobgate-Signature': 'Ed25519, over the bytes of the body, in base64' },
+        },
+      },
+      handle: async ({ params }, reply) => {
+        const { text, signature } = await service.accounts.get(params.id);
+        if (signature !== undefined) reply.header('Jobgate-Signature', signature);
+        reply.type('application/json; charset=utf-8');
+        return text;
       },
     }),
     route({

@@ -58,6 +58,7 @@ describe('without configuration', () => {
       rate: DEFAULT_RATE,
       gateway: { placement: 'auto', port: 13_128, anyProgram: true, outside: 'bridge' },
       allowLearn: false,
+      account: { keepMs: 604_800_000, keepBytes: 67_108_864 },
       service: {
         listen: 'unix:/run/jobgate/jobgate.sock',
         stateDirectory: '/var/lib/jobgate',

@@ -150,6 +150,7 @@ describe('the OpenAPI document', () => {
     await expects(409, 'POST /v1/gateways', { body: { ...wanted, executionId: 'e-1', rate: '1mbit' } });
     await expects(200, 'GET /v1/gateways/{id}', { id });
     await expects(200, 'GET /v1/gateways/{id}/docker', { id });
+    await expects(200, 'GET /v1/gateways/{id}/account', { id });
     await expects(200, 'GET /v1/gateways');
     await expects(200, 'GET /v1/abandoned');
     const change = { id, body: { allow: [{ domain: 'a.test', expires: '2h' }], expires: '1h' } };
@@ -162,6 +163,8 @@ describe('the OpenAPI document', () => {
     await expects(404, 'DELETE /v1/gateways/{id}', { id });
     await expects(404, 'GET /v1/gateways/{id}', { id });
     await expects(404, 'GET /v1/gateways/{id}/docker', { id });
+    await expects(200, 'GET /v1/gateways/{id}/account', { id });
+    await expects(404, 'GET /v1/gateways/{id}/account', { id: 'none' });
   });
 
   it('says what a job answers', async () => {
