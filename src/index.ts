@@ -56,6 +56,7 @@ export type { SubnetPoolOptions } from '../docker/gateway/subnet-pool.js';
 export { type SweepOptions, type Swept, sweep } from '../docker/gateway/sweep.js';
 export { type Family, type Firewall, FirewallError } from '../docker/host/firewall.js';
 export { Lockdown, type LockdownFigures, type LockdownOptions } from '../docker/host/lockdown.js';
+export { type Grants, Ledger, type LedgerOptions, type Spent } from '../proxy/budget/ledger.js';
 export {
   createEgressProxy,
   type EgressProxy,
@@ -71,6 +72,7 @@ export {
   type AllowlistOptions,
 } from '../proxy/policy/allowlist.js';
 export type { CanonicalHost, Host, HostKind } from '../proxy/policy/authority.js';
+export { type Budget, formatBudget, parseBudget } from '../proxy/policy/budget.js';
 export { DENIALS, type DenialReason } from '../proxy/policy/denials.js';
 export { DenyListError } from '../proxy/policy/deny-list.js';
 export { JobgateError } from '../proxy/policy/jobgate-error.js';

@@ -19,7 +19,7 @@ export interface Grants {
   grant(direction: Direction, want: number, host?: string): Promise<number>;
 }
 
-interface LedgerOptions {
+export interface LedgerOptions {
   /** Of those who kept it before. */
   readonly spent?: Spent;
   /** Puts it where it outlives this process. Until it settles nothing is granted; where it fails it is tried again. */
