@@ -386,6 +386,7 @@ class JobProxy implements EgressProxy {
     this.#sessions.end('closed');
     const gone = this.#acceptor.close();
     this.#limiter.close();
+    this.#ledger.close();
     this.#dialler.close();
     this.#resolver.close();
     this.#denied.close();

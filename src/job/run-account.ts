@@ -81,11 +81,20 @@ export class RunAccount {
 
   #newBook(policy: ConstructorParameters<typeof AccountBook>[0]['policy'], gateway?: string): AccountBook {
     const { id: job, executionId: execution } = this.#job;
-    const { uid, username: user } = userInfo();
     return new AccountBook({
       ...{ job, execution, gateway, policy, began: this.#began },
-      opened: { by: 'run', user, uid },
+      opened: { by: 'run', ...whoRuns() },
       versions: { jobgate: packageVersion(), engine: this.#engine },
     });
+  }
+}
+
+/** A user without a name is one as well. */
+function whoRuns(): { readonly uid: number; readonly user?: string } {
+  const uid = process.getuid?.() ?? -1;
+  try {
+    return { uid, user: userInfo().username };
+  } catch {
+    return { uid };
   }
 }
