@@ -77,7 +77,7 @@ export const accountSchema = z
       )
       .meta({ description: '500 at most, and one for all others; bytes of what is open are in total alone' }),
   })
-  .meta({ title: 'The account of a job' });
+  .meta({ title: 'Account', description: 'what a job was let do, and did' });
 
 export type Account = z.infer<typeof accountSchema>;
 export type AccountPolicy = z.infer<typeof policy>;

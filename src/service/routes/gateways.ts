@@ -134,6 +134,8 @@ export function gatewayRoutes(service: Service): Route[] {
     route({
       method: 'GET',
       path: '/v1/gateways/{id}/account',
+      operationId: 'getGatewayAccount',
+      tag: 'gateways',
       summary:
         'What its job did so far, or, for a time after its end, all that it did; signed where a key is named',
       access: 'node',
