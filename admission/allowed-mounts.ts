@@ -19,7 +19,10 @@ export interface AllowedMount {
  * Never mounted, whatever is allowed, nor anything that contains them: they lead to the engine, to the kernel, or to
  * other jobs' files.
  */
-const DANGEROUS = ['/proc', '/sys', '/dev', '/run', '/var/run', '/var/lib/docker', '/var/lib/containerd'];
+const DANGEROUS = [
+  ...['/proc', '/sys', '/dev', '/run', '/var/run', '/var/lib/docker', '/var/lib/containerd'],
+  ...['/var/lib/jobgate', '/etc/jobgate'],
+];
 
 /** What jobs may mount: `allowedMounts`, or what the reference's own configuration lists where that is not set. */
 export function allowedMountsOf({ allowedMounts, allowListedLocalPaths }: AdmissionConfig): AllowedMount[] {

@@ -294,6 +294,7 @@ class JobProxy implements EgressProxy {
     if (change.budget !== undefined) {
       this.#ledger.budget = budget;
       this.#spending.budget = budget;
+      this.#sessions.recount();
     }
     const cut = new Set([...this.#setRate(policy.job.rate, wasLimited), ...this.#cutForbidden()]);
     if (change.budget !== undefined) await this.#spending.ready(BUDGET_KNOWN_MS);

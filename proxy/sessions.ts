@@ -63,6 +63,13 @@ export class Sessions {
     this.#onOver();
   }
 
+  /** The bounds of hosts have become others: those that are open count for them from now on. */
+  recount(): void {
+    for (const { connection, target } of this.#open) {
+      connection.countFor(this.#allowances(target.authority.host));
+    }
+  }
+
   /** Cuts all, or some. @returns the job's connections that these were on. */
   end(reason: string, which: (session: Session) => boolean = () => true): object[] {
     const ended = [...this.#open].filter(which);

@@ -6,7 +6,8 @@ import type { ProxyReport, Wanted } from './link.js';
 export class RemoteGrants implements Grants {
   readonly #id: number;
   readonly #insist: (report: ProxyReport) => void;
-  readonly #asked = new Map<string, (bytes: number) => void>();
+  /** By direction and host, in the order in which they are answered. */
+  readonly #asked = new Map<string, ((bytes: number) => void)[]>();
 
   /** @param insist tells it whatever waits */
   constructor(id: number, insist: (report: ProxyReport) => void) {
@@ -14,11 +15,12 @@ export class RemoteGrants implements Grants {
     this.#insist = insist;
   }
 
-  /** One question for each direction of a host at a time, which is what allowances ask; of an older one comes nothing. */
+  /** An allowance that was bounded anew asks once more before it is answered: each question has its own answer. */
   grant(direction: Direction, want: number, host?: string): Promise<number> {
     const about: Wanted = { direction, bytes: want, ...(host !== undefined && { host }) };
     return new Promise((resolve) => {
-      this.#asked.set(keyOf(about), resolve);
+      const key = keyOf(about);
+      this.#asked.set(key, [...(this.#asked.get(key) ?? []), resolve]);
       this.#insist({ id: this.#id, is: 'spend', ...about });
     });
   }
@@ -26,9 +28,10 @@ export class RemoteGrants implements Grants {
   /** What the control plane said. */
   granted(wanted: Wanted): void {
     const key = keyOf(wanted);
-    const asked = this.#asked.get(key);
-    this.#asked.delete(key);
-    asked?.(wanted.bytes);
+    const [first, ...others] = this.#asked.get(key) ?? [];
+    if (others.length > 0) this.#asked.set(key, others);
+    else this.#asked.delete(key);
+    first?.(wanted.bytes);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander';
+import { ID_PATTERN } from '../../admission/job.js';
 import { type Completed, completion, SHELLS, type Shell } from '../client/completion.js';
 import { listEntries } from '../client/entries.js';
 import { clientOf } from './client-options.js';
@@ -38,7 +39,9 @@ async function ids(): Promise<string> {
   const none = new Promise<[]>((resolve) => setTimeout(resolve, IDS_MS, []).unref());
   const entries = await Promise.race([clientOf({ config: [] }).then(listAll), none]).catch(() => []);
   const all = entries.flatMap(({ job, execution }) => [job, ...(execution === undefined ? [] : [execution])]);
-  return [...new Set(all)].map((one) => `${one}\n`).join('');
+  // A shell reads them: whoever answers at the address of serve is not asked what else may stand there.
+  const safe = all.filter((one) => ID_PATTERN.test(one));
+  return [...new Set(safe)].map((one) => `${one}\n`).join('');
 }
 
 const listAll = (client: Parameters<typeof listEntries>[0]) => listEntries(client, { all: true });

@@ -14,6 +14,8 @@ interface OwnOptions {
 interface OwnContainer {
   /** Its `NetworkMode`: the name of its gateway's network, `none`, or `container:ID`. */
   readonly network: string;
+  /** Id of the gateway that it was made for: another one may come to have the same name. */
+  readonly gateway?: string;
   /** Where it is the job's container of a stock node. */
   readonly ofNode?: Execution;
 }
@@ -49,9 +51,9 @@ export class Own {
     this.#options = options;
   }
 
-  /** What `HostConfig.ContainerIDFile` of a container is. */
-  get mark(): string {
-    return `jobgate-gate-${this.id}`;
+  /** What `HostConfig.ContainerIDFile` of a container is. @param gateway id of the gateway that it is made for */
+  markOf(gateway: string | undefined): string {
+    return `jobgate-gate-${this.id}${gateway === undefined ? '' : `-${gateway}`}`;
   }
 
   get containers(): ReadonlyMap<string, OwnContainer> {
@@ -150,8 +152,11 @@ export class Own {
   /** The gateway on whose network a container of its own is. */
   gatewayOf(container: string): ServedGateway | undefined {
     const network = this.networkOf(container);
-    return this.gateways().find(({ gateway }) =>
-      [gateway.network.name, gateway.network.id].includes(network ?? ''),
+    const wanted = this.#containers.get(container)?.gateway;
+    return this.gateways().find(
+      ({ id, gateway }) =>
+        [gateway.network.name, gateway.network.id].includes(network ?? '') &&
+        (wanted === undefined || wanted === id),
     );
   }
 
@@ -197,9 +202,12 @@ export class Own {
       Config?: { Labels?: Record<string, string> | null };
       HostConfig: { ContainerIDFile?: string; NetworkMode: string };
     };
-    if (HostConfig.ContainerIDFile !== this.mark) return;
+    const mark = this.markOf(undefined);
+    const { ContainerIDFile: text = '', NetworkMode: network } = HostConfig;
+    if (text !== mark && !text.startsWith(`${mark}-`)) return;
     const ofNode = executionOf(Name, Config?.Labels, 'executor');
-    this.add(id, { network: HostConfig.NetworkMode, ...(ofNode && { ofNode }) });
+    const gateway = text.slice(mark.length + 1);
+    this.add(id, { network, ...(gateway && { gateway }), ...(ofNode && { ofNode }) });
   }
 }
 

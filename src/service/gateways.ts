@@ -48,6 +48,8 @@ interface GatewaysOptions {
 
 interface Entry {
   readonly wanted: string;
+  /** The gate whose client it is for; undefined: the API's. */
+  readonly gate: string | undefined;
   readonly opening: Promise<ServedGateway>;
   /** Once it is open: its policy may be another than the one that was wanted. */
   served?: ServedGateway;
@@ -111,7 +113,10 @@ export class Gateways {
     const key = keyOf(policy);
     const wanted = fingerprint(policy);
     await this.#options.beforeOpen?.(policy);
+    const gate = more.wish?.gate;
     for (let known = this.#byKey.get(key); known; known = this.#byKey.get(key)) {
+      // What one party has is not given to another that knows the id.
+      if (known.gate !== gate) throw new ApiError('conflict', `${key} has a gateway of somebody else`);
       if (known.wanted !== wanted && !(known.served && fingerprint(known.served.policy) === wanted)) {
         throw new ApiError(
           'conflict',
@@ -125,7 +130,7 @@ export class Gateways {
     }
     if (this.#closing) throw new ApiError('closing', 'this serve is ending: ask the next one');
     const opening = admit().then(() => this.#open(policy, more));
-    const entry: Entry = { wanted, opening };
+    const entry: Entry = { wanted, gate, opening };
     this.#byKey.set(key, entry);
     try {
       entry.served = await opening;
@@ -184,7 +189,7 @@ export class Gateways {
       created,
       wish: gate === undefined ? undefined : { gate, shared: shared ?? false },
     });
-    const entry: Entry = { wanted: fingerprint(opened), opening };
+    const entry: Entry = { wanted: fingerprint(opened), gate, opening };
     this.#byKey.set(key, entry);
     try {
       entry.served = await opening;

@@ -35,9 +35,9 @@ export const create: Handler = async (exchange, gate) => {
   assertNoShadows(wanted.extraHosts, asked.domains);
   const id = ofNode?.job ?? asked.job ?? (name !== undefined && ID_PATTERN.test(name) ? name : random);
   const executionId = ofNode?.execution ?? random;
-  const job = jobOf(wanted, { id, executionId, name, domains: asked.domains });
-  const nodeDirectories = ofNode ? directoriesOf(config.gate?.nodeDataDir) : [];
-  const { inputs } = await gate.service.admit({ ...job, nodeDirectories });
+  const nodeDirectories = ofNode ? directoriesOf(config.gate?.nodeDataDir, ofNode, wanted.mounts.host) : [];
+  const job = { ...jobOf(wanted, { id, executionId, name, domains: asked.domains }), nodeDirectories };
+  const { inputs } = await gate.service.admit(job);
   await assertNoRulers(inputs, gate);
   await ownVolumes(wanted, gate).catch(orMissing);
 
@@ -59,7 +59,7 @@ export const create: Handler = async (exchange, gate) => {
       imageEnv: await imageEnv(wanted, exchange, gate),
       place,
       inputs,
-      mark: own.mark,
+      mark: own.markOf(place.kind === 'gateway' ? place.served.id : undefined),
     });
     // A node sets them for its own gateway.
     if (overridden.length > 0 && !ofNode) {
@@ -71,7 +71,8 @@ export const create: Handler = async (exchange, gate) => {
     answer = await askTwice(exchange, gate, made, place);
     if (answer.status === 201) {
       const { Id } = JSON.parse(answer.body.toString('utf8'));
-      own.add(Id, { network, ...(ofNode && { ofNode }) });
+      const gateway = place.kind === 'gateway' ? { gateway: place.served.id } : {};
+      own.add(Id, { network, ...gateway, ...(ofNode && { ofNode }) });
       if (place.kind === 'gateway') {
         gate.service.accounts.connected(place.served.id, Id, name ?? '');
         if (ofNode) place.served.job = job;
@@ -166,6 +167,8 @@ async function lookUp(wanted: Wanted, { own, nodes }: Gate) {
   }
   if (network.kind === 'container') {
     const id = await own.container(network.container);
+    if (own.networkOf(id) === 'host')
+      throw refuse("HostConfig.NetworkMode: that container has the host's network, which is not shared");
     place = { kind: 'container', id, served: own.gatewayOf(id) };
   }
   const volumesFrom = wanted.volumesFrom.map(async ({ container, mode }) => {
@@ -194,7 +197,10 @@ export function openOf(served: ServedGateway): ServedGateway {
 async function endpointsOf({ endpoints }: Wanted, place: Place, { own, nodes }: Pick<Gate, 'own' | 'nodes'>) {
   const found: Record<string, object> = {};
   for (const [name, endpoint] of endpoints) {
-    const { gateway } = openOf(nodes.networkOf(name)?.served ?? own.network(name));
+    // That of a node's job is judged where it is the container's own, and is nobody's second one.
+    const ofNode = nodes.networkOf(name)?.served;
+    const isOwn = ofNode !== undefined && place.kind === 'gateway' && place.served === ofNode;
+    const { gateway } = isOwn ? ofNode : openOf(own.network(name));
     found[gateway.network.name] = await endpointOf(endpoint, own);
   }
   const names = Object.keys(found);

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, normalize, relative } from 'node:path';
 import { ID_PATTERN } from '../../../admission/job.js';
 
 /** One execution of a stock Bacalhau node, as the names and labels of its objects tell it (the same since its 1.0.0). */
@@ -59,10 +59,24 @@ export function executionOfNetwork(
 }
 
 /**
- * Where a node keeps what it mounts into the containers of its jobs: downloaded inputs, and what they write.
+ * What of these a node keeps for a job and mounts into its container: an input that it has downloaded, each in a directory
+ * of its own (`compute/executions/DIR`), and what the job writes (`compute/executions/output/EXECUTION/results`). What is
+ * other executions' is none of it, nor what holds them all.
  *
  * @param dataDir of the node, as its configuration has it.
  */
-export function directoriesOf(dataDir: string | undefined): string[] {
-  return dataDir === undefined ? [] : [join(dataDir, 'compute', 'executions')];
+export function directoriesOf(
+  dataDir: string | undefined,
+  { execution }: Execution,
+  mounts: readonly { readonly source: string }[],
+): string[] {
+  if (dataDir === undefined) return [];
+  const root = join(dataDir, 'compute', 'executions');
+  const results = join(root, 'output', execution, 'results');
+  return mounts.flatMap(({ source }) => {
+    const [first = '', ...rest] = relative(root, normalize(source)).split('/');
+    if (first === '' || first === '..' || first === 'output')
+      return rest[0] === execution && rest[1] === 'results' && first === 'output' ? [results] : [];
+    return [join(root, first)];
+  });
 }

@@ -55,7 +55,7 @@ describe.each(rates)('at %s bit/s', (rate) => {
     void client.sendPieces(Buffer.alloc(3_000_000), 16_384);
     await proxy.closed();
     expect(origin.counts.up).toBeLessThanOrEqual(1_000_000);
-    expect(origin.counts.up).toBeGreaterThan(900_000);
+    expect(origin.counts.up).toBeGreaterThan(500_000);
   });
 
   test('a host has its own, which leaves the others alone', async () => {
