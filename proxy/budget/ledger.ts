@@ -65,6 +65,15 @@ export class Ledger implements Grants {
     return { ...this.#job, hosts: [...this.#hosts].map(([host, line]) => ({ host, ...line })) };
   }
 
+  /** Whether nothing more is granted in a direction, or with a host. */
+  get isUsedUp(): boolean {
+    const reaches = (line: Line, of: 'job' | 'host') =>
+      (['up', 'down'] as const).some(
+        (direction) => line[direction] >= (limitOf(this.budget, direction, of) ?? Number.POSITIVE_INFINITY),
+      );
+    return reaches(this.#job, 'job') || [...this.#hosts.values()].some((line) => reaches(line, 'host'));
+  }
+
   async grant(direction: Direction, want: number, host?: string): Promise<number> {
     const limit = limitOf(this.budget, direction, host === undefined ? 'job' : 'host');
     if (limit === undefined) return want;

@@ -15,6 +15,7 @@ import { Auth, readToken } from '../service/auth.js';
 import {
   denyEntries,
   formatListen,
+  isReachable,
   listen,
   listenOnSocket,
   parseListen,
@@ -77,15 +78,20 @@ async function serve(flags: CommonFlags): Promise<number> {
   const auth = new Auth({ unix: address.kind === 'unix', ...(token !== undefined && { token }) });
 
   const workers = new Workers({ count: config.service.workers ?? availableParallelism(), logger });
+  // One for all jobs: its lines are no job's.
+  const lockdown = new Lockdown({ port: config.gateway.port, logger });
 
   using signals = trapSignals();
   const service = await Service.open({
     config,
-    workers: () => workers.figures(),
+    parts: {
+      workers: () => workers.figures(),
+      lockdown: () => lockdown.figures(),
+      gate: gatePath === undefined ? undefined : () => gate !== undefined && isReachable(gate.server),
+    },
     openGateway: placedGateways({
       ...config.gateway,
-      // One for all jobs: its lines are no job's.
-      lockdown: new Lockdown({ port: config.gateway.port, logger }),
+      lockdown,
       createProxy: workers.createProxy,
       onPlaced: (placement, why) => logger.info({ placement, why }, 'gateways are placed'),
     }),

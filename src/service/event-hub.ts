@@ -1,6 +1,17 @@
 import type { ProxyEvent } from '../../proxy/report/events.js';
 import type { PolicyDifference } from './policy/live-policy.js';
 
+export const GATEWAY_CHANGES = [
+  'opened',
+  'reopened',
+  'connected',
+  'disconnected',
+  'contract-broken',
+  'policy-changed',
+  'failed',
+  'closed',
+] as const;
+
 /** What happens at a gateway, beside what its proxy decides. */
 export interface GatewayEvent {
   readonly type: 'gateway';
@@ -8,15 +19,7 @@ export interface GatewayEvent {
   readonly gateway: string;
   readonly job: string;
   readonly execution?: string;
-  readonly change:
-    | 'opened'
-    | 'reopened'
-    | 'connected'
-    | 'disconnected'
-    | 'contract-broken'
-    | 'policy-changed'
-    | 'failed'
-    | 'closed';
+  readonly change: (typeof GATEWAY_CHANGES)[number];
   /** A sentence, where there is something to say. */
   readonly reason?: string;
   readonly container?: string;

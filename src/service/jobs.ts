@@ -29,7 +29,8 @@ interface JobsOptions {
   readonly admit: (job: Job & { readonly id: string }) => Promise<AdmittedJob>;
 }
 
-type JobState = 'starting' | 'running' | 'stopping' | 'ended' | 'failed';
+export const JOB_STATES = ['starting', 'running', 'stopping', 'ended', 'failed'] as const;
+type JobState = (typeof JOB_STATES)[number];
 
 /** So many jobs that have ended are remembered. */
 const REMEMBERED = 500;

@@ -91,6 +91,13 @@ export async function listenOnSocket(
   }
 }
 
+/** Whether a server listens, and its socket, where that is a file, is still there. */
+export function isReachable(server: Server): boolean {
+  if (!server.listening) return false;
+  const address = server.address();
+  return typeof address !== 'string' || lstatSync(address, { throwIfNoEntry: false })?.isSocket() === true;
+}
+
 function groupId(group: string): number {
   if (/^\d+$/.test(group)) return Number(group);
   const line = readFileSync('/etc/group', 'utf8')

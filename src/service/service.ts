@@ -9,7 +9,6 @@ import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import { Owner } from '../../docker/gateway/owner.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import { packageVersion } from '../../proxy/util/package-files.js';
-import type { WorkersFigures } from '../../proxy/worker/workers.js';
 import { AccountStore } from '../account/account-store.js';
 import { readSigningKey } from '../account/signature.js';
 import type { Config } from '../config/load.js';
@@ -23,7 +22,8 @@ import { EngineLink } from './engine-link.js';
 import { EventHub } from './event-hub.js';
 import { Gateways } from './gateways.js';
 import { Jobs } from './jobs.js';
-import { Metrics } from './metrics.js';
+import { Metrics } from './metrics/metrics.js';
+import type { Parts } from './metrics/parts.js';
 import { NetworkWatch } from './network-watch.js';
 import { jobWith } from './policy/job-with.js';
 import { PolicyChanges } from './policy/policy-changes.js';
@@ -41,8 +41,8 @@ interface ServiceOptions {
   readonly sockets?: readonly string[];
   /** Id of the gate, if there is one: it closes its gateways itself. */
   readonly gate?: string;
-  /** Of the processes that the proxies are in. Default: none. */
-  readonly workers?: () => WorkersFigures;
+  /** Whose metrics are told as well. Default: none. */
+  readonly parts?: Parts;
   /** Default: the engine that the docker CLI would use. */
   readonly connect?: () => Promise<Engine>;
 }
@@ -80,7 +80,7 @@ export class Service {
   }
 
   private constructor(
-    { config, openGateway, logger, sockets = [], gate, workers, connect }: ServiceOptions,
+    { config, openGateway, logger, sockets = [], gate, parts, connect }: ServiceOptions,
     owner: Owner,
     jobsOwner: Owner,
   ) {
@@ -193,7 +193,13 @@ export class Service {
       broken: brokenContract,
       sockets: this.sockets,
     });
-    this.metrics = new Metrics({ gateways: this.gateways, hub: this.hub, ...(workers && { workers }) });
+    this.metrics = new Metrics({
+      gateways: this.gateways,
+      hub: this.hub,
+      jobs: () => this.jobs.list(),
+      engine: () => this.#link.problem === undefined,
+      parts,
+    });
   }
 
   /** Settles once the engine was asked, and what a dead serve left is taken over; the engine may be away. */

@@ -5,7 +5,7 @@ import { EXIT } from '../../src/exit-codes.js';
 import { ACCOUNT_SCHEMA, reference, refreshed } from '../support/docs.js';
 import { projectRoot } from '../support/engine.js';
 import { ask } from '../support/serve.js';
-import { startService } from '../support/service.js';
+import { ALL_PARTS, startService } from '../support/service.js';
 
 const read = (path: string) => readFileSync(`${projectRoot}${path}`, 'utf8');
 
@@ -18,7 +18,7 @@ it('the schema of accounts is that of the code (npm run docs writes it)', () => 
 });
 
 it('the reference has every request of the API, every metric and every exit code, and no other', async () => {
-  await using served = await startService();
+  await using served = await startService({}, { parts: ALL_PARTS });
   const { paths } = (await ask(served.port, '/openapi.json')).body;
   const requests = Object.entries<object>(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
@@ -37,7 +37,7 @@ it('the reference has every request of the API, every metric and every exit code
     (one) => one !== 'GET /' && one !== 'GET /openapi.json',
   );
   expect(described.sort()).toEqual(requests.sort());
-  expect(all(section('Metrics'), /`(jobgate_\w+)/g).sort()).toEqual(names.sort());
+  expect(all(section('Metrics'), /`((?:jobgate|process)_\w+)/g).sort()).toEqual(names.sort());
   const codes = all(section('Exit codes'), /^\| (\d+) \|/gm).map(Number);
   expect(codes).toEqual(Object.values(EXIT).filter((code) => code !== EXIT.ok));
 });

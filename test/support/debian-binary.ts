@@ -12,6 +12,7 @@ const PROGRAMS = {
   tinyproxy: { package: 'tinyproxy-bin', path: 'usr/bin/tinyproxy' },
   microsocks: { package: 'microsocks', path: 'usr/bin/microsocks' },
   busybox: { package: 'busybox-static', path: 'bin/busybox' },
+  promtool: { package: 'prometheus', path: 'usr/bin/promtool' },
   'docker-registry': { package: 'docker-registry', path: 'usr/bin/docker-registry' },
 } as const;
 

@@ -16,6 +16,7 @@ import type { ProxyEvent } from '../../proxy/report/events.js';
 import { loadConfig } from '../../src/config/load.js';
 import { Auth } from '../../src/service/auth.js';
 import { listen } from '../../src/service/listen.js';
+import type { Parts } from '../../src/service/metrics/parts.js';
 import { serviceRoutes } from '../../src/service/routes/all.js';
 import { createServer } from '../../src/service/server.js';
 import { Service } from '../../src/service/service.js';
@@ -139,14 +140,22 @@ interface StartOptions {
   readonly engine?: FakeEngine;
   readonly gateways?: FakeGateways;
   readonly logger?: Logger;
+  readonly parts?: Parts;
 }
+
+/** As a serve has them that has all. */
+export const ALL_PARTS: Parts = {
+  workers: () => ({ running: 2, deaths: 0 }),
+  lockdown: () => ({ checks: 0, repairs: 0, failures: 0 }),
+  gate: () => true,
+};
 
 /** A serve without an engine in this process, on a port of 127.0.0.1. */
 export async function startService(
   flags: object = {},
   { token, env = {}, ...given }: StartOptions = {},
 ): Promise<TestService> {
-  const { engine = new FakeEngine(), gateways = new FakeGateways(), logger = silentLogger } = given;
+  const { engine = new FakeEngine(), gateways = new FakeGateways(), logger = silentLogger, parts } = given;
   const state = await mkdtemp(join(tmpdir(), 'jobgate-state-'));
   const config = await loadConfig({ env, flags: { stateDirectory: state, ...flags } });
   const service = await Service.open({
@@ -154,6 +163,7 @@ export async function startService(
     openGateway: gateways.open,
     logger,
     connect: engine.connect,
+    ...(parts && { parts }),
   });
   // Without a token, as on a socket of its owner's.
   const auth = new Auth(token === undefined ? { unix: true } : { unix: false, token });

@@ -1,9 +1,13 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { WorkersFigures } from '../../proxy/worker/workers.js';
-import type { EventHub } from './event-hub.js';
-import type { Gateways } from './gateways.js';
-import type { ServedGateway } from './served-gateway.js';
+import { DENIALS } from '../../../proxy/policy/denials.js';
+import { packageVersion } from '../../../proxy/util/package-files.js';
+import { type EventHub, GATEWAY_CHANGES } from '../event-hub.js';
+import type { Gateways } from '../gateways.js';
+import { JOB_STATES, type ServedJob } from '../jobs.js';
+import type { ServedGateway } from '../served-gateway.js';
+import { addParts, type Parts } from './parts.js';
+import { addProcess } from './process.js';
 
 interface Totals {
   up: number;
@@ -15,7 +19,10 @@ interface Totals {
 export interface MetricsOptions {
   readonly gateways: Gateways;
   readonly hub: EventHub;
-  readonly workers?: () => WorkersFigures;
+  readonly jobs: () => readonly Pick<ServedJob, 'state'>[];
+  /** Whether it answers. */
+  readonly engine: () => boolean;
+  readonly parts?: Parts | undefined;
 }
 
 /** What Prometheus scrapes. No label has a host, a job or an address in it: their number is bounded by the code. */
@@ -27,7 +34,7 @@ export class Metrics {
   /** Of gateways that are closed. */
   readonly #past: Totals = { up: 0, down: 0, throttledUp: 0, throttledDown: 0 };
 
-  constructor({ gateways, hub, workers }: MetricsOptions) {
+  constructor({ gateways, hub, jobs, engine, parts = {} }: MetricsOptions) {
     const registers = [this.#registry];
     const sum = (of: (one: ServedGateway) => number) =>
       gateways.list().reduce((all, one) => all + of(one), 0);
@@ -54,6 +61,11 @@ export class Metrics {
       labelNames: ['change'],
       registers,
     });
+    // What never happened is 0: only so can a first time be seen to be one more.
+    decisions.inc({ decision: 'allow', reason: 'allowed' }, 0);
+    for (const reason of Object.keys(DENIALS)) decisions.inc({ decision: 'deny', reason }, 0);
+    for (const verdict of ['accepted', 'refused']) verdicts.inc({ verdict }, 0);
+    for (const change of GATEWAY_CHANGES) changes.inc({ change }, 0);
     this.#unsubscribe = hub.subscribe((event) => {
       if (event.type === 'decision')
         decisions.inc({ decision: event.decision, reason: event.reason }, event.count ?? 1);
@@ -107,25 +119,44 @@ export class Metrics {
         }
       },
     });
-    if (workers) {
-      new Gauge({
-        name: 'jobgate_workers',
-        help: 'Processes in which the proxies of gateways on the host are.',
-        registers,
-        collect() {
-          this.set(workers().running);
-        },
-      });
-      new Counter({
-        name: 'jobgate_worker_deaths_total',
-        help: 'Such processes that ended, or were stuck and killed, while they had gateways.',
-        registers,
-        collect() {
-          this.reset();
-          this.inc(workers().deaths);
-        },
-      });
-    }
+    new Gauge({
+      name: 'jobgate_jobs',
+      help: 'Jobs that this serve runs itself, by state; those that ended are remembered for a while.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const all = jobs();
+        for (const state of JOB_STATES) this.set({ state }, all.filter((one) => one.state === state).length);
+      },
+    });
+    new Gauge({
+      name: 'jobgate_budgets',
+      help: 'Gateways with a budget, by what is left of it: used-up where there is none, in a direction or with a host.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const bounded = gateways.list().filter(({ ledger }) => ledger.budget !== null);
+        const usedUp = bounded.filter(({ ledger }) => ledger.isUsedUp).length;
+        this.set({ state: 'used-up' }, usedUp);
+        this.set({ state: 'left' }, bounded.length - usedUp);
+      },
+    });
+    new Gauge({
+      name: 'jobgate_engine_up',
+      help: 'Whether the engine answers.',
+      registers,
+      collect() {
+        this.set(engine() ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: 'jobgate_build_info',
+      help: 'Always 1: the version of jobgate, and of the Node that runs it.',
+      labelNames: ['version', 'node'],
+      registers,
+    }).set({ version: packageVersion(), node: process.versions.node }, 1);
+    addParts(this.#registry, parts);
+    addProcess(this.#registry);
     this.#probes = new Histogram({
       name: 'jobgate_probe_seconds',
       help: 'Time that admission probes took to answer.',
@@ -138,21 +169,17 @@ export class Metrics {
     new Gauge({
       name: 'jobgate_event_loop_delay_seconds',
       help: 'Delay of the event loop since the last scrape.',
-      labelNames: ['quantile'],
+      labelNames: ['stat'],
       registers,
       collect() {
-        for (const quantile of [50, 99, 100]) {
-          this.set({ quantile: String(quantile / 100) }, (loop.percentile(quantile) || 0) / 1e9);
+        for (const [stat, percent] of [
+          ['median', 50],
+          ['p99', 99],
+          ['max', 100],
+        ] as const) {
+          this.set({ stat }, (loop.percentile(percent) || 0) / 1e9);
         }
         loop.reset();
-      },
-    });
-    new Gauge({
-      name: 'jobgate_resident_memory_bytes',
-      help: 'Memory of this process.',
-      registers,
-      collect() {
-        this.set(process.memoryUsage.rss());
       },
     });
   }
