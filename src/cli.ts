@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../proxy/util/package-files.js';
 import { EXIT } from './exit-codes.js';
-import { tell } from './terminal.js';
+import { tell, tellAs } from './terminal.js';
 
 /** Each is loaded when it is asked for: the others' code costs time to read. */
 const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => Promise<Command>]>> = {
@@ -78,6 +78,8 @@ for (const output of [process.stdout, process.stderr]) output.on('error', () => 
 process.exitCode = await main(process.argv);
 
 async function main(argv: string[]): Promise<number> {
+  // Until the configuration is read.
+  tellAs('pretty');
   try {
     // Who says nothing wants to know what there is to say.
     const given = argv.length > 2 ? argv : [...argv, '--help'];
@@ -140,6 +142,6 @@ function inherit(command: Command): Command {
 }
 
 function say(message: string, code: number): number {
-  tell(`jobgate: ${message}\n`);
+  tell(`jobgate: ${message}\n`, process.stderr, { level: 'error', code });
   return code;
 }

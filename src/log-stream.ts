@@ -10,7 +10,10 @@ const MAX_LINES = 1_000;
  * reader that does not read costs neither time (a synchronous write would stop the whole process, jobs' time limits
  * and proxies with it) nor memory: lines that find no room are left out, and counted.
  */
-export function logStream(stderr: NodeJS.WriteStream = process.stderr): Writable {
+export function logStream(
+  stderr: NodeJS.WriteStream = process.stderr,
+  told = (lines: number) => `jobgate: ${lines} log lines found no reader\n`,
+): Writable {
   let lines: (string | Buffer)[] = [];
   let lost = 0;
   let scheduled = false;
@@ -19,7 +22,7 @@ export function logStream(stderr: NodeJS.WriteStream = process.stderr): Writable
     if (lines.length === 0) return;
     if (stderr.writableLength > MAX_WAITING) lost += lines.length;
     else {
-      const note = lost > 0 ? `jobgate: ${lost} log lines found no reader\n` : '';
+      const note = lost > 0 ? told(lost) : '';
       lost = 0;
       stderr.write(note + lines.join(''));
     }

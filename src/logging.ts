@@ -1,7 +1,9 @@
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
+import { hasColors } from './color.js';
 import { logStream } from './log-stream.js';
-import { visibleInJson } from './terminal.js';
+import { logText } from './log-text.js';
+import { tellAs, toldInJson, visibleInJson } from './terminal.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -21,11 +23,13 @@ function isoTime(): string {
   return shownText;
 }
 
-/** A logger to stderr: stdout belongs to the job. */
+/** A logger to stderr: stdout belongs to the job. From now on what is told outright is of its format as well. */
 export function createLogger({ level, format }: { level: LogLevel; format: LogFormat }): pino.Logger {
+  tellAs(format);
   const options = { level, base: null };
   if (format === 'json') {
-    return pino({ ...options, timestamp: isoTime }, logStream());
+    const formatters = { level: (label: string) => ({ level: label }) };
+    return pino({ ...options, timestamp: isoTime, formatters }, logStream(process.stderr, lostInJson));
   }
   // Nothing that a job, an image or an engine wrote is obeyed by the terminal, nor makes a line of its own.
   const hooks = {
@@ -37,13 +41,20 @@ export function createLogger({ level, format }: { level: LogLevel; format: LogFo
     },
     streamWrite: visibleInJson,
   };
+  const isDetailed = level === 'trace' || level === 'debug';
   return pino(
     { ...options, hooks: hooks as NonNullable<pino.LoggerOptions['hooks']> },
     pretty({
       destination: logStream(),
-      colorize: process.stderr.isTTY ?? false,
+      colorize: hasColors(process.stderr),
       translateTime: 'SYS:HH:MM:ss',
-      singleLine: true,
+      singleLine: isDetailed,
+      messageFormat: (line) => logText(line),
+      hideObject: !isDetailed,
     }),
   );
+}
+
+function lostInJson(lines: number): string {
+  return toldInJson(`${lines} log lines found no reader`, { level: 'warn' });
 }

@@ -33,7 +33,30 @@ export function terminalJson(value: unknown, indent?: number): string {
   );
 }
 
+/** What a program reads of a message, where it reads JSON; `msg` in place of its text. */
+interface Fields {
+  /** Default `info`. */
+  readonly level?: 'info' | 'warn' | 'error';
+  readonly msg?: string;
+  readonly [name: string]: unknown;
+}
+
+let isJson = false;
+
+/** What is told on stderr from now on: as text, or as lines of JSON like those of the log. */
+export function tellAs(format: 'pretty' | 'json'): void {
+  isJson = format === 'json';
+}
+
 /** Writes a message for a person. All that commands say goes through here; the job's own output does not. */
-export function tell(text: string, out: NodeJS.WritableStream = process.stderr): void {
-  out.write(visible(text));
+export function tell(text: string, out: NodeJS.WritableStream = process.stderr, fields: Fields = {}): void {
+  const said = isJson && out === process.stderr ? toldInJson(text, fields) : visible(text);
+  if (said !== '') out.write(said);
+}
+
+/** A line of JSON; empty where there is nothing to say. */
+export function toldInJson(text: string, { level = 'info', ...fields }: Fields = {}): string {
+  const msg = text.trim().replace(/^jobgate: /, '');
+  if (msg === '') return '';
+  return `${terminalJson({ level, time: new Date().toISOString(), msg, ...fields })}\n`;
 }

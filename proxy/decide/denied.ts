@@ -19,6 +19,10 @@ interface DeniedOptions {
 const MIN_REFRESH_MS = 5_000;
 const MAX_REFRESH_MS = 3_600_000;
 const RETRY_MS = 5_000;
+/** Names that fail within so long are told of at once, ms. */
+const SAY_MS = 10_000;
+/** Of them so many are named. */
+const EXAMPLES = 3;
 
 /** A denied name, and what it resolves to. */
 interface Watched {
@@ -43,6 +47,9 @@ export class Denied {
   #list: DenyList;
   #watched: Watched[] = [];
   #pending: Promise<unknown> | undefined;
+  /** Names that do not resolve, of which nothing was said yet. */
+  readonly #unsaid: { readonly host: string; readonly error: string }[] = [];
+  #sayTimer: unknown;
 
   /** Nothing is looked up before `watch`. */
   constructor(list: DenyList, { resolver, onChange, logger, clock = systemClock }: DeniedOptions) {
@@ -67,7 +74,9 @@ export class Denied {
         return { host, port, addresses: known?.addresses ?? new Set(), failed: false, timer: undefined };
       });
     const pending = Promise.all(this.#watched.map((watched) => this.#look(watched))).then(() => {
-      if (this.#pending === pending) this.#pending = undefined;
+      if (this.#pending !== pending) return;
+      this.#pending = undefined;
+      this.#say();
     });
     this.#pending = this.#watched.length > 0 ? pending : undefined;
     this.#onChange();
@@ -99,6 +108,7 @@ export class Denied {
 
   close(): void {
     this.#stop.abort();
+    this.#say();
     for (const { timer } of this.#watched) this.#clock.clearTimeout(timer);
     this.#watched = [];
     this.#resolver?.close();
@@ -115,15 +125,36 @@ export class Denied {
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       // Said once per failure: the name itself stays denied, and so do the addresses that are known.
-      if (!watched.failed) {
-        const { host } = watched;
-        this.#logger.warn({ host, error: String(error) }, 'a denied name does not resolve');
-      }
+      if (!watched.failed) this.#failed(watched.host, error);
       watched.failed = true;
     }
     if (!this.#watched.includes(watched)) return;
     watched.timer = this.#clock.setTimeout(() => void this.#look(watched), after);
     (watched.timer as Partial<NodeJS.Timeout>).unref?.();
+  }
+
+  /** Thousands may fail at once: they are one line, at the end of the first round or a while later. */
+  #failed(host: string, error: unknown): void {
+    this.#unsaid.push({ host, error: String(error) });
+    if (this.#pending) return;
+    this.#sayTimer ??= this.#clock.setTimeout(() => this.#say(), SAY_MS);
+    (this.#sayTimer as Partial<NodeJS.Timeout>).unref?.();
+  }
+
+  #say(): void {
+    this.#clock.clearTimeout(this.#sayTimer);
+    this.#sayTimer = undefined;
+    const [first, ...others] = this.#unsaid.splice(0);
+    if (!first) return;
+    if (others.length === 0) this.#logger.warn(first, 'a denied name does not resolve');
+    else {
+      const hosts = [first, ...others].slice(0, EXAMPLES).map(({ host }) => host);
+      const count = others.length + 1;
+      this.#logger.warn(
+        { count, hosts: `${hosts.join(', ')}${count > EXAMPLES ? ', …' : ''}`, error: first.error },
+        `${count} denied names do not resolve`,
+      );
+    }
   }
 
   #learn(watched: Watched, addresses: ReadonlySet<string>): void {

@@ -13,8 +13,12 @@ export type ToldEvent = ServiceEvent extends infer One
 /** An event as a line for a person: `20:55:01 denied CONNECT evil.net:443 domain-not-allowed (job-1)`. */
 export function eventLine(event: ToldEvent): string {
   const time = new Date(event.time).toTimeString().slice(0, 8);
-  const job = event.job === undefined ? '' : ` (${event.job})`;
-  return visible(`${time} ${what(event)}${job}`.replaceAll('\n', ' '));
+  return visible(`${time} ${eventText(event)}`.replaceAll('\n', ' '));
+}
+
+/** The same without its time, and with whatever its texts hold. */
+export function eventText(event: ToldEvent): string {
+  return `${what(event)}${event.job === undefined ? '' : ` (${event.job})`}`;
 }
 
 function what(event: ToldEvent): string {

@@ -10,7 +10,7 @@ import { tellNotes } from '../config/read/notes.js';
 import { UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
-import { tell, terminalJson } from '../terminal.js';
+import { tell, tellAs, terminalJson } from '../terminal.js';
 import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
 import { type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
 
@@ -47,6 +47,7 @@ async function check(flags: CheckFlags): Promise<number> {
   // All of stderr becomes the reason.
   const config = await loadConfig({ flags, env, ...(isProbe && { logLevel: 'error' }) });
   const logger = createLogger(config.log);
+  if (isProbe) tellAs('pretty');
   tellNotes(config, logger);
   const { probeExec, ...rest } = config.admission;
   const asked = (env[ASKED] ?? '').split(',').filter((one) => one !== '');

@@ -6,6 +6,7 @@ import { repeatable, settingOptions, settingsOf } from './setting-options.js';
 /** What commander makes of the settings' flags is the loader's to read. */
 export interface CommonFlags {
   readonly config: string[];
+  readonly quiet?: true;
 }
 
 export function configFile(): Option {
@@ -25,7 +26,9 @@ export function configOptions(verbose = '-v, --verbose'): Option[] {
     configFile(),
     ...settingOptions(...settingsOf('Log')),
     new Option(verbose, 'as --log-level debug').implies({ logLevel: 'debug' }),
-    new Option('-q, --quiet', 'as --log-level error').implies({ logLevel: 'error' }),
+    new Option('-q, --quiet', 'as --log-level error, and nothing of what was refused at the end').implies({
+      logLevel: 'error',
+    }),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { hasColors } from '../color.js';
 import { loadConfig } from '../config/load.js';
 import { examine } from '../doctor/examine.js';
 import type { Finding } from '../doctor/finding.js';
@@ -36,7 +37,7 @@ function table(findings: readonly Finding[]): string {
   const width = Math.max(...names.map((name) => name.length));
   return findings
     .map(({ status, detail, fix }, i) => {
-      const mark = process.stdout.isTTY ? `\x1b[${COLOR[status]}m${MARK[status]}\x1b[0m` : MARK[status];
+      const mark = hasColors(process.stdout) ? `\x1b[${COLOR[status]}m${MARK[status]}\x1b[0m` : MARK[status];
       return `${mark}  ${names[i]?.padEnd(width)}  ${visible(detail)}${fix ? `\n      ${' '.repeat(width)}  → ${visible(fix)}` : ''}\n`;
     })
     .join('');

@@ -167,8 +167,11 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
       stop: signals.stop,
       kill: signals.kill,
     });
-    if (logger.isLevelEnabled('warn')) tell(result.denialText);
-    if (result.learned) tell(result.learned.text);
+    if (!flags.quiet && config.log.level !== 'silent') tellDenials(job.id, result);
+    if (result.learned) {
+      const { text, domains } = result.learned;
+      tell(text, process.stderr, { event: 'learned', msg: 'what the job needs', job: job.id, domains });
+    }
     if (result.ended === 'timeout') logger.warn('the job ran into its time limit and was ended');
     if (result.ended === 'exited') return result.exitCode ?? EXIT.failed;
     return leaveSoon(result.ended === 'timeout' ? EXIT.timeout : signalExit(signals.received ?? 'SIGTERM'));
@@ -183,6 +186,17 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
     // A terminal that is still read would keep the process.
     process.stdin.destroy();
   }
+}
+
+/** Whatever the level of the log is: its author learns here what to change. */
+function tellDenials(job: string, { denialText, denials }: JobResult): void {
+  tell(denialText, process.stderr, {
+    level: 'warn',
+    event: 'denials',
+    msg: 'what was refused',
+    job,
+    denials,
+  });
 }
 
 /** As docker run, which names the container. */

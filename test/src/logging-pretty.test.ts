@@ -16,6 +16,6 @@ it('logs for people show what a terminal would obey, in messages, fields and err
   });
   expect(stderr).not.toMatch(/(?!\n)[\p{Cc}\u2028-\u202e]/u);
   expect(stderr).toContain('a\\x1b[2J\\x9b\\u202e\\x0db\\nforged');
-  expect(stderr).toContain('Error: a\\x1b[2J');
+  expect(stderr).toContain('WARN: error: a\\x1b[2J');
   expect(stderr.split('\n').filter((line) => line.startsWith('forged'))).toEqual([]);
 });

@@ -73,7 +73,8 @@ describe('the log of a proxy', () => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: none is what is tested
       expect(log).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
       for (const line of log.trimEnd().split('\n')) {
-        if (format === 'json') expect(JSON.parse(line)).toMatchObject({ level: expect.any(Number) });
+        if (format === 'json')
+          expect(JSON.parse(line)).toMatchObject({ level: expect.stringMatching(/^[a-z]+$/) });
         else expect(line).toMatch(/^\[\d\d:\d\d:\d\d\] [A-Z]+: /);
       }
     },
@@ -105,6 +106,45 @@ describe('the log of a proxy', () => {
         decision: 'deny',
         reason: 'address-not-public',
       },
+    ]);
+  });
+
+  it('is a sentence for a person, the rest at debug', async () => {
+    const logged = async (level: string) => {
+      const { proxy, port } = await startProxy(['--log-level', level]);
+      await send(port, 'CONNECT evil.net:443 HTTP/1.1\r\nHost: x');
+      return await end(proxy);
+    };
+    expect(await logged('info')).toMatch(
+      /^\[\d\d:\d\d:\d\d\] WARN: denied CONNECT evil\.net:443 domain-not-allowed \(job-1\)\n$/,
+    );
+    const line = (await logged('debug')).split('\n').find((one) => one.includes('denied CONNECT')) ?? '';
+    expect(line).toContain('denied CONNECT evil.net:443 domain-not-allowed (job-1) {');
+    expect(line).toContain('"client":"127.0.0.1"');
+  });
+
+  it('has colours where they are asked for, and none in a pipe, nor where they are not wanted', async () => {
+    const logged = async (env: Record<string, string>) => {
+      const { proxy, port } = await startProxy([], env);
+      await send(port, 'CONNECT evil.net:443 HTTP/1.1\r\nHost: x');
+      return (await end(proxy)).includes('\x1b[');
+    };
+    expect(await logged({})).toBe(false);
+    expect(await logged({ FORCE_COLOR: '1' })).toBe(true);
+    expect(await logged({ FORCE_COLOR: '0' })).toBe(false);
+  });
+
+  it('is JSON where that is asked for, also what ends a command', async () => {
+    const options = ['--listen', '192.0.2.1:1', '--allow-client', '192.0.2.0/24', '--log-format', 'json'];
+    const { stderr, code } = await startCli(['proxy', '--domain', 'example.com', ...options]).done;
+    expect(code).toBe(64);
+    expect(
+      stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { level: 'error', msg: expect.stringContaining('not an address of this machine'), code: 64 },
     ]);
   });
 

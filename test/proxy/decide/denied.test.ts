@@ -3,7 +3,7 @@ import { Denied } from '../../../proxy/decide/denied.js';
 import type { CanonicalHost } from '../../../proxy/policy/authority.js';
 import { DenyList } from '../../../proxy/policy/deny-list.js';
 import { silentLogger } from '../../../proxy/policy/logger.js';
-import { createResolver } from '../../../proxy/resolve/resolver.js';
+import { createResolver, type Resolver } from '../../../proxy/resolve/resolver.js';
 import { helloFor } from '../../support/client-hello.js';
 import { startDnsServer } from '../../support/dns-server.js';
 import { startEchoOrigin, startOrigin, startTcpOrigin } from '../../support/origin.js';
@@ -211,6 +211,40 @@ describe('denied names are looked up again', () => {
     denied.close();
     expect(clock.pending).toBe(0);
   });
+
+  test.each([
+    [1, ['a denied name does not resolve']],
+    [3_000, ['3000 denied names do not resolve']],
+  ])(
+    '%i names that do not resolve are one line, also when they are asked for again',
+    async (count, lines) => {
+      const clock = new VirtualClock();
+      const said: { fields: object; message: string }[] = [];
+      const resolver = {
+        resolve: () => Promise.reject(new Error('NXDOMAIN')),
+        close: () => {},
+      } as unknown as Resolver;
+      const names = Array.from({ length: count }, (_, i) => `n${i}.gone.test`);
+      const denied = new Denied(DenyList.parse(names), {
+        resolver,
+        onChange: () => {},
+        logger: { ...silentLogger, warn: (fields, message) => said.push({ fields, message }) },
+        clock,
+      });
+      denied.watch();
+      await denied.ready();
+      await expect.poll(() => said.map(({ message }) => message)).toEqual(lines);
+      expect(JSON.stringify(said[0]?.fields)).toContain('n0.gone.test');
+      expect(JSON.stringify(said).length).toBeLessThan(300);
+      for (let i = 0; i < 5; i++) {
+        clock.advance(10_001);
+        await wait(0);
+      }
+      expect(said).toHaveLength(1);
+      denied.close();
+      expect(clock.pending).toBe(0);
+    },
+  );
 
   test('and a request waits for the first answer', async () => {
     await using origin = await startEchoOrigin();
