@@ -44,6 +44,28 @@ describeE2e('an HTTP job', () => {
     expect((await stage.net.seen()).every((event) => event.address === address)).toBe(true);
   });
 
+  it('has its refusals summed up at the end at --log-level error, not with --quiet, and in JSON as JSON', async () => {
+    const ended = (...options: string[]) =>
+      stage.job(['--domain', 'example.com', ...options], 'curl -s -o /dev/null http://other.com/; true');
+    expect((await ended('--log-level', 'error')).stderr).toMatch(
+      /^jobgate refused:\n {2}other\.com:80 +once, domain-not-allowed: .*\n$/,
+    );
+    expect((await ended('--quiet')).stderr).toBe('');
+    const { stderr } = await ended('--log-format', 'json', '--log-level', 'error');
+    expect(
+      stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      {
+        level: 'warn',
+        event: 'denials',
+        denials: [{ host: 'other.com', port: 80, reason: 'domain-not-allowed', count: 1 }],
+      },
+    ]);
+  });
+
   it("a refusal has the design's status, header and body", async () => {
     const { stdout } = await stage.job(
       ['--domain', 'example.com', '--job-id', 'job-7'],
