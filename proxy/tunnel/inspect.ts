@@ -2,7 +2,6 @@ import { METHODS } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Authority, parseHost } from '../policy/authority.js';
 import type { DenialReason } from '../policy/denials.js';
-import { printable } from '../report/subject.js';
 import { ByteBag } from '../util/byte-bag.js';
 import { ClientHelloReader } from './client-hello.js';
 
@@ -148,9 +147,14 @@ export class TlsJudge implements Judge {
     this.name = hello.name;
     if (this.#authority === undefined) return hello.name === undefined ? 'tls-no-name' : 'tls';
     const verdict = judgeName(hello.name, this.#authority);
-    if (verdict === 'tls-other-name') this.detail = `it names ${printable(hello.name ?? '')}`;
+    if (verdict === 'tls-other-name') this.detail = `it names ${shown(hello.name ?? '')}`;
     return verdict;
   }
+}
+
+/** The whole of it, whatever it holds: a part may be the very name that was allowed. A name of DNS has 253 characters at most. */
+function shown(name: string): string {
+  return `${name.slice(0, 253).replace(/[^!-~]/g, '?')}${name.length > 253 ? '...' : ''}`;
 }
 
 /** RFC 6066 section 3: a name is sent for names, and none for addresses. */

@@ -13,9 +13,9 @@ export function decisionText(event: Told): string {
   return `${decision === 'allow' ? 'allowed' : 'denied'} ${asked} ${targetText(event)}${why}${timesText(event)}`;
 }
 
-/** `evil.example:443`; an IPv6 address in brackets; without a port where none was understood. */
+/** `evil.example:443`; an IPv6 address in brackets; without a port where none was understood, and said where no host was. */
 export function targetText({ host, port }: { readonly host: string; readonly port: number }): string {
-  const shown = host.includes(':') ? `[${host}]` : host;
+  const shown = host === '' ? '(no host)' : host.includes(':') ? `[${host}]` : host;
   return port > 0 ? `${shown}:${port}` : shown;
 }
 

@@ -64,6 +64,10 @@ describe('the first bytes of a tunnel', () => {
     broken[5] = 2;
     for (const [hello, detail] of [
       [helloFor('other.test'), 'it names other.test'],
+      [helloFor('allowed.test/other.test'), 'it names allowed.test/other.test'],
+      [helloFor('other.test@allowed.test'), 'it names other.test@allowed.test'],
+      [helloFor('allowed.test\0\x1b[31m'), 'it names allowed.test??[31m'],
+      [helloFor('a'.repeat(2_000)), `it names ${'a'.repeat(253)}...`],
       [broken, expect.stringMatching(/^[ -~]+$/)],
     ] as const) {
       await using client = await RawClient.connect(proxy.port);

@@ -59,6 +59,16 @@ describe('what a run refused', () => {
     );
   });
 
+  it('has no row without a target: what named no host is told so', () => {
+    const summary = new DenialSummary();
+    summary.add(denied('', 0, 'malformed-request', { method: '-' }));
+    summary.add(denied('', 443, 'tls-no-name', { how: 'direct', method: '-' }));
+    summary.add(denied('a?b', 0, 'malformed-request'));
+    expect(summary.text()).toMatch(
+      /\n {2}\(no host\) {6}once, malformed-request: .+\n {2}\(no host\):443 {2}once, tls-no-name: .+\n {2}a\?b {12}once, /,
+    );
+  });
+
   it('folds hosts of the same domains where they are many, with entries that allow them', () => {
     const browser = [
       ...['accounts.google.com', 'clients2.google.com', 'www.google.com'],
