@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Command, Option } from 'commander';
+import { GatewayError } from '../../docker/engine/errors.js';
 import { createEgressProxy, type EgressProxy } from '../../proxy/egress-proxy.js';
 import { Allowlist, AllowlistError } from '../../proxy/policy/allowlist.js';
 import { parseCidr } from '../../proxy/policy/cidr-port.js';
@@ -129,15 +130,17 @@ async function listen(
   try {
     return await egress.listen(at);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE')
-      throw new UsageError(
-        `--listen ${at.host}:${at.port}: another program listens there; choose another port, or 0 for any`,
-      );
-    if (code === 'EADDRNOTAVAIL')
-      throw new UsageError(`--listen ${at.host}:${at.port}: not an address of this machine`);
-    if (code === 'EACCES')
-      throw new UsageError(`--listen ${at.host}:${at.port}: ports below 1024 need root; choose another`);
-    throw error;
+    throw cannotListen(error as NodeJS.ErrnoException, formatSocketAddress(at));
   }
+}
+
+/** The command line is right, and this machine does not let us: no usage error. */
+function cannotListen({ code, message }: NodeJS.ErrnoException, at: string): GatewayError {
+  const problems: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program listens there; choose another port, or 0 for any',
+    EADDRNOTAVAIL: 'not an address of this machine: ip address shows those',
+    EAFNOSUPPORT: 'this machine has no IPv6; choose an IPv4 address',
+    EACCES: 'no privilege for this port: choose one from 1024 on, or give CAP_NET_BIND_SERVICE',
+  };
+  return new GatewayError(`--listen ${at}: ${problems[code ?? ''] ?? message}`);
 }

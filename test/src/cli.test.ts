@@ -10,6 +10,9 @@ import { cliHere } from '../support/cli-here.js';
 import { CLI } from '../support/engine.js';
 import { ask } from '../support/serve.js';
 
+/** Below, ports are for those with a privilege. */
+const PRIVILEGED_PORTS = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+
 let dir: string;
 const file = (name: string, content: string) => {
   writeFileSync(join(dir, name), content);
@@ -138,14 +141,40 @@ describe('bad input is one clear line with what to do', () => {
     expect(result.stderr).toMatch(/config\.yaml:2.*RejectNetworkdJobs/);
   });
 
-  it('a port that is taken', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as { port: number };
-    const result = await cli(['proxy', '--domain', 'example.com', '--listen', `127.0.0.1:${port}`]);
-    server.close();
-    expect(result.code).toBe(64);
-    expect(result.stderr).toMatch(/another program listens/);
+  describe("a port that is not the proxy's to have", () => {
+    const proxy = (at: string) =>
+      cli(['proxy', '--domain', 'example.com', '--allow-client', '127.0.0.0/8', '--listen', at]);
+    const refused = (at: string, why: RegExp) => ({
+      code: 125,
+      signal: null,
+      stdout: '',
+      stderr: expect.stringMatching(
+        new RegExp(`^jobgate: --listen ${at.replace(/[.[\]]/g, '\\$&')}: ${why.source}\n$`),
+      ),
+    });
+
+    it('is taken', async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const at = `127.0.0.1:${(server.address() as { port: number }).port}`;
+      expect(await proxy(at)).toEqual(refused(at, /another program listens there; choose another port.*/));
+      server.close();
+    });
+
+    it("is another machine's", async () => {
+      for (const at of ['192.0.2.1:3128', '[2001:db8::1]:3128'])
+        expect(await proxy(at)).toEqual(
+          refused(at, /(not an address of this machine|this machine has no IPv6).*/),
+        );
+    });
+
+    it.skipIf(PRIVILEGED_PORTS < 100)('needs a privilege', async () => {
+      const at = '127.0.0.1:99';
+      const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+      expect(await cli(['proxy', '--domain', 'example.com', '--listen', at], nobody)).toEqual(
+        refused(at, /no privilege for this port: choose one from 1024 on.*/),
+      );
+    });
   });
 });
 

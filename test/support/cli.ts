@@ -15,6 +15,9 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Buffer;
   readonly cwd?: string;
+  /** Who runs it. */
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 export interface Cli {
@@ -27,10 +30,10 @@ export interface Cli {
 }
 
 /** Starts the built command line as a user would. */
-export function startCli(args: readonly string[], { env = {}, stdin, cwd }: CliOptions = {}): Cli {
+export function startCli(args: readonly string[], { env = {}, stdin, ...how }: CliOptions = {}): Cli {
   const child = spawn(process.execPath, [CLI, ...args], {
     env: { ...process.env, ...env },
-    ...(cwd && { cwd }),
+    ...how,
   });
   let stdout = '';
   let stderr = '';
