@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { quote } from '../../admission/problem.js';
 import { UsageError } from '../errors.js';
@@ -26,18 +26,50 @@ const SESSION_MS = 12 * 3_600_000;
 const MAX_SESSIONS = 1_000;
 const MIN_TOKEN = 16;
 
-/** Reads the token of a file: its first line. @throws UsageError for one that cannot be used. */
+/**
+ * Reads the token of a file: its first line. @throws UsageError for one that cannot be used, also because others may
+ * read or replace it.
+ */
 export function readToken(file: string): string {
   let token: string;
+  let owned: Pick<Stats, 'uid' | 'mode'>;
   try {
-    token = readFileSync(file, 'utf8').split('\n')[0]?.trim() ?? '';
+    const opened = openSync(file, 'r');
+    try {
+      // What is read is what was looked at.
+      owned = fstatSync(opened);
+      token = readFileSync(opened, 'utf8').split('\n')[0]?.trim() ?? '';
+    } finally {
+      closeSync(opened);
+    }
   } catch (error) {
     throw new UsageError(`--token-file ${file}: cannot read it: ${(error as Error).message}`);
   }
-  if (token.length >= MIN_TOKEN && /^[!-~]+$/.test(token)) return token;
+  if (token.length >= MIN_TOKEN && /^[!-~]+$/.test(token)) {
+    checkOwned(file, owned);
+    return token;
+  }
   throw new UsageError(
-    `--token-file ${file}: its first line must be a token of at least ${MIN_TOKEN} printable characters: openssl rand -hex 32 >${file}`,
+    `--token-file ${file}: its first line must be a token of at least ${MIN_TOKEN} printable characters: (umask 077; openssl rand -hex 32 >${file})`,
   );
+}
+
+/** Only we and root may read or write it. @throws UsageError */
+function checkOwned(file: string, { uid, mode }: Pick<Stats, 'uid' | 'mode'>): void {
+  const us = process.geteuid?.();
+  // Not on a system without such owners.
+  if (us === undefined) return;
+  if (uid !== us && uid !== 0) {
+    throw new UsageError(
+      `--token-file ${file}: it belongs to user ${uid}, who knows the token: chown ${us} ${file}`,
+    );
+  }
+  if ((mode & 0o077) !== 0) {
+    const shown = (mode & 0o777).toString(8).padStart(4, '0');
+    throw new UsageError(
+      `--token-file ${file}: others may read or change it (mode ${shown}): chmod 600 ${file}`,
+    );
+  }
 }
 
 /**

@@ -263,7 +263,7 @@ describeE2e('jobgate serve', () => {
     const folder = mkdtempSync(join(tmpdir(), 'jobgate-token-'));
     cleanup.add(() => rmSync(folder, { recursive: true }));
     const tokenFile = join(folder, 'token');
-    writeFileSync(tokenFile, 'a-token-of-some-length\n');
+    writeFileSync(tokenFile, 'a-token-of-some-length\n', { mode: 0o600 });
     const on = startCli([
       ...['serve', '--listen', '0.0.0.0:0', '--token-file', tokenFile, '--dns', stage.net.dns],
       ...['--allow-address', '0.0.0.0/0'],

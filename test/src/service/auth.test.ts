@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ApiError } from '../../../src/service/api-error.js';
 import { Auth, type Caller, readToken } from '../../../src/service/auth.js';
 import { parseListen } from '../../../src/service/listen.js';
@@ -166,7 +166,7 @@ it('a token has a length that cannot be guessed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'jobgate-token-'));
   try {
     const file = join(folder, 'token');
-    writeFileSync(file, `${TOKEN}\n`);
+    writeFileSync(file, `${TOKEN}\n`, { mode: 0o600 });
     expect(readToken(file)).toBe(TOKEN);
     for (const content of ['', '\n', 'short', `two words ${TOKEN}`]) {
       writeFileSync(file, content);
@@ -176,4 +176,38 @@ it('a token has a length that cannot be guessed', () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+describe('a token file is refused where others', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'jobgate-token-'));
+  const file = join(folder, 'token');
+  writeFileSync(file, `${TOKEN}\n`);
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it.each([0o640, 0o604, 0o620, 0o602, 0o644])('may read or change it (%i)', (mode) => {
+    chmodSync(file, mode);
+    expect(() => readToken(file)).toThrow(
+      new RegExp(`others .* \\(mode 0${mode.toString(8)}\\): chmod 600 ${file}$`),
+    );
+    chmodSync(file, 0o600);
+    expect(readToken(file)).toBe(TOKEN);
+    chmodSync(file, 0o400);
+    expect(readToken(file)).toBe(TOKEN);
+  });
+
+  it('may by another name', () => {
+    const link = join(folder, 'link');
+    symlinkSync(file, link);
+    chmodSync(file, 0o644);
+    expect(() => readToken(link)).toThrow('chmod 600');
+    chmodSync(file, 0o600);
+    expect(readToken(link)).toBe(TOKEN);
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)('own it', () => {
+    chownSync(file, 65_534, 0);
+    expect(() => readToken(file)).toThrow('it belongs to user 65534, who knows the token: chown 0');
+    chownSync(file, 0, 65_534);
+    expect(readToken(file)).toBe(TOKEN);
+  });
 });
