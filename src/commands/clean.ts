@@ -15,12 +15,14 @@ export function cleanCommand(): Command {
   const command = new Command('clean').description(
     'Removes containers and networks of jobgate processes that are gone. Then, when no isolated network is left,\n' +
       'removes the rules that lockdown installed. What belongs to a live process is left alone, and so are gateways of\n' +
-      'a serve that has gone whose jobs still run: the next one opens them again.',
+      'a serve that has gone whose jobs still run: the next one opens them again. With --gateway container the firewall\n' +
+      'is left alone: such gateways have no rules, and an ordinary user cannot see it.',
   );
-  addOptions(command, ...settingOptions('gatewayPort'), ...configOptions());
+  addOptions(command, ...settingOptions('gatewayPlacement', 'gatewayPort'), ...configOptions());
   return command.action(async (flags: CommonFlags) => {
     const config = await loadConfig({ flags, env: process.env });
     const logger = createLogger(config.log);
+    let notAsked: GatewayError | undefined;
     try {
       const engine = await openEngine();
       const left: OwnedNetwork[] = [];
@@ -29,9 +31,12 @@ export function cleanCommand(): Command {
     } catch (error) {
       // Rules can go without an engine; networks that it would know show as interfaces.
       if (!(error instanceof GatewayError)) throw error;
-      logger.warn(error.message);
+      notAsked = error;
     }
-    await new Lockdown({ port: config.gateway.port, logger }).remove();
+    if (config.gateway.placement !== 'container')
+      await new Lockdown({ port: config.gateway.port, logger }).remove();
+    if (notAsked)
+      throw new GatewayError(`containers and networks may be left: ${notAsked.message}`, { cause: notAsked });
     process.stdout.write('clean\n');
   });
 }
