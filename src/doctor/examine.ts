@@ -15,9 +15,9 @@ import { placements } from './placements.js';
 
 /** Looks at what this node can enforce and what is missing. Changes nothing. */
 export async function examine(config: Config): Promise<Finding[]> {
-  const { engine, findings } = await findEngine();
-  return [
-    ...findings,
+  const { engine, findings: found } = await findEngine();
+  const findings = [
+    ...found,
     ...(await placements(config, engine)),
     subnets(config),
     openFiles(),
@@ -27,6 +27,15 @@ export async function examine(config: Config): Promise<Finding[]> {
     await admission(config),
     ...(await abandoned(config)),
   ];
+  return [...findings, verdict(findings)];
+}
+
+/** What the exit code says. What fails at one placement only is in the finding on both. */
+function verdict(findings: readonly Finding[]): Finding {
+  const failed = findings.filter(({ status, placement }) => status === 'fail' && !placement);
+  if (failed.length === 0) return ok('verdict', 'HTTP jobs can be enforced here');
+  const checks = [...new Set(failed.map(({ check }) => check))].join(', ');
+  return fail('verdict', `HTTP jobs cannot be enforced here: ${checks}`);
 }
 
 async function findEngine(): Promise<{ engine?: Engine; findings: Finding[] }> {

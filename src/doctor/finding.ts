@@ -1,6 +1,6 @@
 /** One line of `jobgate doctor`. */
 export interface Finding {
-  /** What was looked at: `engine`, `firewall tools`, … */
+  /** What was looked at: `engine`, `firewall tools`, …; the last is the `verdict` on all of it. */
   readonly check: string;
   /** Of one placement of gateways only; where it fails, the other may do. */
   readonly placement?: 'host' | 'container';

@@ -10,12 +10,21 @@ const CAP_NET_ADMIN = 12n;
 /** What root needs to have workers that are not root, and to end them. */
 const FOR_WORKERS = { CAP_KILL: 5n, CAP_SETGID: 6n, CAP_SETUID: 7n };
 
+/** What is not there has nothing in it. @throws Error of the system where it is there and cannot be read */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
-    return '';
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return '';
+    throw error;
   }
+}
+
+/** `EACCES`, say. */
+function why(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message;
 }
 
 /** The platform: the host placement needs Linux. */
@@ -27,7 +36,10 @@ export function platform(): Finding {
 }
 
 /** The capabilities that firewall rules and workers need. */
-export function privileges(status?: string, uid = process.getuid?.()): Finding {
+export function privileges(status = read('/proc/self/status'), uid = process.getuid?.()): Finding {
+  if (!/^CapEff:/m.test(status)) {
+    return fail('privileges', '/proc/self/status does not tell the capabilities', 'mount /proc');
+  }
   const effective = capabilities('effective', status);
   const has = (capability: bigint) => ((effective >> capability) & 1n) === 1n;
   if (!has(CAP_NET_ADMIN)) {
@@ -61,10 +73,14 @@ export function openFiles(limits?: string): Finding {
 }
 
 /** Other programs that manage the firewall, and so may rewrite it under us. */
-export function otherFirewalls(): Finding {
+export function otherFirewalls({ ufw = '/etc/ufw/ufw.conf' } = {}): Finding {
   const found: string[] = [];
-  if (/^ENABLED=yes/m.test(read('/etc/ufw/ufw.conf'))) found.push('ufw');
-  if (existsSync('/run/firewalld') || processRuns('firewalld')) found.push('firewalld');
+  try {
+    if (/^ENABLED=yes/m.test(read(ufw))) found.push('ufw');
+    if (existsSync('/run/firewalld') || processRuns('firewalld')) found.push('firewalld');
+  } catch (error) {
+    return warn('other firewalls', `cannot be told: ${(error as Error).message}`, 'run as root');
+  }
   if (found.length === 0) return ok('other firewalls', 'none');
   const detail = `${found.join(' and ')}: a reload can remove the rules of jobgate; they are verified every few seconds and put back`;
   // firewalld keeps a table of its own, which sees packets after ours let them in.
@@ -86,31 +102,48 @@ export function firewallTools(): Finding {
       'firewall tools',
       execFileSync('iptables', ['--version'], { env, encoding: 'utf8', stdio: 'pipe' }).trim(),
     );
-  } catch {
-    return fail('firewall tools', 'iptables is not installed', 'apt-get install iptables');
+  } catch (error) {
+    return why(error) === 'ENOENT'
+      ? fail('firewall tools', 'iptables is not installed', 'apt-get install iptables')
+      : fail(
+          'firewall tools',
+          `iptables does not run: ${(error as Error).message.replace(/\s+/g, ' ').trim()}`,
+        );
   }
 }
 
 /** The settings of bridges; in a container /proc/sys is read-only unless it is told otherwise. */
-export function bridgeSettings(): Finding {
-  const file = '/proc/sys/net/ipv4/conf/default/forwarding';
+export function bridgeSettings(file = '/proc/sys/net/ipv4/conf/default/forwarding'): Finding {
+  const check = 'bridge settings';
   try {
     accessSync(file, constants.W_OK);
-    return ok('bridge settings', '/proc/sys/net can be written');
-  } catch {
-    return fail(
-      'bridge settings',
-      '/proc/sys/net is read-only, and bridges cannot be hardened',
-      'run as root; in a container with security_opt systempaths=unconfined',
-    );
+    return ok(check, '/proc/sys/net can be written');
+  } catch (error) {
+    const code = why(error);
+    if (code === 'EROFS') {
+      return fail(
+        check,
+        '/proc/sys/net is read-only, and bridges cannot be hardened',
+        'in a container: security_opt systempaths=unconfined',
+      );
+    }
+    if (code === 'EACCES' || code === 'EPERM')
+      return fail(
+        check,
+        'this user may not write /proc/sys/net, and bridges cannot be hardened',
+        'run as root',
+      );
+    return fail(check, `${file} cannot be looked at: ${code}`, 'mount /proc');
   }
 }
 
 export function kernel(): Finding {
   const ipv6 = hasIpv6() ? 'with IPv6' : 'without IPv6';
-  const bridged = read('/proc/sys/net/bridge/bridge-nf-call-iptables').trim() === '1';
-  return ok(
-    'kernel',
-    `${release()}, ${ipv6}, bridged packets ${bridged ? 'pass' : 'do not pass'} the firewall`,
-  );
+  const text = `${release()}, ${ipv6}, bridged packets`;
+  try {
+    const bridged = read('/proc/sys/net/bridge/bridge-nf-call-iptables').trim() === '1';
+    return ok('kernel', `${text} ${bridged ? 'pass' : 'do not pass'} the firewall`);
+  } catch (error) {
+    return warn('kernel', `${text}: cannot be told: ${(error as Error).message}`, 'run as root');
+  }
 }
