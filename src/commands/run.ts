@@ -14,9 +14,11 @@ import { parseDuration } from '../duration.js';
 import { UsageError } from '../errors.js';
 import { EXIT, signalExit } from '../exit-codes.js';
 import { admit } from '../job/admit.js';
+import { DenialSummary } from '../job/denial-summary.js';
 import { learnPolicy } from '../job/learn-policy.js';
 import { RunAccount } from '../job/run-account.js';
 import { type JobResult, runJob } from '../job/run-job.js';
+import { withoutRefusals } from '../job/without-refusals.js';
 import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
 import { sayWaiting, trapSignals } from '../signals.js';
@@ -135,6 +137,8 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
   const open = account ? account.watching(placed) : placed;
   account?.begin(engine.version);
   let result: JobResult | undefined;
+  const atTheEnd = config.log.format === 'pretty' && !logger.isLevelEnabled('info');
+  const refused = new DenialSummary();
   try {
     result = await runJob(admitted, {
       engine,
@@ -144,14 +148,17 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
       budget,
       ...(flags.learn && { learn: true }),
       openGateway: async (options) => {
-        const gateway = await open(options);
+        const gateway = await open(atTheEnd ? { ...options, logger: withoutRefusals(logger) } : options);
         if (flags.name !== undefined && logger.isLevelEnabled('warn'))
           tell(
             `jobgate: ${job.id} has its proxy at ${gateway.proxy.url}, on network ${gateway.network.name}\n`,
           );
         return gateway;
       },
-      ...(account && { onEvent: account.onEvent }),
+      onEvent: (event) => {
+        refused.add(event);
+        account?.onEvent(event);
+      },
       runtimeVariables: config.gateway.runtimeVariables,
       stdio: {
         ...(flags.interactive && { stdin: process.stdin }),
@@ -176,6 +183,8 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
     if (result.ended === 'exited') return result.exitCode ?? EXIT.failed;
     return leaveSoon(result.ended === 'timeout' ? EXIT.timeout : signalExit(signals.received ?? 'SIGTERM'));
   } catch (error) {
+    // There is no result, and nothing has told it yet.
+    if (atTheEnd && logger.isLevelEnabled('warn')) tell(refused.text());
     if (signals.received && signals.stop.aborted && error === signals.stop.reason)
       return leaveSoon(signalExit(signals.received));
     // The engine still has our question, and this process would wait for its answer.

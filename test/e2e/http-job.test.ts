@@ -15,6 +15,17 @@ describeE2e('an HTTP job', () => {
   });
   afterAll(() => stage[Symbol.asyncDispose]());
 
+  it.each([
+    ['--log-level', 'info'],
+    ['--log-format', 'json'],
+  ])('%s %s tells a refusal as it comes', async (...flags) => {
+    const { stderr } = await stage.job(
+      ['--domain', 'example.com', ...flags],
+      curlLine('other', 'http://other.com/'),
+    );
+    expect(stderr.match(/other\.com.*\b80\b/g)).toHaveLength(2);
+  });
+
   it('reaches its domain over HTTPS and HTTP, and no other name, nor the address of an allowed one', async () => {
     const address = stage.net.addresses['example.com'] as string;
     const { stdout, stderr, code } = await stage.job(
@@ -39,6 +50,8 @@ describeE2e('an HTTP job', () => {
     // The person learns at the end what was refused, and what to change.
     expect(stderr).toMatch(/jobgate refused:\n/);
     expect(stderr).toMatch(/other\.com:443 +once, domain-not-allowed: to allow it: --domain other\.com\n/);
+    // Once: not amid the job's own output as well.
+    expect(stderr.match(/other\.com.*\b443\b/g)).toHaveLength(1);
     // Nothing that was refused was ever looked up or reached.
     expect(stage.net.dnsServer.queries.join(' ')).not.toContain('other.com');
     expect((await stage.net.seen()).every((event) => event.address === address)).toBe(true);
