@@ -7,7 +7,8 @@ import { cliHere } from '../../support/cli-here.js';
 import { projectRoot } from '../../support/engine.js';
 
 const UNITS = ['jobgate.service', 'jobgate-lockdown.service'];
-const PROGRAM = '/usr/local/bin/jobgate';
+/** By its name alone, wherever npm has put it: systemd looks for it where root's commands are. */
+const START = 'ExecStart=jobgate ';
 const unit = (name: string) => readFileSync(join(projectRoot, 'docker/deploy/systemd', name), 'utf8');
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
 
@@ -16,8 +17,8 @@ it.skipIf(!hasSystemd)('systemd takes the units without a complaint', () => {
   try {
     const files = UNITS.map((name) => {
       const file = join(folder, name);
-      // The program is where this machine has one.
-      writeFileSync(file, unit(name).replace(PROGRAM, process.execPath));
+      // A program that this machine has.
+      writeFileSync(file, unit(name).replace(START, 'ExecStart=sh '));
       return file;
     });
     const verified = spawnSync('systemd-analyze', ['verify', ...files], { encoding: 'utf8' });
@@ -25,6 +26,14 @@ it.skipIf(!hasSystemd)('systemd takes the units without a complaint', () => {
       status: 0,
       said: '',
     });
+    // What is nowhere there is missed.
+    writeFileSync(
+      files[0] as string,
+      unit(UNITS[0] as string).replace(START, 'ExecStart=jobgate-of-nobody '),
+    );
+    expect(spawnSync('systemd-analyze', ['verify', ...files], { encoding: 'utf8' }).stderr).toContain(
+      'jobgate-of-nobody',
+    );
     // A typing error is one: the check sees something.
     writeFileSync(files[0] as string, unit(UNITS[0] as string).replace('LimitNOFILE', 'LimitNOFILES'));
     expect(spawnSync('systemd-analyze', ['verify', ...files], { encoding: 'utf8' }).stderr).toContain(
@@ -52,7 +61,7 @@ it.skipIf(!hasSystemd)("systemd takes an ordinary user's unit without a complain
 });
 
 it.each([...UNITS, 'user/jobgate.service'])('%s starts jobgate with options that it has', async (name) => {
-  const [, line = ''] = /^ExecStart=\S*\/bin\/jobgate (.*)$/m.exec(unit(name)) ?? [];
+  const [, line = ''] = /^ExecStart=(?:\S*\/bin\/)?jobgate (.*)$/m.exec(unit(name)) ?? [];
   expect(line).not.toBe('');
   const { stdout: help } = await cliHere([line.split(' ')[0] ?? '', '--help']);
   for (const option of line.match(/--[a-z-]+/g) ?? []) expect(help).toContain(option);
