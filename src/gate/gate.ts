@@ -133,12 +133,13 @@ export class EngineGate implements Gate, AsyncDisposable {
       this.logger.debug({ err: error }, 'what the engine has cannot be seen now');
       return;
     }
-    const used = new Set([...this.own.containers.values()].map(({ network }) => network));
     for (const served of before) {
       const { name } = served.gateway.network;
+      // Asked anew for each: containers come meanwhile.
+      const isUsed = [...this.own.containers.values()].some(({ network }) => network === name);
       // Its container may be on its way.
       const isYoung = Date.now() - served.created.getTime() < this.config.service.unusedAfterMs;
-      if (served.shared || used.has(name) || isYoung) continue;
+      if (served.shared || isUsed || isYoung) continue;
       await this.close(served, 'it has no container');
     }
     await this.#abandoned

@@ -88,7 +88,7 @@ describeE2e('ends and starts round a stock node', () => {
     'serve is killed behind %s: the job is run again, and nothing stays of the first time',
     async (step) => {
       await using cleanup = new Cleanup();
-      const { gate, node } = await start(cleanup, '--unused-after', '5s', ...abandonedAfter(cleanup, '3s'));
+      const { gate, node } = await start(cleanup, '--unused-after', '15s', ...abandonedAfter(cleanup, '3s'));
       const onStep = async (at: Step) => {
         if (at === step) await gate.serve.kill();
       };
