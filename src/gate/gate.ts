@@ -133,18 +133,24 @@ export class EngineGate implements Gate, AsyncDisposable {
       this.logger.debug({ err: error }, 'what the engine has cannot be seen now');
       return;
     }
+    const used = this.#used();
     for (const served of before) {
       const { name } = served.gateway.network;
-      // Asked anew for each: containers come meanwhile.
-      const isUsed = [...this.own.containers.values()].some(({ network }) => network === name);
       // Its container may be on its way.
       const isYoung = Date.now() - served.created.getTime() < this.config.service.unusedAfterMs;
-      if (served.shared || isUsed || isYoung) continue;
+      if (served.shared || used.has(name) || isYoung) continue;
+      // Its container may have come while others were closed.
+      if (this.#used().has(name)) continue;
       await this.close(served, 'it has no container');
     }
     await this.#abandoned
       .look()
       .catch((error) => this.logger.debug({ err: error }, 'abandoned containers cannot be looked at now'));
+  }
+
+  /** Names of networks. */
+  #used(): ReadonlySet<string> {
+    return new Set([...this.own.containers.values()].map(({ network }) => network));
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

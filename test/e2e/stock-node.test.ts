@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { machineIpv4Addresses } from '../../proxy/decide/machine-addresses.js';
+import { gatewayBody, labelsOf } from '../stock-node/bodies.js';
 import { nameOf, type StockNode } from '../stock-node/stock-node.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
-import { startGate, type TestGate } from '../support/gate.js';
+import { newName, startGate, type TestGate } from '../support/gate.js';
 import { GREETER, type HostServices, startHostServices } from '../support/host-services.js';
 import { startPlain } from '../support/isolated-job.js';
 import { probe, tcp, udp } from '../support/probe.js';
@@ -187,6 +188,46 @@ describeE2e('a stock node whose engine is the gate', () => {
       expect(await output(at, { image, script, network: HTTP })).toBe('allowed 200');
     }
     await other.docker('network', 'ls');
+  });
+
+  it('a job is held to the gateway that it was admitted for, and nobody else gets to that', async () => {
+    const ids = { nodeId: 'n-swap', jobId: 'j-swap', executionId: 'e-swap' };
+    const labels = labelsOf(ids);
+    const label = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
+    const network = nameOf(ids, 'network');
+    const open = async (domain: string) => {
+      const body = { ...gatewayBody(ids, '', [domain], { gatewayCapability: 'NET_ADMIN' } as never) };
+      const made = await gate.ask(`/containers/create?name=${nameOf(ids, 'gateway')}`, { body });
+      expect(made.status).toBe(201);
+      return String(made.body.Id);
+    };
+    const remove = (id: string) => gate.ask(`/containers/${id}?force=1`, { method: 'DELETE' });
+    own.add(() => gate.tryDocker(['rm', '-f', nameOf(ids, 'executor'), nameOf(ids, 'gateway')]));
+    own.add(() => gate.tryDocker(['network', 'rm', network]));
+
+    let id = await open('example.com');
+    const executor = ['--name', nameOf(ids, 'executor'), ...label, '--network', network];
+    await gate.docker('create', ...executor, image, 'true');
+    await remove(id);
+    id = await open('other.com');
+    const started = await gate.tryDocker(['start', nameOf(ids, 'executor')]);
+    expect(started.stderr).toContain('its gateway is gone: create the container anew');
+    // One that was made for it starts.
+    await gate.docker('rm', nameOf(ids, 'executor'));
+    await gate.docker('create', ...executor, image, 'true');
+    await gate.docker('start', '-a', nameOf(ids, 'executor'));
+
+    const plain = newName('plain');
+    own.add(() => gate.tryDocker(['network', 'rm', plain]));
+    await gate.docker('network', 'create', plain);
+    const HostConfig = { NetworkMode: plain };
+    const NetworkingConfig = { EndpointsConfig: { [plain]: {}, [network]: {} } };
+    const two = await gate.ask('/containers/create', {
+      body: { Image: image, Cmd: ['true'], HostConfig, NetworkingConfig },
+    });
+    expect([two.status, two.body.message]).toEqual([400, `network ${network} not found`]);
+    await gate.docker('rm', '-f', nameOf(ids, 'executor'));
+    await remove(id);
   });
 
   it('50 jobs at once have a gateway each, and leave nothing', async () => {

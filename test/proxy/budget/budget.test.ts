@@ -76,6 +76,21 @@ describe.each(rates)('at %s bit/s', (rate) => {
   });
 });
 
+test('a bound of hosts that comes while a tunnel is open holds for that tunnel', async () => {
+  await using origin = await startFlood();
+  const { port } = origin;
+  await using proxy = await startProxy({
+    ...{ addHosts: HOSTS, allow: both(port), rate: 20_000_000, budget: null },
+  });
+  await using client = await tunnelTo(proxy, 'one.test', port);
+  await client.untilBytes(200_000);
+  await proxy.proxy.change({ budget: { hostDown: 400_000 } });
+  const before = client.bytes.length;
+  await client.untilEnd();
+  expect(client.bytes.length - before).toBeLessThan(1_000_000);
+  expect(proxy.denials).toContain('budget-used-up');
+});
+
 test('plain requests on one connection count each for its own host, heads included', async () => {
   let asked = 0;
   await using origin = await startOrigin((request, response) => {

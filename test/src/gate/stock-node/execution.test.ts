@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  directoriesOf,
   executionOf,
   executionOfNetwork,
   labelsOf,
@@ -45,5 +46,38 @@ describe('what a stock node calls its objects', () => {
     expect(executionOfNetwork(nodeName(ids, 'network'), { ...policy, job: 'other' })).toBeUndefined();
     expect(executionOfNetwork('jobgate-0123456789ab', policy)).toBeUndefined();
     expect(executionOfNetwork(`bacalhau-bacalhau--${ids.jobId}-x-network`, policy)).toBeUndefined();
+  });
+});
+
+describe('what a node mounts for a job', () => {
+  const root = '/home/node/compute/executions';
+  const of = (source: string, dataDir: string | undefined = '/home/node') =>
+    directoriesOf(dataDir, found, [{ source }]);
+
+  it.each([
+    [`${root}/output/e-7c-d/results/outputs`, `${root}/output/e-7c-d/results`],
+    [`${root}/s3-input-12`, `${root}/s3-input-12`],
+    [`${root}/12345/file`, `${root}/12345`],
+  ])('%s is', (source, directory) => {
+    expect(of(source)).toEqual([directory]);
+  });
+
+  it.each([
+    root,
+    `${root}/`,
+    `${root}/output`,
+    `${root}/output/e-other/results/outputs`,
+    `${root}/output/e-7c-d`,
+    `${root}/output/e-7c-d/logs`,
+    `${root}/x/../output/e-other/results`,
+    `${root}/..`,
+    '/etc',
+    'relative',
+  ])('%s is not', (source) => {
+    expect(of(source)).toEqual([]);
+  });
+
+  it('is nothing where the directory is not known', () => {
+    expect(directoriesOf(undefined, found, [{ source: `${root}/12345` }])).toEqual([]);
   });
 });
