@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
+import type { Finding } from '../../src/doctor/finding.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE, run } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';
+import { compose } from '../support/gate-clients.js';
 import { type Internet, startInternet } from '../support/internet.js';
 
 const SOCKET = (process.env.DOCKER_HOST ?? '').replace('unix://', '') || '/var/run/docker.sock';
@@ -81,6 +83,63 @@ describeE2e.each(['host', 'container'] as const)(
       ]);
       expect(ran.stdout, ran.stderr).toBe('200 403 200 none\n');
       expect(ran.stderr).toContain(`gateway placement: ${service}`);
+    });
+
+    it('comes up from the compose file as it is, with the group of the engine named in .env', async (context) => {
+      const program = await compose();
+      if (!program) return context.skip();
+      const project = mkdtempSync(join(tmpdir(), 'jobgate-compose-'));
+      cleanup.add(() => rmSync(project, { recursive: true }));
+      // Debian's Compose is older than the one word, and leaves it to the engine to know the other.
+      const file = readFileSync(`${projectRoot}docker/deploy/compose.yaml`, 'utf8')
+        .replace(/^name: .*$/m, '')
+        .replace(', systempaths=unconfined', '');
+      const lacking = service === 'host' ? ['bridge settings'] : [];
+      writeFileSync(join(project, 'compose.yaml'), file);
+      const name = `jobgate-test-${randomBytes(4).toString('hex')}`;
+      const composed = (...args: string[]) =>
+        run(program, ['-p', name, '-f', 'compose.yaml', '--profile', service, ...args], { cwd: project });
+      const asked = await composed('config');
+      expect(asked).toMatchObject({
+        stderr: expect.stringMatching(/DOCKER_GID.*name the group of the socket .* in \.env/),
+      });
+      expect(asked.code).not.toBe(0);
+
+      const [, version = ''] = defaultGatewayImage().split(':');
+      const settings = { DOCKER_GID: statSync(SOCKET).gid, DOCKER_SOCKET: SOCKET, JOBGATE_VERSION: version };
+      writeFileSync(
+        join(project, '.env'),
+        Object.entries(settings)
+          .map(([key, value]) => `${key}=${value}\n`)
+          .join(''),
+      );
+      for (const one of ['run', 'state']) {
+        mkdirSync(join(project, one), { mode: 0o755 });
+        if (service === 'container') chownSync(join(project, one), 10213, 10213);
+      }
+      try {
+        const up = await composed('up', '-d');
+        expect(up.code, up.stderr).toBe(0);
+        await expect
+          .poll(async () => (await composed('exec', '-T', service, 'jobgate', 'ps')).code, {
+            interval: 500,
+            timeout: 30_000,
+          })
+          .toBe(0);
+        const doctor = await composed('exec', '-T', service, 'jobgate', 'doctor', '--json');
+        const findings = JSON.parse(doctor.stdout) as Finding[];
+        const failing = findings.filter(
+          ({ status, placement }) => status === 'fail' && placement === service,
+        );
+        expect(
+          failing.map(({ check }) => check),
+          doctor.stdout,
+        ).toEqual(lacking);
+        expect(doctor.code).toBe(lacking.length > 0 ? 125 : 0);
+        expect(statSync(join(project, 'run/jobgate.sock')).isSocket()).toBe(true);
+      } finally {
+        await composed('down', '-t', '15');
+      }
     });
 
     it('is healthy as a sidecar, and sees what it can enforce', async () => {
