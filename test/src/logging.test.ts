@@ -137,14 +137,14 @@ describe('the log of a proxy', () => {
   it('is JSON where that is asked for, also what ends a command', async () => {
     const options = ['--listen', '192.0.2.1:1', '--allow-client', '192.0.2.0/24', '--log-format', 'json'];
     const { stderr, code } = await startCli(['proxy', '--domain', 'example.com', ...options]).done;
-    expect(code).toBe(64);
+    expect(code).toBe(125);
     expect(
       stderr
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line)),
     ).toMatchObject([
-      { level: 'error', msg: expect.stringContaining('not an address of this machine'), code: 64 },
+      { level: 'error', msg: expect.stringContaining('not an address of this machine'), code: 125 },
     ]);
   });
 
