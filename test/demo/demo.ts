@@ -91,7 +91,7 @@ async function tryAll(net: Internet, list: readonly Attempt[], network: readonly
   const script = [prelude, ...list.map(({ command }, i) => command.replaceAll('ID', `${i}`))].join('\n');
   // The names are known to curl beforehand, so that an attempt around the proxy is not stopped by the missing DNS alone.
   const env = { CA_PEM: net.caPem, RESOLVE: resolve };
-  const quiet = ['--pull', 'never', '--log-format', 'json', '--timeout', '2m'];
+  const quiet = ['--pull', 'never', '--timeout', '2m'];
   const args = ['run', ...network, ...quiet, '-e', 'CA_PEM', '-e', 'RESOLVE', image];
   const { code, stdout, stderr } = await jobgate([...args, 'bash', '-c', script], env);
   if (code !== 0) throw new Error(`jobgate run ended with ${code}:\n${stderr}`);
@@ -160,8 +160,9 @@ async function demo(): Promise<boolean> {
     const job = await tryAll(net, list, network);
     const rows = list.map((attempt, i) => judge(attempt, `${i}`, job, control));
     printTable(rows);
-    // The log is left out: a line of JSON for each decision.
-    const summary = job.stderr.split('\n').filter((line) => line && !line.startsWith('{'));
+    // What came before is not of the end.
+    const lines = job.stderr.split('\n').filter(Boolean);
+    const summary = lines.slice(lines.findIndex((line) => line.startsWith('jobgate refused:')));
     console.log(`\nWhat jobgate run said at the end:\n\n${summary.map((line) => `  ${line}`).join('\n')}`);
     const wrong = rows.filter(({ right }) => !right);
     console.log(

@@ -10,6 +10,7 @@ describeE2e('the demo', () => {
     const demo = await run(process.execPath, ['--import', 'tsx', `${projectRoot}test/demo/demo.ts`]);
     expect(demo.stdout, demo.stderr).toMatch(/\nAll \d+ as they should be\.\n$/);
     expect(demo.stdout).not.toContain('WRONG');
+    expect(demo.stdout).toMatch(/^ {2}jobgate refused:\n {4}notexample\.com:443 +once, domain-not-allowed/m);
     expect(demo.code).toBe(0);
     expect(await names()).toBe(before);
   });
