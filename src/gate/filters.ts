@@ -8,15 +8,9 @@ import { GateRefusal } from './refusal.js';
  * @throws GateRefusal 400 for others than those that are known.
  */
 export function readFilters(query: URLSearchParams, known: readonly string[]): Record<string, string[]> {
-  const text = query.get('filters');
-  if (!text) return {};
-  let given: unknown;
-  try {
-    given = JSON.parse(text);
-  } catch {
-    given = undefined;
-  }
-  if (!isRecord(given)) throw new GateRefusal(400, 'jobgate: filters must be a JSON object');
+  if (!query.get('filters')) return {};
+  const given = parsed(query);
+  if (!given) throw new GateRefusal(400, 'jobgate: filters must be a JSON object');
   return Object.fromEntries(
     Object.entries(given).map(([name, values]) => {
       if (!known.includes(name)) {
@@ -33,17 +27,19 @@ export function readFilters(query: URLSearchParams, known: readonly string[]): R
 
 /** The same, whatever they are; the engine says what is wrong with them. */
 export function listFilters(query: URLSearchParams): Readonly<Record<string, string[]>> {
-  let given: unknown;
-  try {
-    given = JSON.parse(query.get('filters') ?? '{}');
-  } catch {
-    given = undefined;
-  }
-  if (!isRecord(given)) return {};
   return Object.fromEntries(
-    Object.entries(given).map(([name, values]) => [
+    Object.entries(parsed(query) ?? {}).map(([name, values]) => [
       name,
       Array.isArray(values) ? values.map(String) : isRecord(values) ? Object.keys(values) : [],
     ]),
   );
+}
+
+function parsed(query: URLSearchParams): Record<string, unknown> | undefined {
+  try {
+    const given: unknown = JSON.parse(query.get('filters') ?? '{}');
+    return isRecord(given) ? given : undefined;
+  } catch {
+    return undefined;
+  }
 }

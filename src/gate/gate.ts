@@ -197,7 +197,10 @@ export class EngineGate implements Gate, AsyncDisposable {
   ): Promise<{ readonly known: Known; readonly exchange: Exchange; readonly of: NodeGateway | undefined }> {
     const target = parseTarget(request.method ?? '', request.url ?? '');
     const { known, names } = findRequest(target);
-    const of = names.container === undefined ? undefined : this.nodes.gatewayOf(names.container);
+    // Mostly it is a container's id: the gateways need not be gone through.
+    const { container } = names;
+    const isOwn = container === undefined || this.own.has(container);
+    const of = isOwn ? undefined : this.nodes.gatewayOf(container);
     const own = of ? names : await this.#owned(names, known);
     const segments = known.path
       .slice(1)

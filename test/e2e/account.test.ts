@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { Cleanup } from '../support/cleanup.js';
 import { startCli } from '../support/cli.js';
 import { describeE2e, JOB_IMAGE } from '../support/e2e.js';
 import { newName, startGate } from '../support/gate.js';
+import { writeKeyPair } from '../support/signing-key.js';
 import { type Stage, startStage } from '../support/stage.js';
 
 const HOST = 'account.example.com';
@@ -24,14 +24,8 @@ describeE2e('the account of a job', () => {
   afterAll(() => cleanup[Symbol.asyncDispose]());
 
   it('run --account: what the job reached, what was refused and how it exited, signed', async () => {
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-    const [key, pub, file] = ['key.pem', 'pub.pem', 'account.json'].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-    writeFileSync(pub, publicKey.export({ type: 'spki', format: 'pem' }));
+    const { key, pub } = writeKeyPair(folder);
+    const file = join(folder, 'account.json');
     const script = `curl -sS -o /dev/null https://${HOST}/bytes/500000; curl -sS https://denied.example.com; exit 7`;
     const options = ['--domain', HOST, '--account', file, '--budget', 'down=1GB', '--job-id', 'accounted'];
     const { code } = await stage.job(options, script, { env: { JOBGATE_ACCOUNT_KEY_FILE: key } });

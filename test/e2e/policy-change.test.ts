@@ -11,18 +11,12 @@ import { startGate } from '../support/gate.js';
 import { pidListeningOn } from '../support/listener.js';
 import { placement } from '../support/placement.js';
 import { type Serve, startServe } from '../support/serve.js';
+import { openServed, type ServedView, startBehind } from '../support/served-job.js';
 import { type Stage, startStage } from '../support/stage.js';
 
 const [STAYS, GOES] = ['stays.example.com', 'goes.example.com'];
 /** Tunnels that are cut, one after the other; of the claim it is a thousand. */
 const ROUNDS = Number(process.env.JOBGATE_TEST_CHANGES ?? 100);
-
-interface View {
-  readonly id: string;
-  readonly network: { readonly name: string };
-  readonly proxy: { readonly url: string };
-  readonly docker: readonly string[];
-}
 
 describeE2e('a policy that changes while its job runs', () => {
   const suite = new Cleanup();
@@ -46,21 +40,13 @@ describeE2e('a policy that changes while its job runs', () => {
   });
   afterEach(() => cleanup[Symbol.asyncDispose]());
 
-  async function openGateway(rate = '10mbit'): Promise<View> {
+  function openGateway(rate = '10mbit'): Promise<ServedView> {
     const jobId = `change-${randomBytes(4).toString('hex')}`;
     const body = { jobId, network: { Domains: [STAYS, GOES] }, rate };
-    const answer = await serve.ask('/v1/gateways', { body });
-    expect(answer.status).toBe(201);
-    cleanup.add(() => docker('network', 'rm', answer.body.network.name).catch(() => {}));
-    return answer.body;
+    return openServed(cleanup, serve, body);
   }
 
-  async function startContainer(view: View): Promise<string> {
-    const name = `jobgate-test-${randomBytes(4).toString('hex')}`;
-    cleanup.add(() => docker('rm', '-f', name));
-    await docker('run', '-d', '--name', name, ...view.docker, JOB_IMAGE, 'sleep', '600');
-    return name;
-  }
+  const startContainer = (view: ServedView) => startBehind(cleanup, view);
 
   const patch = (id: string, body: object, ifMatch = '*') =>
     serve.ask(`/v1/gateways/${id}`, { method: 'PATCH', body, headers: { 'if-match': ifMatch } });

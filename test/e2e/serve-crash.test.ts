@@ -8,6 +8,7 @@ import { describeE2e, docker, JOB_IMAGE, run } from '../support/e2e.js';
 import { projectRoot } from '../support/engine.js';
 import { placement } from '../support/placement.js';
 import { type Serve, startServe } from '../support/serve.js';
+import { openServed, type ServedView, startBehind } from '../support/served-job.js';
 import { type Stage, startStage } from '../support/stage.js';
 
 describeE2e('jobgate serve that comes and goes', () => {
@@ -25,14 +26,7 @@ describeE2e('jobgate serve that comes and goes', () => {
   });
   afterEach(() => cleanup[Symbol.asyncDispose]());
 
-  interface View {
-    readonly id: string;
-    readonly network: { readonly name: string };
-    readonly proxy: { readonly url: string };
-    readonly docker: readonly string[];
-  }
-
-  async function openGateway(more: object = {}): Promise<View> {
+  function openGateway(more: object = {}): Promise<ServedView> {
     const jobId = `crash-${randomBytes(4).toString('hex')}`;
     const body = {
       jobId,
@@ -41,25 +35,17 @@ describeE2e('jobgate serve that comes and goes', () => {
       rate: '5mbit',
       ...more,
     };
-    const answer = await serve.ask('/v1/gateways', { body });
-    expect(answer.status).toBe(201);
-    cleanup.add(() => docker('network', 'rm', answer.body.network.name).catch(() => {}));
-    return answer.body;
+    return openServed(cleanup, serve, body);
   }
 
-  async function startContainer(view: View): Promise<string> {
-    const name = `jobgate-test-${randomBytes(4).toString('hex')}`;
-    cleanup.add(() => docker('rm', '-f', name));
-    await docker('run', '-d', '--name', name, ...view.docker, JOB_IMAGE, 'sleep', '600');
-    return name;
-  }
+  const startContainer = (view: ServedView) => startBehind(cleanup, view);
 
   const status = async (container: string, url = 'http://example.com/') => {
     const args = ['curl', '-sS', '-m', '3', '-o', '/dev/null', '-w', '%{http_code}', url];
     return (await run('docker', ['exec', container, ...args])).stdout;
   };
   const networks = async () => (await docker('network', 'ls', '--format', '{{.Name}}')).split('\n');
-  const view = async ({ id }: View) => (await serve.ask(`/v1/gateways/${id}`)).body;
+  const view = async ({ id }: ServedView) => (await serve.ask(`/v1/gateways/${id}`)).body;
 
   it('kill -9: jobs reach nothing, and have their gateways back at the same address with the same policy', async () => {
     const before = await openGateway();
@@ -133,7 +119,7 @@ describeE2e('jobgate serve that comes and goes', () => {
   });
 
   /** Something else has the address of a gateway, until the returned is called. */
-  async function takeAddress({ network, proxy }: View): Promise<() => Promise<unknown>> {
+  async function takeAddress({ network, proxy }: ServedView): Promise<() => Promise<unknown>> {
     const { hostname, port } = new URL(proxy.url);
     if (placement === 'host') {
       // The worker ends by itself, a moment after its serve.
@@ -196,7 +182,8 @@ describeE2e('jobgate serve that comes and goes', () => {
     const counts = await Promise.all(
       [serve, second].map(
         async (one) =>
-          (await one.ask('/v1/gateways')).body.gateways.filter(({ id }: View) => id === gateway.id).length,
+          (await one.ask('/v1/gateways')).body.gateways.filter(({ id }: ServedView) => id === gateway.id)
+            .length,
       ),
     );
     expect(counts[0] + counts[1]).toBe(1);

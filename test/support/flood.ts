@@ -1,4 +1,5 @@
 import { type Origin, startTcpOrigin } from './origin.js';
+import { RawClient } from './raw-client.js';
 
 const CHUNK = Buffer.alloc(16_384, 'x');
 
@@ -17,4 +18,18 @@ export async function startFlood(): Promise<Origin & { readonly counts: { readon
     });
   });
   return Object.assign(origin, { counts });
+}
+
+/** Takes all that comes of a flood by a proxy, as `allowed.test`, until it is cut; nothing where no proxy is there. */
+export async function drain(
+  port: number,
+  origin: Pick<Origin, 'port'>,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const client = await RawClient.connect(port).catch(() => undefined);
+  if (!client) return;
+  client.socket.on('data', (data) => onBytes(data.length));
+  client.send(`CONNECT allowed.test:${origin.port} HTTP/1.1\r\n\r\ngo`);
+  await client.untilEnd();
+  client.socket.destroy();
 }

@@ -7,15 +7,16 @@ import type { NodeGateway, Waiting } from './stock-nodes.js';
  */
 
 const NEVER = '0001-01-01T00:00:00Z';
+/** Of an image that is nowhere. */
+const IMAGE_ID = `sha256:${'0'.repeat(64)}`;
 
 /** The image of a node's gateways, as one that is here. */
 export function imageShape({ Os, Arch }: { readonly Os?: string; readonly Arch?: string }) {
   const [name = '', tag = ''] = GATEWAY_IMAGE.split(':');
-  const digest = `sha256:${'0'.repeat(64)}`;
   return {
-    Id: digest,
+    Id: IMAGE_ID,
     RepoTags: [`${name}:${tag}`],
-    RepoDigests: [`${name}@${digest}`],
+    RepoDigests: [`${name}@${IMAGE_ID}`],
     Comment: 'answered for by jobgate, whose gateways take its place',
     Created: NEVER,
     Os: Os ?? 'linux',
@@ -38,7 +39,6 @@ export const VARIABLES = {
 export function containerShape({ execution, ids, served }: NodeGateway, isRunning: boolean) {
   const { gateway, policy, created } = served;
   const status = isRunning ? 'running' : 'created';
-  const healthy = served.state === 'open' ? 'healthy' : 'unhealthy';
   const name = `/${nameOf(execution, 'gateway')}`;
   const variables = {
     [VARIABLES.clients]: JSON.stringify([gateway.network.subnet]),
@@ -63,9 +63,9 @@ export function containerShape({ execution, ids, served }: NodeGateway, isRunnin
       Error: '',
       StartedAt: isRunning ? created.toISOString() : NEVER,
       FinishedAt: NEVER,
-      Health: { Status: isRunning ? healthy : 'starting', FailingStreak: 0, Log: [] },
+      Health: { Status: isRunning ? health(served) : 'starting', FailingStreak: 0, Log: [] },
     },
-    Image: `sha256:${'0'.repeat(64)}`,
+    Image: IMAGE_ID,
     Name: name,
     RestartCount: 0,
     Driver: 'overlay2',
@@ -88,22 +88,25 @@ export function containerShape({ execution, ids, served }: NodeGateway, isRunnin
 
 /** The same in a list of containers. */
 export function listedShape({ execution, ids, served }: NodeGateway, isRunning: boolean) {
-  const healthy = served.state === 'open' ? 'healthy' : 'unhealthy';
   return {
     Id: ids.gateway,
     Names: [`/${nameOf(execution, 'gateway')}`],
     Image: GATEWAY_IMAGE,
-    ImageID: `sha256:${'0'.repeat(64)}`,
+    ImageID: IMAGE_ID,
     Command: '',
     Created: Math.floor(served.created.getTime() / 1000),
     Ports: [],
     Labels: labelsOf(execution),
     State: isRunning ? 'running' : 'created',
-    Status: isRunning ? `Up (${healthy})` : 'Created',
+    Status: isRunning ? `Up (${health(served)})` : 'Created',
     HostConfig: { NetworkMode: 'bridge' },
     NetworkSettings: { Networks: endpoints(served, ids.network) },
     Mounts: [],
   };
+}
+
+function health({ state }: ServedGateway): string {
+  return state === 'open' ? 'healthy' : 'unhealthy';
 }
 
 function endpoints({ gateway: { network, proxy } }: ServedGateway, NetworkID: string) {

@@ -4,7 +4,7 @@ import { Ledger } from '../../../proxy/budget/ledger.js';
 import { DEFAULT_OPERATOR_POLICY } from '../../../proxy/policy/policy.js';
 import { Workers } from '../../../proxy/worker/workers.js';
 import { Cleanup } from '../../support/cleanup.js';
-import { startFlood } from '../../support/flood.js';
+import { drain, startFlood } from '../../support/flood.js';
 import { pidListeningOn } from '../../support/listener.js';
 import { LOOPBACK } from '../../support/proxy.js';
 import { RawClient } from '../../support/raw-client.js';
@@ -38,16 +38,10 @@ it('kill -9 of workers, again and again: each costs at most a second of the rate
   let received = 0;
   let kills = 0;
   const denials: string[] = [];
-  const download = async (port: number) => {
-    const client = await RawClient.connect(port).catch(() => undefined);
-    if (!client) return;
-    client.socket.on('data', (data) => {
-      received += data.length;
+  const download = (port: number) =>
+    drain(port, origin, (bytes) => {
+      received += bytes;
     });
-    client.send(`CONNECT allowed.test:${origin.port} HTTP/1.1\r\n\r\ngo`);
-    await client.untilEnd();
-    client.socket.destroy();
-  };
   // A proxy outlives two deaths of its worker.
   for (let round = 0; round < 4 && !denials.includes('budget-used-up'); round++) {
     const proxy = workers.createProxy(policy, {

@@ -10,6 +10,7 @@ import { AccountBook } from '../../../src/account/account-book.js';
 import { AccountStore } from '../../../src/account/account-store.js';
 import { readSigningKey, signatureOf } from '../../../src/account/signature.js';
 import { cliHere } from '../../support/cli-here.js';
+import { writeKeyPair } from '../../support/signing-key.js';
 
 let folder: string;
 beforeEach(() => {
@@ -98,14 +99,8 @@ describe('an account', () => {
 
 describe('a signed account', () => {
   const files = () => {
-    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-    const [key, pub, file] = ['key.pem', 'pub.pem', 'account.json'].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-    writeFileSync(pub, publicKey.export({ type: 'spki', format: 'pem' }));
+    const { key, pub } = writeKeyPair(folder);
+    const file = join(folder, 'account.json');
     const text = accountText(newBook().account({ end: { time: new Date() } }));
     writeFileSync(file, text);
     writeFileSync(`${file}.sig`, signatureOf(text, readSigningKey(key)));
