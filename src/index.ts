@@ -104,3 +104,4 @@ export { AdmissionRefused, UsageError } from './errors.js';
 export { type AdmittedJob, admit } from './job/admit.js';
 export type { DenialRow } from './job/denial-text.js';
 export { type JobResult, type RunJobOptions, runJob } from './job/run-job.js';
+export type { During } from './progress.js';

@@ -3,6 +3,7 @@ import pretty from 'pino-pretty';
 import { hasColors } from './color.js';
 import { logStream } from './log-stream.js';
 import { logText } from './log-text.js';
+import { withoutProgress } from './progress.js';
 import { tellAs, toldInJson, visibleInJson } from './terminal.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -26,6 +27,7 @@ function isoTime(): string {
 /** A logger to stderr: stdout belongs to the job. From now on what is told outright is of its format as well. */
 export function createLogger({ level, format }: { level: LogLevel; format: LogFormat }): pino.Logger {
   tellAs(format);
+  if (format === 'json' || !['trace', 'debug', 'info', 'warn'].includes(level)) withoutProgress();
   const options = { level, base: null };
   if (format === 'json') {
     const formatters = { level: (label: string) => ({ level: label }) };

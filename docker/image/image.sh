@@ -77,6 +77,7 @@ if [ "$force" = no ] &&
   exit
 fi
 
+if [ -t 2 ]; then say "making $name from files of this machine"; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP

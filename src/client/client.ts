@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { GatewayError } from '../../docker/engine/errors.js';
 import type { Config } from '../config/load.js';
 import { AdmissionRefused, UsageError } from '../errors.js';
+import { during } from '../progress.js';
 import type { ApiErrorCode } from '../service/api-error.js';
 import { readToken } from '../service/auth.js';
 import { formatListen, type ListenAddress, parseListen } from '../service/listen.js';
@@ -34,7 +35,8 @@ export class ApiClient {
 
   /** @throws GatewayError where no serve answers; UsageError, AdmissionRefused or GatewayError for what it refuses. */
   async ask<T>(path: string, asked: Asked = {}): Promise<T> {
-    return JSON.parse(await text(await this.open(path, asked))) as T;
+    const answer = () => this.open(path, asked).then(text);
+    return JSON.parse(await during('waiting for jobgate serve', answer)) as T;
   }
 
   /** The same, for an answer that is read piece by piece. */

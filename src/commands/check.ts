@@ -10,6 +10,7 @@ import { tellNotes } from '../config/read/notes.js';
 import { UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { createLogger } from '../logging.js';
+import { during } from '../progress.js';
 import { tell, tellAs, terminalJson } from '../terminal.js';
 import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
 import { type JobFlags, jobFromFlags, jobOptions } from './job-options.js';
@@ -60,7 +61,9 @@ async function check(flags: CheckFlags): Promise<number> {
     operator: config.operator,
     ...(isProbe && { probeVariables: { [ASKED]: [...asked, id].join(',') } }),
   });
-  const verdict = await judge(flags, admission, config.operator.allowPorts, probeData);
+  const verdict = await during('asking whether the job may run here', () =>
+    judge(flags, admission, config.operator.allowPorts, probeData),
+  );
   print(verdict);
   if (isProbe) tell(`${spokenReason(verdict.reason)}\n`);
   return verdict.shouldBid ? EXIT.ok : EXIT.refused;

@@ -8,6 +8,7 @@ import { sweep } from '../../docker/gateway/sweep.js';
 import { Lockdown } from '../../docker/host/lockdown.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging.js';
+import { during } from '../progress.js';
 import { addOptions, type CommonFlags, configOptions } from './common-options.js';
 import { settingOptions } from './setting-options.js';
 
@@ -24,10 +25,12 @@ export function cleanCommand(): Command {
     const logger = createLogger(config.log);
     let notAsked: GatewayError | undefined;
     try {
-      const engine = await openEngine();
+      const engine = await during('waiting for the engine', () => openEngine());
       const left: OwnedNetwork[] = [];
-      await sweep(engine.docker, { logger, onServeNetwork: (network) => void left.push(network) });
-      for (const network of left) await removeUnused(engine.docker, network);
+      await during('removing what is left', async () => {
+        await sweep(engine.docker, { logger, onServeNetwork: (network) => void left.push(network) });
+        for (const network of left) await removeUnused(engine.docker, network);
+      });
     } catch (error) {
       // Rules can go without an engine; networks that it would know show as interfaces.
       if (!(error instanceof GatewayError)) throw error;

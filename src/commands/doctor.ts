@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.js';
 import { examine } from '../doctor/examine.js';
 import type { Finding } from '../doctor/finding.js';
 import { EXIT } from '../exit-codes.js';
+import { during } from '../progress.js';
 import { terminalJson, visible } from '../terminal.js';
 import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
 import { settingOptions } from './setting-options.js';
@@ -22,7 +23,8 @@ export function doctorCommand(): Command {
     ...configOptions(),
   );
   return command.action(async (flags: CommonFlags & { json?: true }) => {
-    const findings = await examine(await loadConfig({ flags, env: process.env }));
+    const config = await loadConfig({ flags, env: process.env });
+    const findings = await during('looking at this node', () => examine(config));
     process.stdout.write(flags.json ? `${terminalJson(findings, 2)}\n` : table(findings));
     process.exitCode = findings.at(-1)?.status === 'fail' ? EXIT.failed : EXIT.ok;
   });

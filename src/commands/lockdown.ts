@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { Lockdown } from '../../docker/host/lockdown.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging.js';
+import { during } from '../progress.js';
 import { tell } from '../terminal.js';
 import { addOptions, type CommonFlags, configOptions } from './common-options.js';
 import { settingOptions } from './setting-options.js';
@@ -21,12 +22,12 @@ export function lockdownCommand(): Command {
     const config = await loadConfig({ flags, env: process.env });
     const lockdown = new Lockdown({ port: config.gateway.port, logger: createLogger(config.log) });
     if (flags.check) {
-      const missing = await lockdown.verify();
+      const missing = await during('looking at the firewall', () => lockdown.verify());
       tell(missing.length === 0 ? 'the lock-down stands\n' : `${missing.join('\n')}\n`, process.stdout);
       process.exitCode = missing.length === 0 ? 0 : 125;
       return;
     }
-    const changed = await lockdown.ensure();
+    const changed = await during('waiting for the firewall', () => lockdown.ensure());
     process.stdout.write(changed ? 'the lock-down is installed\n' : 'the lock-down stands already\n');
   });
 }

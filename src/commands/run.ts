@@ -21,6 +21,7 @@ import { type JobResult, runJob } from '../job/run-job.js';
 import { withoutRefusals } from '../job/without-refusals.js';
 import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
+import { during } from '../progress.js';
 import { sayWaiting, trapSignals } from '../signals.js';
 import { tell } from '../terminal.js';
 import {
@@ -123,13 +124,13 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
   const account = flags.account === undefined ? undefined : new RunAccount(flags.account, job, config);
 
   await using admission = createAdmission(config.admission, { logger });
-  const admitted = await admit(job, admission);
+  const admitted = await during('asking whether the job may run here', () => admit(job, admission));
 
   using signals = trapSignals();
   sayWaiting(signals, 'the job has 10 s to end');
-  const engine = await openEngine();
+  const engine = await during('waiting for the engine', () => openEngine());
   await using owner = await openOwner('run');
-  await sweep(engine.docker, { logger });
+  await during('removing what others have left', () => sweep(engine.docker, { logger }));
   const placed = placedGateways({
     ...config.gateway,
     onPlaced: (placement, why) => logger.info(`gateway placement: ${placement} (${why})`),
@@ -166,7 +167,7 @@ async function run(image: string | undefined, cmd: string[], given: RunFlags): P
         stderr: process.stderr,
       },
       logger,
-      ...(logger.isLevelEnabled('warn') && { onPull: (line: string) => tell(`${line}\n`) }),
+      during,
       mounts,
       ...(flags.pull && { pull: flags.pull }),
       ...(flags.platform && { platform: flags.platform }),

@@ -11,6 +11,7 @@ import { EXIT, signalExit } from '../exit-codes.js';
 import { EngineGate, gateId } from '../gate/gate.js';
 import { leaveSoon } from '../leave-soon.js';
 import { createLogger } from '../logging.js';
+import { during } from '../progress.js';
 import { Auth, readToken } from '../service/auth.js';
 import {
   denyEntries,
@@ -119,7 +120,7 @@ async function serve(flags: CommonFlags): Promise<number> {
     if (gate && gatePath !== undefined && config.gate) {
       await listenOnSocket(gate.server, gatePath, { flag: '--gate', ...config.gate });
     }
-    await service.start();
+    await during('looking for what jobs have on the engine', () => service.start());
     sayWaiting(signals, () => service.underWay(drainMs));
     process.stdout.write(`listening ${formatListen(bound)}\n`);
     if (gatePath !== undefined)
@@ -129,7 +130,10 @@ async function serve(flags: CommonFlags): Promise<number> {
     logger.info({ signal: signals.received }, 'ending');
     // What the end at once leaves is what a crash leaves: the next start mends it.
     signals.kill.addEventListener('abort', () => process.exit(signalExit(signals.received ?? 'SIGTERM')));
-    await service.stop(drainMs);
+    await during(
+      () => service.underWay(drainMs),
+      () => service.stop(drainMs),
+    );
   } finally {
     await gate?.stop();
     await service.stop(0);

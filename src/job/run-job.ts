@@ -19,6 +19,7 @@ import type { Budget } from '../../proxy/policy/budget.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
+import type { During } from '../progress.js';
 import type { AdmittedJob } from './admit.js';
 import { DenialSummary } from './denial-summary.js';
 import type { DenialRow } from './denial-text.js';
@@ -40,6 +41,8 @@ export interface RunJobOptions {
   readonly runtimeVariables?: boolean | undefined;
   readonly stdio: Stdio;
   readonly logger: Logger;
+  /** Does what may take long, a person being told what it is (`opening the gateway`). Default: nobody is. */
+  readonly during?: During;
   /** Told how the pull of the image goes, a line now and then. */
   readonly onPull?: (line: string) => void;
   /** Mounts that the operator gives, beside the job's inputs. */
@@ -91,19 +94,28 @@ const GIVEN_UP_MS = 5000;
  *   before the start.
  */
 export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<JobResult> {
-  const { engine, logger, stop } = options;
+  const { engine, logger, stop, during = (_what, work) => work() } = options;
   const summary = new DenialSummary();
   const learned =
     options.learn && job.network.type === 'HTTP'
       ? new LearnedDomains(job.network.domains, options.operator.allowPorts)
       : undefined;
 
-  const image = await ensureImage(engine.docker, job.engine.image, {
-    ...(options.pull && { pull: options.pull }),
-    ...(options.platform && { platform: options.platform }),
-    ...(stop && { signal: stop }),
-    ...(options.onPull && { onProgress: options.onPull }),
-  });
+  let getting = `looking for image ${job.engine.image}`;
+  const onProgress = (line: string) => {
+    getting = line;
+    options.onPull?.(line);
+  };
+  const image = await during(
+    () => getting,
+    () =>
+      ensureImage(engine.docker, job.engine.image, {
+        ...(options.pull && { pull: options.pull }),
+        ...(options.platform && { platform: options.platform }),
+        ...(stop && { signal: stop }),
+        onProgress,
+      }),
+  );
   stop?.throwIfAborted();
   checkProgram(job, image.Config);
 
@@ -111,7 +123,9 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
   let left: Promise<void> | undefined;
   const gateway =
     job.network.type === 'HTTP'
-      ? await unlessStopped(openGateway(job, options, { summary, learned }), stop)
+      ? await during('opening the gateway', () =>
+          unlessStopped(openGateway(job, options, { summary, learned }), stop),
+        )
       : undefined;
   // Never before the container is gone.
   await using _closed = { [Symbol.asyncDispose]: async () => (left ? undefined : gateway?.close()) };
@@ -132,9 +146,11 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
     signal: giveUp.signal,
     deadlineMs: startMs,
   });
-  const failure = await start.then(
-    () => undefined,
-    (error: unknown) => error,
+  const failure = await during('starting the container', () =>
+    start.then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
   );
   giveUp[Symbol.dispose]();
   if (failure instanceof StartGivenUp) {
@@ -156,9 +172,9 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
     if (address) gateway.setContainer(address);
   }
   const ended = await end(container, gateway, { ...options, timeoutMs });
-  await container.remove();
+  await during('removing the container', () => container.remove());
   // It tells its last decisions while it closes.
-  await gateway?.close();
+  if (gateway) await during('closing the gateway', () => gateway.close());
   return result(ended);
 }
 
