@@ -1,4 +1,5 @@
 import { type Budget, formatBudget, parseBudget } from '../../proxy/policy/budget.js';
+import { named } from '../../proxy/policy/job-name.js';
 import { isOwnerRef, type OwnerKind, type OwnerRef } from './owner.js';
 
 /**
@@ -11,6 +12,8 @@ export interface NetworkRecord {
   readonly kind: OwnerKind;
   readonly job: string;
   readonly execution?: string;
+  /** See `JobPolicy.name`. */
+  readonly name?: string;
   /** Allowlist entries, as the job declared them. */
   readonly allow: readonly string[];
   /** bit/s; null is unlimited. */
@@ -48,6 +51,7 @@ export function toLabels(record: NetworkRecord): Record<string, string> {
     kind: record.kind,
     job: record.job,
     ...(record.execution !== undefined && { execution: record.execution }),
+    ...(record.name !== undefined && { name: record.name }),
     allow: JSON.stringify(record.allow),
     rate: record.rate === null ? 'unlimited' : String(record.rate),
     ...(record.budget && { budget: formatBudget(record.budget) }),
@@ -96,6 +100,7 @@ export function fromLabels(
     kind,
     job,
     ...(execution !== undefined && { execution }),
+    ...named(text(get('name'))),
     allow,
     rate,
     ...(budget.value && { budget: budget.value }),

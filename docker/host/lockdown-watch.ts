@@ -7,6 +7,16 @@ export interface LockdownFigures {
   readonly repairs: number;
   /** Times that they could not be put back. */
   readonly failures: number;
+  /** Absent as long as it has never stood. */
+  readonly standing?: Standing;
+}
+
+/** How it was when it was looked at last. */
+export interface Standing {
+  /** Wall clock, ms since 1970. */
+  readonly time: number;
+  /** Why it does not stand, or cannot be seen to. */
+  readonly problem?: string;
 }
 
 interface Watch {

@@ -18,7 +18,7 @@ import {
   TABLES,
   type TableName,
 } from './lockdown-rules.js';
-import { type LockdownFigures, LockdownWatch } from './lockdown-watch.js';
+import { type LockdownFigures, LockdownWatch, type Standing } from './lockdown-watch.js';
 
 export type { LockdownFigures } from './lockdown-watch.js';
 
@@ -56,6 +56,7 @@ export class Lockdown {
   readonly #ipv6: () => boolean;
   readonly #watch: LockdownWatch;
   #checks = 0;
+  #standing: Standing | undefined;
   /** Second-line tables that this kernel lacks. */
   readonly #lacking = new Set<string>();
   /** Rules for the ports of this process's gateways, by bridge. */
@@ -104,7 +105,7 @@ export class Lockdown {
    * @throws LockdownError where it cannot be read or installed, or other jobs run with another gateway port.
    */
   ensure({ exclusive = false }: { exclusive?: boolean } = {}): Promise<boolean> {
-    if (exclusive) return this.#install({ tidy: true });
+    if (exclusive) return this.#seen(this.#install({ tidy: true }));
     // Callers in one process share the work, but not work that began before they called.
     if (this.#running) {
       this.#next ??= this.#running.then(
@@ -177,12 +178,26 @@ export class Lockdown {
   }
 
   figures(): LockdownFigures {
-    return { checks: this.#checks, ...this.#watch.figures };
+    const standing = this.#standing && { standing: this.#standing };
+    return { checks: this.#checks, ...this.#watch.figures, ...standing };
+  }
+
+  /** Notes how it was found. Where it never stood, gateways are elsewhere. */
+  async #seen(look: Promise<boolean>): Promise<boolean> {
+    try {
+      const found = await look;
+      this.#standing = { time: Date.now() };
+      return found;
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      if (this.#standing) this.#standing = { time: Date.now(), problem };
+      throw error;
+    }
   }
 
   #begin(): Promise<boolean> {
     this.#next = undefined;
-    const running = this.#check().finally(() => {
+    const running = this.#seen(this.#check()).finally(() => {
       if (this.#running === running) this.#running = undefined;
     });
     this.#running = running;

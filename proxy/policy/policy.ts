@@ -15,6 +15,8 @@ export interface JobPolicy {
   readonly job: string;
   /** Execution id, same grammar. */
   readonly execution?: string;
+  /** What people call the job, as `jobName` leaves it; nothing is decided by it. */
+  readonly name?: string;
   /** Allowlist entries: `example.com`, `.example.com`, `example.com:8443`, `192.0.2.1`, `[2001:db8::1]:8443`. Empty denies everything. */
   readonly allow: readonly string[];
   /**

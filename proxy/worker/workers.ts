@@ -36,6 +36,7 @@ export interface WorkersFigures {
   readonly running: number;
   /** That ended without being told to. */
   readonly deaths: number;
+  readonly processes: readonly { readonly pid: number; readonly proxies: number }[];
 }
 
 /**
@@ -57,7 +58,10 @@ export class Workers {
   }
 
   figures(): WorkersFigures {
-    return { running: this.#slots.size, deaths: this.#deaths };
+    const processes = [...this.#slots].flatMap(({ worker: { pid }, proxies }) =>
+      pid === undefined ? [] : [{ pid, proxies: proxies.size }],
+    );
+    return { running: this.#slots.size, deaths: this.#deaths, processes };
   }
 
   /** As `createEgressProxy`, in one of the workers. */

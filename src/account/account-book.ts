@@ -62,6 +62,12 @@ export class AccountBook {
     else line.denied[event.reason] = (line.denied[event.reason] ?? 0) + count;
   }
 
+  /** Of what has ended; undefined for a host that has no line of its own. */
+  bytesOf(host: string, port: number): { readonly up: number; readonly down: number } | undefined {
+    const line = this.#hosts.get(`${host} ${port}`);
+    return line && { up: line.up, down: line.down };
+  }
+
   changed(time: number, by: string, cut: number, policy: object): void {
     if (this.#changes.length >= MAX_CHANGES) this.#changesLeftOut++;
     else this.#changes.push({ time: new Date(time).toISOString(), by, cut, policy: { ...policy } });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ID_PATTERN } from '../../admission/job.js';
 import { PREFIX } from '../../docker/gateway/labels.js';
+import { named } from '../../proxy/policy/job-name.js';
 import type { ServedGateway } from '../service/served-gateway.js';
 import { parseBody, readBody } from './body.js';
 import { assertName, endpointOf, openOf } from './create/create.js';
@@ -127,7 +128,7 @@ export const createNetwork: Handler = async ({ request, target, json }, gate) =>
   const id = asked.job ?? (ID_PATTERN.test(name) ? name : random);
   const job = jobOfNetwork({ id, executionId: random, name, domains: asked.domains });
   const { domains: allow, rate, budget } = asked;
-  const policy = { job: id, execution: random, allow, rate, ...(budget && { budget }) };
+  const policy = { job: id, execution: random, ...named(name), allow, rate, ...(budget && { budget }) };
   const wish = { gate: gate.own.id, shared: true, name, labels: Labels };
   const served = await gate.open(policy, wish, job, () => gate.service.admit(job).then(() => {}));
   json(201, { Id: served.gateway.network.id, Warning: '' });

@@ -16,6 +16,7 @@ import { ensureImage, type PullPolicy } from '../../docker/engine/image.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
 import { containerName, type Owner } from '../../docker/gateway/owner.js';
 import type { Budget } from '../../proxy/policy/budget.js';
+import { named } from '../../proxy/policy/job-name.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
@@ -239,6 +240,7 @@ function openGateway(
       job: {
         job: job.id,
         ...(job.executionId && { execution: job.executionId }),
+        ...named(job.name),
         allow: job.network.domains,
         rate: options.rate,
         ...(options.budget && { budget: options.budget }),

@@ -156,19 +156,18 @@ export class Accounts {
     if (!served) return;
     const { job, execution } = served.ids;
     const { allow, deny, rate } = served.live;
-    this.#books.set(
-      gateway,
-      new AccountBook({
-        ...{ job, execution, gateway, opened: served.openedBy, versions: this.#options.versions() },
-        began: served.created,
-        policy: {
-          domains: allow.map(({ domain }) => domain),
-          denied: [...deny],
-          rate,
-          budget: formatBudget(served.ledger.budget),
-        },
-      }),
-    );
+    const book = new AccountBook({
+      ...{ job, execution, gateway, opened: served.openedBy, versions: this.#options.versions() },
+      began: served.created,
+      policy: {
+        domains: allow.map(({ domain }) => domain),
+        denied: [...deny],
+        rate,
+        budget: formatBudget(served.ledger.budget),
+      },
+    });
+    this.#books.set(gateway, book);
+    served.bytesOf = (host, port) => book.bytesOf(host, port);
   }
 }
 

@@ -1,4 +1,10 @@
+import type { History } from './overview/history.js';
 import type { GatewayView } from './served-gateway.js';
+
+interface Ended {
+  readonly view: GatewayView;
+  readonly history: History;
+}
 
 /** So many are remembered at most. */
 const MAX_ENDED = 200;
@@ -12,7 +18,7 @@ export class EndedGateways {
   readonly #keepMs: number;
   readonly #now: () => number;
   /** The oldest first. */
-  readonly #ended: { readonly at: number; readonly size: number; readonly view: GatewayView }[] = [];
+  readonly #ended: (Ended & { readonly at: number; readonly size: number })[] = [];
   #text = 0;
 
   /** @param now ms, of a clock that nobody sets. */
@@ -21,20 +27,29 @@ export class EndedGateways {
     this.#now = now;
   }
 
-  add(view: GatewayView): void {
+  add(view: GatewayView, history: History): void {
     const { figures } = view;
     const hosts = [...figures.hosts].sort((a, b) => refused(b) - refused(a) || b.allowed - a.allowed);
     const kept = { ...view, figures: { ...figures, hosts: hosts.slice(0, MAX_HOSTS) } };
     const size = JSON.stringify(kept).length;
-    this.#ended.push({ at: this.#now(), size, view: kept });
+    this.#ended.push({ at: this.#now(), size, view: kept, history });
     this.#text += size;
     while (this.#ended.length > MAX_ENDED || this.#text > MAX_TEXT) this.#drop();
   }
 
   list(): GatewayView[] {
+    this.#forgetOld();
+    return this.#ended.map(({ view }) => view);
+  }
+
+  find(id: string): Ended | undefined {
+    this.#forgetOld();
+    return this.#ended.findLast(({ view }) => view.id === id);
+  }
+
+  #forgetOld(): void {
     const since = this.#now() - this.#keepMs;
     while ((this.#ended[0]?.at ?? Number.POSITIVE_INFINITY) <= since) this.#drop();
-    return this.#ended.map(({ view }) => view);
   }
 
   #drop(): void {

@@ -3,6 +3,7 @@ import type { Job } from '../../admission/job.js';
 import { parseJobSpec } from '../../admission/job-spec.js';
 import type { PathSegment } from '../../admission/problem.js';
 import { type Budget, parseBudget } from '../../proxy/policy/budget.js';
+import { named } from '../../proxy/policy/job-name.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
 import { parseRate } from '../../proxy/policy/rate.js';
 import type { Config } from '../config/load.js';
@@ -98,6 +99,7 @@ export function gatewayPolicy(
     policy: {
       job: jobId,
       ...execution,
+      ...named(job.value.name),
       allow: job.value.network.domains,
       rate: gatewayRate(request.rate, config),
       ...(budget && { budget }),

@@ -42,6 +42,8 @@ interface GatewaysOptions {
   readonly engineId: () => Promise<string>;
   /** Forgets what is stored of a network that is gone. */
   readonly forgetStored: (network: string) => Promise<void>;
+  /** Called a few times a second, once all gateways were looked at; ms of `performance.now()`. */
+  readonly onSample?: (time: number) => void;
   /** A gateway was closed: its last figures. */
   readonly onClosed?: (gateway: ServedGateway, reason: string | undefined) => void;
 }
@@ -84,6 +86,7 @@ export class Gateways {
     this.#sampler = setInterval(() => {
       const now = performance.now();
       for (const served of this.#byId.values()) served.sample(now);
+      options.onSample?.(now);
     }, SAMPLE_MS).unref();
   }
 
@@ -91,9 +94,13 @@ export class Gateways {
     return [...this.#byId.values()];
   }
 
+  find(id: string): ServedGateway | undefined {
+    return this.#byId.get(id);
+  }
+
   /** @throws ApiError for an id that is not known. */
   get(id: string): ServedGateway {
-    const found = this.#byId.get(id);
+    const found = this.find(id);
     if (!found) throw new ApiError('not-found', `there is no gateway ${id}`);
     return found;
   }
@@ -169,10 +176,11 @@ export class Gateways {
     existing: OwnedNetwork,
     { engine, owner, live }: { engine: Engine; owner: Owner; live?: LivePolicy | undefined },
   ): Promise<ServedGateway> {
-    const { job, execution, allow, rate, budget, learn, created, gate, shared } = existing.record;
+    const { job, execution, name, allow, rate, budget, learn, created, gate, shared } = existing.record;
     const opened: JobPolicy = {
       job,
       ...(execution !== undefined && { execution }),
+      ...(name !== undefined && { name }),
       allow,
       rate,
       ...(budget && { budget }),
@@ -341,6 +349,7 @@ export class Gateways {
   #forget(served: ServedGateway, reason: string | undefined): boolean {
     if (!this.#byId.delete(served.id)) return false;
     served.endedAt = new Date();
+    served.history.end(performance.now(), served.gateway.figures());
     if (!served.ofJob) this.#byKey.delete(keyOf(served.policy));
     this.#options.onClosed?.(served, reason);
     return true;

@@ -3,6 +3,7 @@ import type { Job } from '../../admission/job.js';
 import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import type { Owner } from '../../docker/gateway/owner.js';
 import { Ledger } from '../../proxy/budget/ledger.js';
+import { jobName } from '../../proxy/policy/job-name.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
 import type { ProxyEvent } from '../../proxy/report/events.js';
@@ -65,6 +66,7 @@ export class ServedJob {
     return {
       id: job.id,
       ...(job.executionId !== undefined && { executionId: job.executionId }),
+      name: jobName(job.name) ?? job.id,
       state: this.state,
       created: this.created.toISOString(),
       ...(this.endedAt && { ended: this.endedAt.toISOString() }),

@@ -73,6 +73,10 @@ export const apiError = error.meta({ title: 'Error' });
 /** An error where a node asks whether a job may run. */
 export const refusal = error.extend(verdict.shape).meta({ title: 'Refusal' });
 
+const calledBy = z.string().meta({
+  description: "what people call it, a line of 128 characters at most: its job's name, else its id",
+});
+
 const moment8601 = z.iso.datetime();
 
 const figures = z
@@ -93,6 +97,9 @@ const figures = z
           port: z.number(),
           allowed: z.number(),
           denied: z.record(z.string(), z.number()),
+          registrable: z.string().meta({ description: 'the registrable domain; an address as it is' }),
+          up: z.number().optional().meta({ description: 'bytes of what has ended, where they are known' }),
+          down: z.number().optional(),
         })
         .meta({ title: 'HostFigures' }),
     ),
@@ -104,6 +111,7 @@ export const gateway = z
     id: z.string(),
     jobId: z.string(),
     executionId: z.string().optional(),
+    name: calledBy,
     state: z.enum(GATEWAY_STATES),
     reason: z.string().optional().meta({ description: 'why it failed or was closed' }),
     created: moment8601,
@@ -184,6 +192,7 @@ export const jobView = z
   .object({
     id: z.string(),
     executionId: z.string().optional(),
+    name: calledBy,
     state: z.enum(JOB_STATES),
     created: moment8601,
     ended: moment8601.optional(),

@@ -5,10 +5,14 @@ import type { Gateway } from '../../docker/gateway/gateway.js';
 import { isOurName } from '../../docker/gateway/network.js';
 import { Ledger } from '../../proxy/budget/ledger.js';
 import { formatBudget } from '../../proxy/policy/budget.js';
+import { jobName } from '../../proxy/policy/job-name.js';
 import type { JobPolicy } from '../../proxy/policy/policy.js';
+import type { HostFigures } from '../../proxy/report/figures.js';
 import type { OpenedBy } from '../account/account.js';
 import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
+import { History } from './overview/history.js';
+import { registrable } from './overview/registrable.js';
 import { jobPolicyOf, type LivePolicy, openingPolicy, revisionOf } from './policy/live-policy.js';
 import { Throughput } from './throughput.js';
 
@@ -59,6 +63,12 @@ export class ServedGateway {
   readonly ledger: Ledger;
   /** For its account. */
   readonly openedBy: OpenedBy;
+  /** Bytes of a host, as far as they are known. */
+  bytesOf: (host: string, port: number) => { readonly up: number; readonly down: number } | undefined = () =>
+    undefined;
+  readonly history: History;
+  /** The first container of a client of the gate that gave no name. */
+  #containerName: string | undefined;
   readonly #learned: LearnedDomains | undefined;
   readonly #runtimes: boolean;
   readonly #now = { up: new Throughput(), down: new Throughput() };
@@ -82,6 +92,7 @@ export class ServedGateway {
     },
   ) {
     this.policy = policy;
+    this.history = new History(performance.now(), gateway.figures());
     this.live = more.live ?? openingPolicy(policy);
     this.kept = this.live;
     this.job = more.job;
@@ -111,6 +122,16 @@ export class ServedGateway {
     return { job, ...(execution !== undefined && { execution }) };
   }
 
+  /** What a person calls it. */
+  get name(): string {
+    return this.policy.name ?? this.#containerName ?? this.policy.job;
+  }
+
+  /** bit/s, in the last seconds. */
+  get rate(): { readonly up: number; readonly down: number } {
+    return { up: this.#now.up.rate, down: this.#now.down.rate };
+  }
+
   /** Names the policy as it is now. */
   get revision(): string {
     return revisionOf(this.live);
@@ -127,6 +148,7 @@ export class ServedGateway {
   setContainers(containers: readonly AttachedContainer[]): void {
     this.containers.clear();
     for (const container of containers) this.containers.set(container.id, container);
+    if (this.gate !== undefined) this.#containerName ??= jobName(containers[0]?.name);
     if (containers.length > 0) this.unusedSince = undefined;
     else this.unusedSince ??= performance.now();
     if (this.state !== 'open' || this.shared) return;
@@ -140,11 +162,13 @@ export class ServedGateway {
     const { up, down } = this.gateway.figures();
     this.#now.up.add(time, up);
     this.#now.down.add(time, down);
+    this.history.add(time, () => this.gateway.figures());
   }
 
   view() {
     const { gateway, policy } = this;
     const { network, proxy } = gateway;
+    const figures = gateway.figures();
     const create = createOptions(this);
     const { env } = clientEnv(proxy.url, {}, { runtimes: this.#runtimes });
     const { job, execution } = policy;
@@ -154,6 +178,7 @@ export class ServedGateway {
       id: this.id,
       jobId: job,
       ...(execution !== undefined && { executionId: execution }),
+      name: this.name,
       state: this.state,
       ...(this.reason !== undefined && { reason: this.reason }),
       created: this.created.toISOString(),
@@ -179,8 +204,12 @@ export class ServedGateway {
       create,
       docker: dockerOptions(create, env),
       containers: [...this.containers.values()],
-      figures: { ...gateway.figures(), now: { up: this.#now.up.rate, down: this.#now.down.rate } },
+      figures: { ...figures, now: this.rate, hosts: figures.hosts.map((line) => this.#hostView(line)) },
     };
+  }
+
+  #hostView(line: HostFigures) {
+    return { ...line, registrable: registrable(line.host), ...this.bytesOf(line.host, line.port) };
   }
 }
 

@@ -21,10 +21,12 @@ import { EndedGateways } from './ended-gateways.js';
 import { EngineLink } from './engine-link.js';
 import { EventHub } from './event-hub.js';
 import { Gateways } from './gateways.js';
+import { JobNames } from './job-names.js';
 import { Jobs } from './jobs.js';
 import { Metrics } from './metrics/metrics.js';
 import type { Parts } from './metrics/parts.js';
 import { NetworkWatch } from './network-watch.js';
+import { Overview } from './overview/overview.js';
 import { jobWith } from './policy/job-with.js';
 import { PolicyChanges } from './policy/policy-changes.js';
 import { PolicyStore } from './policy/policy-store.js';
@@ -58,6 +60,9 @@ export class Service {
   readonly policies: PolicyChanges;
   readonly metrics: Metrics;
   readonly accounts: Accounts;
+  readonly overview: Overview;
+  /** That nodes asked admission about. */
+  readonly names = new JobNames();
   readonly #admission: Admission;
   readonly #link: EngineLink;
   readonly #watch: NetworkWatch;
@@ -133,11 +138,13 @@ export class Service {
       budgets,
       engineId: () => this.#engineId(),
       forgetStored,
+      onSample: (time) => this.overview.sample(time),
       onClosed: (gateway, reason) => {
         this.accounts.closed(gateway, reason);
         this.policies.forget(gateway);
         this.metrics.closed(gateway);
-        this.ended.add(gateway.view());
+        this.overview.closed(gateway);
+        this.ended.add(gateway.view(), gateway.history);
       },
     });
     const { stateDirectory } = config.service;
@@ -150,7 +157,7 @@ export class Service {
         jobgate: packageVersion(),
         engine: this.#link.problem === undefined ? this.#link.engine.version : null,
       }),
-      find: (id) => this.gateways.list().find((one) => one.id === id),
+      find: (id) => this.gateways.find(id),
     });
     this.policies = new PolicyChanges({
       store,
@@ -192,6 +199,14 @@ export class Service {
       logger,
       broken: brokenContract,
       sockets: this.sockets,
+    });
+    this.overview = new Overview({
+      gateways: this.gateways,
+      ended: this.ended,
+      jobs: () => this.jobs.list(),
+      link: this.#link,
+      hub: this.hub,
+      parts,
     });
     this.metrics = new Metrics({
       gateways: this.gateways,
@@ -241,6 +256,7 @@ export class Service {
 
   /** Asks the node's admission about a job that a Bacalhau node will run. */
   async decide(job: Job): Promise<Verdict> {
+    this.names.add(job);
     const verdict = await this.#admission.decide(job, { runBy: 'bacalhau' });
     this.#decided(job, verdict);
     return verdict;

@@ -226,7 +226,7 @@ describeE2e('jobgate serve that comes and goes', () => {
     await vi.waitFor(async () => expect(await networks()).not.toContain(gateway.network.name), {
       interval: 300,
     });
-    await vi.waitFor(async () => expect((await serve.ask(`/v1/gateways/${gateway.id}`)).status).toBe(404));
+    await vi.waitFor(async () => expect(await view(gateway)).toMatchObject({ state: 'closed' }));
   });
 
   it('a node daemon in plain shell needs curl and docker only', async () => {

@@ -143,10 +143,12 @@ interface StartOptions {
   readonly parts?: Parts;
 }
 
+const BROKEN = { time: Date.UTC(2030, 0, 31, 12), problem: 'a rule is missing' };
+
 /** As a serve has them that has all. */
 export const ALL_PARTS: Parts = {
-  workers: () => ({ running: 2, deaths: 0 }),
-  lockdown: () => ({ checks: 0, repairs: 0, failures: 0 }),
+  workers: () => ({ running: 2, deaths: 0, processes: [{ pid: process.pid, proxies: 3 }] }),
+  lockdown: () => ({ checks: 0, repairs: 0, failures: 0, standing: BROKEN }),
   gate: () => true,
 };
 

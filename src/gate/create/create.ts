@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ID_PATTERN } from '../../../admission/job.js';
 import { GATE_LABEL } from '../../../docker/gateway/labels.js';
+import { named } from '../../../proxy/policy/job-name.js';
 import { createOptions, type ServedGateway } from '../../service/served-gateway.js';
 import { parseBody, readBody } from '../body.js';
 import { type EngineAnswer, messageOf } from '../engine-asks.js';
@@ -46,7 +47,8 @@ export const create: Handler = async (exchange, gate) => {
   try {
     if (wanted.network.kind === 'own' && asked.domains.length > 0) {
       const { domains: allow, rate, budget } = asked;
-      const policy = { job: id, execution: executionId, allow, rate, ...(budget && { budget }) };
+      const called = ofNode ? gate.service.names.of(id) : named(name?.replace(/^\/+/, ''));
+      const policy = { job: id, execution: executionId, ...called, allow, rate, ...(budget && { budget }) };
       opened = await gate.open(policy, { gate: own.id }, job, async () => {});
     }
     const place: Place = opened ? { kind: 'gateway', served: opened } : found.place;

@@ -40,7 +40,10 @@ export async function createGateway(
   const allow = entries(domainsOf(execution, body.Env), config, VARIABLES.domains);
   const ids = { id: execution.job, executionId: execution.execution };
   const served = await gate.open(
-    { job: ids.id, execution: ids.executionId, allow, rate: config.rate },
+    {
+      ...{ job: ids.id, execution: ids.executionId, ...gate.service.names.of(ids.id) },
+      ...{ allow, rate: config.rate },
+    },
     { gate: own.id, name: network, labels: labelsOf(execution), ...(asked && { subnet: asked.subnet }) },
     jobOfNetwork({ ...ids, name: undefined, domains: allow }),
     async () => {},

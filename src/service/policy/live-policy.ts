@@ -54,13 +54,14 @@ export function openingPolicy({ allow, deny = [], rate, budget }: JobPolicy): Li
 
 /** The same for a proxy, which knows of no ends. */
 export function jobPolicyOf(
-  ids: Pick<JobPolicy, 'job' | 'execution' | 'learn'>,
+  ids: Pick<JobPolicy, 'job' | 'execution' | 'name' | 'learn'>,
   { allow, deny, rate, budget }: LivePolicy,
 ): JobPolicy & { readonly deny: readonly string[] } {
-  const { job, execution, learn } = ids;
+  const { job, execution, name, learn } = ids;
   return {
     job,
     ...(execution !== undefined && { execution }),
+    ...(name !== undefined && { name }),
     allow: allow.map(({ domain }) => domain),
     deny,
     rate,

@@ -7,11 +7,13 @@ import { eventRoutes } from './events.js';
 import { gatewayRoutes } from './gateways.js';
 import { healthRoutes } from './health.js';
 import { jobRoutes } from './jobs.js';
+import { overviewRoutes } from './overview.js';
 
 /** All routes of the API. */
 export function serviceRoutes(service: Service, auth: Auth): Route[] {
   return [
     ...healthRoutes(service),
+    ...overviewRoutes(service),
     ...admissionRoutes(service),
     ...gatewayRoutes(service),
     ...jobRoutes(service),

@@ -2,6 +2,7 @@ import { accountSchema } from '../../account/account.js';
 import { parseDuration } from '../../duration.js';
 import { ApiError } from '../api-error.js';
 import { gatewayBody, gatewayPolicy } from '../gateway-request.js';
+import { history } from '../overview/overview-schema.js';
 import { changeBody, changed } from '../policy/change-request.js';
 import { entityTag } from '../policy/if-match.js';
 import { type Route, route } from '../route.js';
@@ -84,14 +85,28 @@ export function gatewayRoutes(service: Service): Route[] {
       path: '/v1/gateways/{id}',
       operationId: 'getGateway',
       tag: 'gateways',
-      summary: 'A gateway, with live figures',
+      summary: 'A gateway, with live figures; for a time after its end, with its last',
       access: 'node',
       params: idParams,
       answers: { 200: { description: 'the gateway', schema: gateway, headers: ETAG } },
       handle: async ({ params }, reply) => {
-        const served = gateways.get(params.id);
-        reply.header('ETag', entityTag(served.revision));
-        return served.view();
+        const view = service.ended.find(params.id)?.view ?? gateways.get(params.id).view();
+        reply.header('ETag', entityTag(view.revision));
+        return view;
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/gateways/{id}/history',
+      operationId: 'getGatewayHistory',
+      tag: 'gateways',
+      summary: 'How fast its job was in the last hour, and what was decided, also for a time after its end',
+      access: 'node',
+      params: idParams,
+      answers: { 200: { description: 'the steps that are over', schema: history } },
+      handle: async ({ params }) => {
+        const { history: steps } = service.ended.find(params.id) ?? gateways.get(params.id);
+        return steps.view(performance.now(), Date.now());
       },
     }),
     route({

@@ -12,7 +12,7 @@ describe('metrics', () => {
   let cleanup: Cleanup;
   let served: TestService;
   const engine = new FakeEngine();
-  const figures = { running: 2, deaths: 0, checks: 0, repairs: 0, failures: 0 };
+  const figures = { running: 2, deaths: 0, processes: [], checks: 0, repairs: 0, failures: 0 };
   let gate = true;
   beforeEach(async () => {
     cleanup = new Cleanup();

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { API_ERRORS } from '../../../src/service/api-error.js';
 import { Cleanup } from '../../support/cleanup.js';
 import { type Answer, type AskOptions, ask, open } from '../../support/serve.js';
-import { startService, type TestService } from '../../support/service.js';
+import { ALL_PARTS, startService, type TestService } from '../../support/service.js';
 
 interface Body {
   readonly content?: Readonly<Record<string, { schema: object }>>;
@@ -134,7 +134,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('says what health, admission and events answer', async () => {
-    for (const path of ['/healthz', '/readyz', '/metrics']) await expects(200, `GET ${path}`);
+    for (const path of ['/healthz', '/readyz', '/metrics', '/v1/overview']) await expects(200, `GET ${path}`);
     await expects(200, 'POST /v1/admission', { body: job });
     await expects(400, 'POST /v1/admission', { body: { Tasks: [{ Network: { Type: 'x' } }] } });
     const events = await open(served.port, '/v1/events');
@@ -143,12 +143,36 @@ describe('the OpenAPI document', () => {
     await expects(400, 'GET /v1/events?types=all');
   });
 
+  it('says what an overview of a node is that has all parts, and of one that has none', async () => {
+    await using whole = await startService({}, { parts: ALL_PARTS });
+    const { workers, lockdown, gate, admission } = await expects(200, 'GET /v1/overview', { at: whole });
+    expect({ workers, lockdown, gate }).toEqual({
+      workers: { deaths: 0, list: [{ pid: process.pid, gateways: 3, memory: expect.any(Number) }] },
+      lockdown: { state: 'broken', checked: '2030-01-31T12:00:00.000Z', reason: 'a rule is missing' },
+      gate: { listening: true },
+    });
+    expect(admission).toEqual({ accepted: 0, refused: 0, last: [] });
+    await expects(200, 'POST /v1/admission', { at: whole, body: job });
+    whole.engine.leave();
+    await vi.waitFor(async () =>
+      expect(await expects(200, 'GET /v1/overview', { at: whole })).toMatchObject({
+        engine: { ready: false, reason: expect.stringContaining('Docker') },
+        admission: { accepted: 1, last: [{ job: 'job-1', accepted: true }] },
+      }),
+    );
+    await using bare = await startService();
+    expect(await expects(200, 'GET /v1/overview', { at: bare })).toMatchObject({
+      ...{ workers: null, lockdown: { state: 'none' }, gate: null, engine: { ready: true, version: '0' } },
+    });
+  });
+
   it('says what a gateway answers', async () => {
     const body = await expects(201, 'POST /v1/gateways', { body: { ...wanted, executionId: 'e-1' } });
     const { id } = await expects(200, 'POST /v1/gateways', { body: { ...wanted, executionId: 'e-1' } });
     expect(id).toBe(body.id);
     await expects(409, 'POST /v1/gateways', { body: { ...wanted, executionId: 'e-1', rate: '1mbit' } });
     await expects(200, 'GET /v1/gateways/{id}', { id });
+    await expects(200, 'GET /v1/gateways/{id}/history', { id });
     await expects(200, 'GET /v1/gateways/{id}/docker', { id });
     await expects(200, 'GET /v1/gateways/{id}/account', { id });
     await expects(200, 'GET /v1/gateways');
@@ -161,7 +185,10 @@ describe('the OpenAPI document', () => {
     await expects(400, 'DELETE /v1/gateways/{id}?drain=soon', { id });
     await expects(200, 'DELETE /v1/gateways/{id}?drain=10ms', { id });
     await expects(404, 'DELETE /v1/gateways/{id}', { id });
-    await expects(404, 'GET /v1/gateways/{id}', { id });
+    await expects(200, 'GET /v1/gateways/{id}', { id });
+    await expects(200, 'GET /v1/gateways/{id}/history', { id });
+    await expects(404, 'GET /v1/gateways/{id}', { id: 'none' });
+    await expects(404, 'GET /v1/gateways/{id}/history', { id: 'none' });
     await expects(404, 'GET /v1/gateways/{id}/docker', { id });
     await expects(200, 'GET /v1/gateways/{id}/account', { id });
     await expects(404, 'GET /v1/gateways/{id}/account', { id: 'none' });

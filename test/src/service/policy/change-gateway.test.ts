@@ -299,7 +299,7 @@ describe('what ends', () => {
     const goes = await tunnel(id, 'goes.test');
     await patch(port, id, { expires: '300ms' });
     await goes.untilEnd();
-    await vi.waitFor(async () => expect((await ask(port, `/v1/gateways/${id}`)).status).toBe(404));
+    await vi.waitFor(async () => expect((await ask(port, `/v1/gateways/${id}`)).body.state).toBe('closed'));
     expect(events.at(-1)).toMatchObject({ change: 'closed', reason: 'its time is over' });
     expect(readdirSync(join(state, 'policies'))).toEqual([]);
   });
