@@ -3,6 +3,8 @@ import type { Entry } from './entries.js';
 /** What `ps` says of one job. Rates are bit/s, sizes bytes. */
 export interface Summary {
   readonly job: string;
+  /** What people call it, where that is not its id. */
+  readonly name?: string;
   readonly execution?: string;
   readonly gateway?: string;
   readonly state: string;
@@ -24,10 +26,12 @@ export function summary({ job, execution, gateway, run }: Entry): Summary {
       count: Object.values(reasons).reduce((sum, count) => sum + count, 0),
     }))
     .reduce((most, one) => (one.count > most.count ? one : most), { host: '', port: 0, count: 0 });
+  const name = run?.name ?? gateway?.name ?? job;
   const exitCode = run?.result?.exitCode;
   const ended = run?.ended ?? gateway?.ended;
   return {
     job,
+    ...(name !== job && { name }),
     ...(execution !== undefined && { execution }),
     ...(gateway && { gateway: gateway.id }),
     state: run?.state ?? gateway?.state ?? '',

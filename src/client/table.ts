@@ -4,7 +4,7 @@ import type { Summary } from './summary.js';
 import { age, short } from './units.js';
 
 const GAP = '  ';
-/** A job and a host have at least so much, columns. */
+/** A name, a job and a host have at least so much, columns. */
 const LEAST = 8;
 
 /** Of several jobs with one id the execution says which. */
@@ -28,9 +28,14 @@ export function table(
   { now, columns = Number.POSITIVE_INFINITY }: { now: number; columns?: number | undefined },
 ): string {
   const both = ({ down, up }: Summary['rate']) => `${short(down)}/${short(up)}`;
+  const isNamed = all.some(({ name }) => name !== undefined);
   const rows = [
-    ['JOB', 'STATE', 'AGE', 'BIT/S ↓/↑', 'BYTES ↓/↑', 'REFUSED', 'TOP REFUSED'],
+    [
+      ...(isNamed ? ['NAME'] : []),
+      ...['JOB', 'STATE', 'AGE', 'BIT/S ↓/↑', 'BYTES ↓/↑', 'REFUSED', 'TOP REFUSED'],
+    ],
     ...all.map((one) => [
+      ...(isNamed ? [visible(one.name ?? one.job)] : []),
       visible(title(one, all)),
       visible(state(one)),
       age(now - Date.parse(one.created)),
@@ -41,21 +46,21 @@ export function table(
     ]),
   ];
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
-  narrow(widths, columns);
+  narrow(widths, columns, [0, ...(isNamed ? [1] : []), widths.length - 1]);
   const line = (row: readonly string[]) =>
     row.map((cell, i) => cut(cell, widths[i] ?? 0).padEnd(widths[i] ?? 0)).join(GAP);
   return rows.map((row) => `${line(row).trimEnd()}\n`).join('');
 }
 
-/** The job's and the host's share what is left, each what it needs where that is less than half. */
-function narrow(widths: number[], columns: number): void {
-  const [job = 0, host = 0] = [widths[0], widths.at(-1)];
-  const others = widths.slice(1, -1).reduce((sum, width) => sum + width, 0);
-  const left = Math.max(2 * LEAST, columns - others - GAP.length * (widths.length - 1));
-  if (job + host <= left) return;
-  const half = Math.floor(left / 2);
-  widths[0] = job <= half ? job : Math.max(half, left - host);
-  widths[widths.length - 1] = left - widths[0];
+/** Some columns share what is left by the others, each what it needs where that is less than its share. */
+function narrow(widths: number[], columns: number, flexible: readonly number[]): void {
+  const others = widths.reduce((sum, width, i) => sum + (flexible.includes(i) ? 0 : width), 0);
+  let left = Math.max(flexible.length * LEAST, columns - others - GAP.length * (widths.length - 1));
+  const width = (i: number) => widths[i] ?? 0;
+  for (const [done, i] of [...flexible].sort((a, b) => width(a) - width(b)).entries()) {
+    widths[i] = Math.min(width(i), Math.floor(left / (flexible.length - done)));
+    left -= width(i);
+  }
 }
 
 function cut(text: string, width: number): string {

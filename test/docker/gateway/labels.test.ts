@@ -19,8 +19,16 @@ describe('labels of a network', () => {
     const { execution: _, ...without } = RECORD;
     const bounded = { ...RECORD, budget: { down: 5e9, hostUp: 1, slow: 1_000_000 } };
     expect(fromLabels(toLabels(bounded))).toEqual(bounded);
+    const named = { ...RECORD, name: 'Wetter am Nordpol, stündlich ❄' };
+    expect(fromLabels(toLabels(named))).toEqual(named);
     const bare = { ...without, rate: null, allow: [] };
     expect(fromLabels(toLabels(bare))).toEqual(bare);
+  });
+
+  it('hold no name but one that can be shown', () => {
+    const labels = { ...toLabels(RECORD), 'io.jobgate.name': 'a\u001b[2J\nb' };
+    expect(fromLabels(labels)).toEqual({ ...RECORD, name: 'a [2J b' });
+    expect(fromLabels({ ...labels, 'io.jobgate.name': '\u202e' })).toEqual(RECORD);
   });
 
   it('are not ours without a version', () => {

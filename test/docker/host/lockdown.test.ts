@@ -325,11 +325,13 @@ describe('watching', () => {
     await vi.waitFor(() => expect(one.figures().repairs).toBe(1));
     expect(warn).toHaveBeenCalledOnce();
     expect(await one.verify()).toEqual([]);
+    expect(one.figures().standing).toEqual({ time: expect.any(Number) });
     expect(onLost).not.toHaveBeenCalled();
   });
 
   it('tells every watcher once when the rules cannot be put back', async () => {
     const one = lockdown();
+    expect(one.figures().standing).toBeUndefined();
     await one.ensure();
     const [a, b] = [vi.fn(), vi.fn()];
     using _a = one.watch(a);
@@ -343,6 +345,11 @@ describe('watching', () => {
     expect(a.mock.calls).toEqual([[expect.any(LockdownError)]]);
     expect(b).toHaveBeenCalledOnce();
     expect(one.figures().failures).toBe(1);
+    expect(one.figures().standing).toMatchObject({ problem: expect.stringContaining('not permitted') });
+    // Somebody has mended it, and the next gateway finds it so.
+    firewall.failing = () => undefined;
+    await one.ensure();
+    expect(one.figures().standing).not.toHaveProperty('problem');
   });
 
   it('tells only the watcher whose own check fails', async () => {

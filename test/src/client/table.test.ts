@@ -55,6 +55,20 @@ describe('the table of ps', () => {
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  it('begins with the names that people gave, where there are any', () => {
+    const named = { ...busy, name: 'Weather of the north pole, hourly' };
+    const text = table([named, one('job-2')], { now: NOW, columns: 80 });
+    expect(text).toBe(
+      [
+        'NAME         JOB          STATE  AGE  BIT/S ↓/↑  BYTES ↓/↑  REFUSED  TOP REFUSED',
+        'Weather of…  fetch-weat…  open   10m  9.6M/12k   1.2G/3.4M  12       a-long-nam…',
+        'job-2        job-2        open   10m  0/0        0/0        0',
+        '',
+      ].join('\n'),
+    );
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
   it('cuts nothing where it is not shown on a terminal', () => {
     expect(table([busy], { now: NOW })).toContain('a-long-name-of-some-host.tracking.example.org:443');
   });
@@ -75,7 +89,9 @@ describe('the table of ps', () => {
 
   it('shows what a terminal would obey', () => {
     const topRefused = { host: 'evil\x1b[2J\u202e.net', port: 80, count: 1 };
-    expect(table([one('a', { topRefused })], { now: NOW })).toContain('evil\\x1b[2J\\u202e.net:80');
+    const text = table([one('a', { topRefused, name: 'a\x1b[2J' })], { now: NOW });
+    expect(text).toContain('evil\\x1b[2J\\u202e.net:80');
+    expect(text).toContain('a\\x1b[2J ');
   });
 
   it('has the host that was refused most, whatever the reasons', () => {

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import type { HostFigures } from '../../../../proxy/report/figures.js';
+import { registrable } from '../../../../src/service/overview/registrable.js';
+import { topRefused } from '../../../../src/service/overview/top-refused.js';
+
+it.each([
+  ['a.b.example.co.uk', 'example.co.uk'],
+  ['example.com', 'example.com'],
+  ['somebody.github.io', 'somebody.github.io'],
+  ['deep.somebody.github.io', 'somebody.github.io'],
+  ['github.io', 'github.io'],
+  ['co.uk', 'co.uk'],
+  ['localhost', 'localhost'],
+  ['192.0.2.7', '192.0.2.7'],
+  ['2001:db8::7', '2001:db8::7'],
+  ['<script>', '<script>'],
+  ['', ''],
+])('%s is of %s', (host, domain) => expect(registrable(host)).toBe(domain));
+
+const refused = (host: string, count: number, reason = 'domain-not-allowed', port = 443): HostFigures => ({
+  ...{ host, port, allowed: 0, denied: { [reason]: count } },
+});
+
+describe('what jobs were refused most', () => {
+  it('is told by registrable domain, with hosts, jobs and reasons', () => {
+    const fine = { host: 'fine.example.org', port: 443, allowed: 900, denied: {} };
+    const top = topRefused([
+      [refused('a.example.com', 3), refused('b.example.com', 2), fine],
+      [refused('a.example.com', 1, 'port-not-allowed', 22), refused('192.0.2.7', 9)],
+    ]);
+    expect(top).toEqual([
+      { domain: '192.0.2.7', hosts: 1, gateways: 1, count: 9, reasons: { 'domain-not-allowed': 9 } },
+      {
+        ...{ domain: 'example.com', hosts: 2, gateways: 2, count: 6 },
+        reasons: { 'domain-not-allowed': 5, 'port-not-allowed': 1 },
+      },
+    ]);
+  });
+
+  it('is not pushed out by one job that asks for a million names', () => {
+    const flood = Array.from({ length: 500 }, (_, i) => refused(`made-up-${i}.com`, 1_000_000));
+    const honest = Array.from({ length: 12 }, (_, i) => [refused(`needed-${i}.org`, 2)]);
+    const other = refused('other', 10_000_000, 'domain-not-allowed', 0);
+    const domains = topRefused([[...flood, other], ...honest]).map(({ domain }) => domain);
+    expect(domains.filter((domain) => domain.startsWith('needed-'))).toHaveLength(12);
+    expect(domains).toHaveLength(17);
+    expect(domains).not.toContain('other');
+  });
+
+  it('is not pushed out either where another job asks for the same once', () => {
+    const names = Array.from({ length: 500 }, (_, i) => `made-up-${i}.com`);
+    const top = topRefused([
+      names.map((name) => refused(name, 1_000)),
+      names.map((name) => refused(name, 1)),
+      [refused('needed.org', 2)],
+    ]);
+    expect(top.map(({ domain }) => domain)).toContain('needed.org');
+  });
+
+  it('is twenty lines at most', () => {
+    const all = Array.from({ length: 100 }, (_, i) => [refused(`needed-${i}.org`, 100 - i)]);
+    const top = topRefused(all);
+    expect(top).toHaveLength(20);
+    expect(top[0]?.domain).toBe('needed-0.org');
+  });
+});
