@@ -107,6 +107,8 @@ describe('workers', () => {
     const pids = jobs.map(workerOf);
     expect(new Set(pids).size).toBe(2);
     expect(pids.filter((pid) => pid === pids[0])).toHaveLength(2);
+    const { processes } = workers.figures();
+    expect(processes).toEqual([...new Set(pids)].map((pid) => ({ pid, proxies: 2 })));
     const [job] = jobs as [Opened];
     expect(await ask(job.port)).toBe(403);
     expect(await echoed(await tunnel(job, origin))).toBe('ping');
