@@ -37,7 +37,7 @@ const refusedDomain = z
     domain: z
       .string()
       .meta({ description: 'the registrable domain of the hosts; an address, or another name, as it is' }),
-    hosts: count,
+    hosts: count.meta({ description: 'of it, at the gateway that refused most of them' }),
     gateways: count.meta({ description: 'how many refused it' }),
     count,
     reasons: z.record(z.string(), count),

@@ -8,7 +8,7 @@ import type { Parts } from '../metrics/parts.js';
 import type { ServedGateway } from '../served-gateway.js';
 import { type Counts, History } from './history.js';
 import { processMemory } from './process-memory.js';
-import { topRefused } from './top-refused.js';
+import { TopRefused } from './top-refused.js';
 import { Verdicts } from './verdicts.js';
 
 interface OverviewOptions {
@@ -28,6 +28,7 @@ export class Overview {
   readonly #options: OverviewOptions;
   readonly #since = new Date();
   readonly #verdicts = new Verdicts();
+  readonly #refused = new TopRefused();
   readonly #history = new History(performance.now(), NOTHING);
   /** Of gateways that are closed. */
   #past: Counts = NOTHING;
@@ -77,10 +78,12 @@ export class Overview {
       admission: this.#verdicts.view(),
       refused: {
         total: this.#total().denied,
-        top: topRefused([
-          ...open.map(({ gateway }) => gateway.figures().hosts),
-          ...remembered.map(({ figures }) => figures.hosts),
-        ]),
+        top: this.#refused.list(
+          new Map([
+            ...open.map(({ id, gateway }) => [id, gateway.figures().hosts] as const),
+            ...remembered.map(({ id, figures }) => [id, figures.hosts] as const),
+          ]),
+        ),
       },
       workers: workersOf(parts),
       lockdown: lockdownOf(parts),

@@ -1,72 +1,93 @@
 import { type HostFigures, OTHER_HOST } from '../../../proxy/report/figures.js';
 import { registrable } from './registrable.js';
 
-/** Hosts of one domain that jobs were refused. */
-export interface RefusedDomain {
+/** Hosts of one domain that were refused. */
+interface Domain {
   readonly domain: string;
-  readonly hosts: number;
-  /** How many gateways refused it. */
-  readonly gateways: number;
-  readonly count: number;
-  readonly reasons: Readonly<Record<string, number>>;
+  hosts: number;
+  count: number;
+  readonly reasons: Record<string, number>;
+}
+
+/** Of one gateway, the most first. */
+interface Folded {
+  /** What it was made of. */
+  readonly from: readonly HostFigures[];
+  readonly turn: number;
+  readonly domains: readonly Domain[];
 }
 
 const MAX_LISTED = 20;
 /** So many that are mostly of one gateway: a job that makes up names does not fill the list. */
 const MAX_OF_ONE = 5;
+/** Lines that are gone through at a time, some 4 µs each; what is left is as it was until the next time. */
+const MAX_LINES = 10_000;
 
-interface Sum {
-  readonly hosts: Set<string>;
-  readonly byGateway: Map<number, number>;
-  count: number;
-  readonly reasons: Record<string, number>;
+/** The domains that jobs were refused most often. */
+export class TopRefused {
+  readonly #folded = new Map<string, Folded>();
+  #turn = 0;
+
+  /** @param hosts of each gateway, a bounded number; the same list where nothing is new. */
+  list(hosts: ReadonlyMap<string, readonly HostFigures[]>) {
+    for (const id of this.#folded.keys()) if (!hosts.has(id)) this.#folded.delete(id);
+    const changed = [...hosts]
+      .map(([id, from]) => ({ id, from, known: this.#folded.get(id) }))
+      .filter(({ from, known }) => known?.from !== from)
+      .sort((a, b) => (a.known?.turn ?? -1) - (b.known?.turn ?? -1));
+    let lines = 0;
+    for (const { id, from } of changed) {
+      lines += from.length;
+      if (lines > MAX_LINES) break;
+      this.#folded.set(id, { from, turn: this.#turn++, domains: fold(from) });
+    }
+    return merge([...this.#folded.values()].map(({ domains }) => domains));
+  }
 }
 
-/** The domains that were refused most often. @param gateways of each the hosts that it tells apart, a bounded number. */
-export function topRefused(gateways: Iterable<readonly HostFigures[]>): RefusedDomain[] {
-  const sums = new Map<string, Sum>();
-  let gateway = 0;
-  for (const hosts of gateways) {
-    gateway++;
-    for (const { host, port, denied } of hosts) {
-      const reasons = Object.entries(denied);
-      if (reasons.length === 0 || (host === OTHER_HOST && port === 0)) continue;
-      const sum = sumOf(sums, registrable(host));
-      sum.hosts.add(host);
-      for (const [reason, count] of reasons) {
-        sum.reasons[reason] = (sum.reasons[reason] ?? 0) + count;
-        sum.count += count;
-        sum.byGateway.set(gateway, (sum.byGateway.get(gateway) ?? 0) + count);
-      }
+function fold(lines: readonly HostFigures[]): Domain[] {
+  const byName = new Map<string, Domain>();
+  const seen = new Set<string>();
+  for (const { host, port, denied } of lines) {
+    const reasons = Object.entries(denied);
+    if (reasons.length === 0 || (host === OTHER_HOST && port === 0)) continue;
+    const name = registrable(host);
+    const domain = byName.get(name) ?? { domain: name, hosts: 0, count: 0, reasons: {} };
+    byName.set(name, domain);
+    if (!seen.has(host)) domain.hosts++;
+    seen.add(host);
+    add(domain, reasons);
+  }
+  return [...byName.values()].sort((a, b) => b.count - a.count).slice(0, MAX_LISTED);
+}
+
+function merge(gateways: readonly (readonly Domain[])[]) {
+  const byName = new Map<string, Domain & { gateways: number; most: number; of: number }>();
+  for (const [of, domains] of gateways.entries()) {
+    for (const { domain, hosts, count, reasons } of domains) {
+      const known = byName.get(domain);
+      const sum = known ?? { domain, hosts: 0, gateways: 0, count: 0, reasons: {}, most: 0, of };
+      if (!known) byName.set(domain, sum);
+      sum.gateways++;
+      sum.hosts = Math.max(sum.hosts, hosts);
+      if (count > sum.most) Object.assign(sum, { most: count, of });
+      add(sum, Object.entries(reasons));
     }
   }
-  return fairly([...sums].sort(([, a], [, b]) => b.count - a.count)).map(([domain, sum]) => ({
-    domain,
-    hosts: sum.hosts.size,
-    gateways: sum.byGateway.size,
-    count: sum.count,
-    reasons: sum.reasons,
-  }));
+  const listed = new Map<number, number>();
+  return [...byName.values()]
+    .sort((a, b) => b.count - a.count)
+    .filter(({ of }) => {
+      listed.set(of, (listed.get(of) ?? 0) + 1);
+      return (listed.get(of) ?? 0) <= MAX_OF_ONE;
+    })
+    .slice(0, MAX_LISTED)
+    .map(({ most: _most, of: _of, ...domain }) => domain);
 }
 
-function sumOf(sums: Map<string, Sum>, domain: string): Sum {
-  const known = sums.get(domain);
-  if (known) return known;
-  const sum: Sum = { hosts: new Set(), byGateway: new Map(), count: 0, reasons: {} };
-  sums.set(domain, sum);
-  return sum;
-}
-
-function fairly(sorted: readonly [string, Sum][]): [string, Sum][] {
-  const listed: [string, Sum][] = [];
-  const of = new Map<number, number>();
-  for (const one of sorted) {
-    const [most = 0] = [...one[1].byGateway].reduce((best, next) => (next[1] > best[1] ? next : best));
-    const before = of.get(most) ?? 0;
-    if (before >= MAX_OF_ONE) continue;
-    of.set(most, before + 1);
-    listed.push(one);
-    if (listed.length === MAX_LISTED) break;
+function add(domain: Domain, reasons: readonly [string, number][]): void {
+  for (const [reason, count] of reasons) {
+    domain.reasons[reason] = (domain.reasons[reason] ?? 0) + count;
+    domain.count += count;
   }
-  return listed;
 }

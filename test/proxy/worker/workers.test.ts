@@ -179,7 +179,7 @@ describe('workers', () => {
   it('that cannot become nobody are not had at all, and say what is missing', async () => {
     const workers = saying('{"is":"broken","message":"it lacks this and that"}\n');
     await expect(open(workers, 'a')).rejects.toThrow('no worker can be had: it lacks this and that');
-    expect(workers.figures()).toEqual({ running: 0, deaths: 0 });
+    expect(workers.figures()).toMatchObject({ running: 0, deaths: 0 });
   });
 
   it('that say what no worker has to say are ended', async () => {

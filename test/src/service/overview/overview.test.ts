@@ -114,7 +114,7 @@ describe('an hour of a node', () => {
       total: 5,
       top: [
         {
-          ...{ domain: 'evil.test', hosts: 2, gateways: 2, count: 5 },
+          ...{ domain: 'evil.test', hosts: 1, gateways: 2, count: 5 },
           reasons: { 'domain-not-allowed': 5 },
         },
       ],

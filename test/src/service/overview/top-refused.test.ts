@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostFigures } from '../../../../proxy/report/figures.js';
 import { registrable } from '../../../../src/service/overview/registrable.js';
-import { topRefused } from '../../../../src/service/overview/top-refused.js';
+import { TopRefused } from '../../../../src/service/overview/top-refused.js';
 
 it.each([
   ['a.b.example.co.uk', 'example.co.uk'],
@@ -16,6 +16,9 @@ it.each([
   ['<script>', '<script>'],
   ['', ''],
 ])('%s is of %s', (host, domain) => expect(registrable(host)).toBe(domain));
+
+const topRefused = (gateways: readonly (readonly HostFigures[])[]) =>
+  new TopRefused().list(new Map(gateways.map((hosts, i) => [`g${i}`, hosts])));
 
 const refused = (host: string, count: number, reason = 'domain-not-allowed', port = 443): HostFigures => ({
   ...{ host, port, allowed: 0, denied: { [reason]: count } },
@@ -62,5 +65,33 @@ describe('what jobs were refused most', () => {
     const top = topRefused(all);
     expect(top).toHaveLength(20);
     expect(top[0]?.domain).toBe('needed-0.org');
+  });
+
+  it('is found a part at a time where there is very much, and all of it in the end', () => {
+    const all = new TopRefused();
+    const lines = (of: string) => Array.from({ length: 500 }, (_, i) => refused(`${of}-${i}.com`, 1));
+    const hosts = new Map(Array.from({ length: 100 }, (_, i) => [`g${i}`, lines(`a-${i}`)]));
+    hosts.set('last', [refused('needed.org', 50)]);
+    const has = () => all.list(hosts).some(({ domain }) => domain === 'needed.org');
+    expect(has()).toBe(false);
+    // What changes all the time does not come before what has never been looked at.
+    for (let look = 0; look < 4; look++) {
+      for (let i = 0; i < 20; i++) hosts.set(`g${i}`, lines(`b-${look}`));
+      has();
+    }
+    expect(has()).toBe(true);
+    expect(all.list(new Map([['g0', lines('c')]])).map(({ gateways }) => gateways)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it('is forgotten with its gateway', () => {
+    const all = new TopRefused();
+    const kept = [refused('kept.org', 1)];
+    all.list(
+      new Map([
+        ['a', [refused('gone.org', 1)]],
+        ['b', kept],
+      ]),
+    );
+    expect(all.list(new Map([['b', kept]]))).toMatchObject([{ domain: 'kept.org' }]);
   });
 });
