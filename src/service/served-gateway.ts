@@ -148,7 +148,7 @@ export class ServedGateway {
   setContainers(containers: readonly AttachedContainer[]): void {
     this.containers.clear();
     for (const container of containers) this.containers.set(container.id, container);
-    if (this.gate !== undefined) this.#containerName ??= jobName(containers[0]?.name);
+    if (this.gate !== undefined && !this.isNamed) this.#containerName ??= jobName(containers[0]?.name);
     if (containers.length > 0) this.unusedSince = undefined;
     else this.unusedSince ??= performance.now();
     if (this.state !== 'open' || this.shared) return;
