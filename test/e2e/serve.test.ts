@@ -88,7 +88,7 @@ describeE2e('jobgate serve', () => {
     expect(containers).toMatchObject([{ name: container, enforced: true, breaches: [] }]);
     expect(figures).toMatchObject({ allowed: 1, denied: 1 });
     expect(figures.hosts).toContainEqual({
-      host: 'other.example.org',
+      ...{ host: 'other.example.org', registrable: 'example.org', up: 0, down: 0 },
       port: 80,
       allowed: 0,
       denied: { 'domain-not-allowed': 1 },

@@ -36,8 +36,11 @@ call('changeGateway', {%of, 'If-Match' => '"1-old"'}, json => {rate => '1mbit'})
 my $list = call('listGateways', {job => 'perl', state => 'open', limit => 1});
 print 'listed ', join(' ', map { $_->{id} eq $gateway->{id} ? 'it' : 'another' } @{$list->{gateways}}), "\n";
 call('getDockerOptions', {%of});
+call('getGatewayHistory', {%of});
+call('getOverview');
 call('closeGateway', {%of, drain => '10ms'});
 call('getGateway', {%of});
+call('getDockerOptions', {%of});
 call('listGateways', {state => 'closed'});
 call('listJobs', {limit => 5});
 call('getJob', {id => 'nothing'});
