@@ -22,13 +22,13 @@ export class History {
   /** Numbers of the first step, and of the one that is not over. */
   readonly #first: number;
   #current: number;
-  /** At the beginning of that. */
-  #before: Counts;
+  /** At the beginning of that, by field. */
+  readonly #before: number[];
 
   constructor(time: number, before: Counts) {
     this.#first = Math.floor(time / STEP_MS);
     this.#current = this.#first;
-    this.#before = before;
+    this.#before = FIELDS.map((field) => before[field]);
   }
 
   /** To be called often: what came since the last step was seen to end counts for the one that ends. */
@@ -65,9 +65,10 @@ export class History {
   }
 
   #finish(counts: Counts): void {
-    for (const [i, field] of FIELDS.entries())
-      this.#steps[at(this.#current) + i] = Math.max(0, counts[field] - this.#before[field]);
-    this.#before = counts;
+    for (const [i, field] of FIELDS.entries()) {
+      this.#steps[at(this.#current) + i] = Math.max(0, counts[field] - (this.#before[i] ?? 0));
+      this.#before[i] = counts[field];
+    }
     this.#current++;
   }
 }

@@ -80,8 +80,8 @@ export class Overview {
         total: this.#total().denied,
         top: this.#refused.list(
           new Map([
-            ...open.map(({ id, gateway }) => [id, gateway.figures().hosts] as const),
-            ...remembered.map(({ id, figures }) => [id, figures.hosts] as const),
+            ...open.map(({ id, gateway }) => [id, gateway.figures()] as const),
+            ...remembered.map(({ id, figures }) => [id, figures] as const),
           ]),
         ),
       },

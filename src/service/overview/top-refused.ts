@@ -1,4 +1,4 @@
-import { type HostFigures, OTHER_HOST } from '../../../proxy/report/figures.js';
+import { type Figures, type HostFigures, OTHER_HOST } from '../../../proxy/report/figures.js';
 import { registrable } from './registrable.js';
 
 /** Hosts of one domain that were refused. */
@@ -11,8 +11,8 @@ interface Domain {
 
 /** Of one gateway, the most first. */
 interface Folded {
-  /** What it was made of. */
-  readonly from: readonly HostFigures[];
+  /** Refusals by then. */
+  readonly denied: number;
   readonly turn: number;
   readonly domains: readonly Domain[];
 }
@@ -28,18 +28,18 @@ export class TopRefused {
   readonly #folded = new Map<string, Folded>();
   #turn = 0;
 
-  /** @param hosts of each gateway, a bounded number; the same list where nothing is new. */
-  list(hosts: ReadonlyMap<string, readonly HostFigures[]>) {
-    for (const id of this.#folded.keys()) if (!hosts.has(id)) this.#folded.delete(id);
-    const changed = [...hosts]
-      .map(([id, from]) => ({ id, from, known: this.#folded.get(id) }))
-      .filter(({ from, known }) => known?.from !== from)
+  /** @param gateways by id, with a bounded number of hosts each. */
+  list(gateways: ReadonlyMap<string, Pick<Figures, 'denied' | 'hosts'>>) {
+    for (const id of this.#folded.keys()) if (!gateways.has(id)) this.#folded.delete(id);
+    const changed = [...gateways]
+      .map(([id, figures]) => ({ id, ...figures, known: this.#folded.get(id) }))
+      .filter(({ denied, known }) => denied !== (known?.denied ?? 0))
       .sort((a, b) => (a.known?.turn ?? -1) - (b.known?.turn ?? -1));
     let lines = 0;
-    for (const { id, from } of changed) {
-      lines += from.length;
+    for (const { id, denied, hosts } of changed) {
+      lines += hosts.length;
       if (lines > MAX_LINES) break;
-      this.#folded.set(id, { from, turn: this.#turn++, domains: fold(from) });
+      this.#folded.set(id, { denied, turn: this.#turn++, domains: fold(hosts) });
     }
     return merge([...this.#folded.values()].map(({ domains }) => domains));
   }
