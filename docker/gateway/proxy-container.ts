@@ -215,7 +215,7 @@ export class ProxyContainer {
       late.abort();
     }
     this.#pings = setInterval(() => this.link.send({ do: 'ping' }), PING_MS).unref();
-    heartbeats.watch(this.link, SILENT_MS, (why) => this.kill(why));
+    heartbeats.watch(this, SILENT_MS, (why) => this.kill(why));
   }
 
   /** Waits for the last reports of its proxy, which is told to close within so many ms, and removes the container. */

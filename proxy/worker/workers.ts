@@ -93,7 +93,7 @@ export class Workers {
     this.#slots.add(slot);
     for (const proxy of this.#listening) tellListener(worker, proxy, true);
     void worker.link.ended.then((why) => this.#ended(slot, why));
-    heartbeats.watch(worker.link, SILENT_MS, (why) => worker.kill(why));
+    heartbeats.watch(worker, SILENT_MS, (why) => worker.kill(why));
     return slot;
   }
 

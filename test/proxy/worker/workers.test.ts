@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -286,6 +287,30 @@ describe('a worker that', () => {
       expect(neighbour.failures).toEqual([]);
     });
   }
+
+  it.skipIf(process.getuid?.() !== 0)('waits for a processor is not stuck', async () => {
+    const workers = new Workers();
+    const job = await open(workers, 'job');
+    const pid = workerOf(job);
+    // All that one processor has goes to another process.
+    const hog = spawn('taskset', ['-c', '0', process.execPath, '-e', 'for (;;);'], { detached: true });
+    cleanup.add(() => hog.kill('SIGKILL'));
+    for (const [of, nice] of [
+      [hog.pid ?? 0, -20],
+      [pid, 19],
+    ] as const) {
+      setPriority(of, nice);
+      // Of a session, where the kernel shares processors between these.
+      const session = `/proc/${of}/autogroup`;
+      if (existsSync(session)) writeFileSync(session, `${nice}`);
+    }
+    execFileSync('taskset', ['-a', '-p', '-c', '0', `${pid}`]);
+    expect(await ask(job.port)).toBe('timeout');
+    hog.kill('SIGKILL');
+    await answersAgain(job);
+    expect(workerOf(job)).toBe(pid);
+    expect(workers.figures().deaths).toBe(0);
+  });
 
   it('dies twice leaves each of its jobs alone; a third time closes the gateway of the one that it had', async () => {
     const workers = new Workers({ count: 1 });
