@@ -4,6 +4,7 @@ import type { Allowances } from '../budget/spending.js';
 import type { JudgedTarget } from '../policy/judged.js';
 import type { ThrottledSocket } from '../rate/throttled-socket.js';
 import { buffered } from '../util/buffered.js';
+import { type Deadline, deadline } from '../util/deadlines.js';
 import { keepAlive } from '../util/keep-alive.js';
 
 /** A job's connection behind its limiter; the accepted socket itself where there is no limit. */
@@ -51,7 +52,7 @@ export class ClientConnection {
   readonly #options: ClientConnectionOptions;
   #whenGone: Set<() => void> | undefined;
   #last: (() => void) | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #deadline: Deadline | undefined;
   #halfClosedTimer: NodeJS.Timeout | undefined;
   #mark = 0;
   #waited = 0;
@@ -67,7 +68,7 @@ export class ClientConnection {
     ({ id: this.id, raw: this.raw, stream: this.stream, client: this.client, direct: this.direct } = options);
     this.stream.on('end', () => this.#halfClosed());
     this.stream.on('close', () => {
-      clearTimeout(this.#timer);
+      this.#deadline?.clear();
       clearTimeout(this.#halfClosedTimer);
       this.giveUp();
     });
@@ -81,8 +82,8 @@ export class ClientConnection {
     this.#begun = false;
     this.#awaiting = true;
     // Kept over all requests: to make one for each, and to clear it, costs several times as much.
-    if (this.#timer) this.#timer.refresh();
-    else this.#timer = setTimeout(() => this.#check(), this.#options.headerTimeoutMs);
+    if (this.#deadline) this.#deadline.refresh();
+    else this.#deadline = deadline(this.#options.headerTimeoutMs, () => this.#check());
   }
 
   /** A request head is complete, or the connection is no longer for requests. */
@@ -168,7 +169,7 @@ export class ClientConnection {
   /** A head gets between one and two periods: the first may end just after its first byte. */
   #check(): void {
     if (!this.#awaiting) {
-      this.#timer = undefined;
+      this.#deadline = undefined;
       return;
     }
     if (this.raw.bytesRead === this.#mark) {
@@ -184,6 +185,6 @@ export class ClientConnection {
       }
       this.#begun = true;
     }
-    this.#timer?.refresh();
+    this.#deadline?.refresh();
   }
 }

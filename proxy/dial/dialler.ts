@@ -7,6 +7,7 @@ import { redactUpstream, type Upstream } from '../policy/upstream.js';
 import { createResolver, type Resolver, type ResolverOptions } from '../resolve/resolver.js';
 import { withDeadline } from '../util/abort.js';
 import type { Cancellation } from '../util/cancellation.js';
+import { deadline } from '../util/deadlines.js';
 import { DialError } from './dial-error.js';
 import { connect, connectFailed, type Leave, type OnReadFactory, open, raceAddresses } from './tcp.js';
 import { type OwnTarget, UpstreamAddress } from './upstream-address.js';
@@ -170,7 +171,7 @@ class DirectDialler extends BaseDialler implements Dialler {
     return new Promise((resolve, reject) => {
       let ended: { readonly reason: unknown } | undefined;
       const end = open(address, port, { onread, closed: release }, (failure, socket) => {
-        clearTimeout(timer);
+        limit.clear();
         cancel?.onCancel(undefined);
         this.#ends.delete(stop);
         if (socket && !ended) {
@@ -185,7 +186,7 @@ class DirectDialler extends BaseDialler implements Dialler {
         ended ??= { reason };
         end(reason);
       };
-      const timer = setTimeout(() => stop(originSilent()), timeoutMs);
+      const limit = deadline(timeoutMs, () => stop(originSilent()));
       cancel?.onCancel(stop);
       this.#ends.add(stop);
     });

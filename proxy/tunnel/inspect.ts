@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type Authority, parseHost } from '../policy/authority.js';
 import type { DenialReason } from '../policy/denials.js';
 import { ByteBag } from '../util/byte-bag.js';
+import { type Deadline, deadline } from '../util/deadlines.js';
 import { ClientHelloReader } from './client-hello.js';
 
 /** What the client's first bytes in a tunnel turned out to be. */
@@ -54,7 +55,7 @@ class Inspector {
   readonly #done: (inspection: Inspection) => void;
   readonly #bag = new ByteBag();
   #judge: Judge | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #deadline: Deadline | undefined;
 
   constructor(stream: Duplex, options: InspectOptions, done: (inspection: Inspection) => void) {
     this.#stream = stream;
@@ -64,7 +65,7 @@ class Inspector {
 
   start(): void {
     const stream = this.#stream;
-    this.#timer = setTimeout(() => this.#deny('hello-timeout'), this.#options.timeoutMs);
+    this.#deadline = deadline(this.#options.timeoutMs, () => this.#deny('hello-timeout'));
     stream.on('data', this.#onData);
     stream.on('end', this.#onEnd);
     stream.on('close', this.#onEnd);
@@ -104,7 +105,7 @@ class Inspector {
 
   #settle(inspection: Inspection, rest?: Buffer): void {
     const stream = this.#stream;
-    clearTimeout(this.#timer);
+    this.#deadline?.clear();
     stream.off('data', this.#onData);
     stream.off('end', this.#onEnd);
     stream.off('close', this.#onEnd);
