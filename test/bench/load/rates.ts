@@ -9,7 +9,8 @@ export interface RateWork {
   readonly flows: readonly RateFlow[];
   readonly warmMs: number;
   readonly ms: number;
-  readonly pid: number;
+  /** The measured processes. */
+  readonly pids: readonly number[];
 }
 
 export interface RateFlow {
@@ -23,12 +24,15 @@ export interface RateResult {
   readonly traces: (readonly (readonly [ms: number, bytes: number])[])[];
   /** Bytes of each connection of each flow. */
   readonly connections: number[][];
-  /** Share of a core that the measured process took, %. */
+  /** Share of a core that the measured processes took, %. */
   readonly cpu: number;
 }
 
 /** Saturates every flow, and says what came of it after `warmMs`. */
-export async function rates(origins: OriginPorts, { flows, warmMs, ms, pid }: RateWork): Promise<RateResult> {
+export async function rates(
+  origins: OriginPorts,
+  { flows, warmMs, ms, pids }: RateWork,
+): Promise<RateResult> {
   const traces = flows.map((): [number, number][] => []);
   const totals = flows.map(() => 0);
   const perConnection = flows.map(({ connections }) => Array<number>(connections).fill(0));
@@ -64,9 +68,10 @@ export async function rates(origins: OriginPorts, { flows, warmMs, ms, pid }: Ra
   };
   await sleep(warmMs);
   from = performance.now();
-  const before = threadsCpuMs(pid);
+  const cpuMs = () => pids.reduce((sum, pid) => sum + threadsCpuMs(pid), 0);
+  const before = cpuMs();
   await sleep(ms);
-  const cpu = ((threadsCpuMs(pid) - before) * 100) / (performance.now() - from);
+  const cpu = ((cpuMs() - before) * 100) / (performance.now() - from);
   from = Number.POSITIVE_INFINITY;
   sunk.onBytes = undefined;
   for (const socket of sockets) socket.destroy();

@@ -16,6 +16,8 @@ export interface OpenJobs {
   readonly rate: number | null;
   /** Allowlist entries. */
   readonly allow: readonly string[];
+  /** So many processes have their proxies, as those of serve. Default: this one has them. */
+  readonly workers?: number;
 }
 
 export interface AllowlistFigures {
@@ -40,8 +42,9 @@ async function load(root: string): Promise<Jobgate> {
 }
 
 /** Gives the ports of the jobs' proxies. The name `bench.test` is 127.0.0.1 for them. */
-async function openJobs({ root, jobs, rate, allow }: OpenJobs): Promise<number[]> {
-  const { createEgressProxy, DEFAULT_OPERATOR_POLICY, DEFAULT_LIMITS } = await load(root);
+async function openJobs({ root, jobs, rate, allow, workers }: OpenJobs): Promise<number[]> {
+  const { createEgressProxy, Workers, DEFAULT_OPERATOR_POLICY, DEFAULT_LIMITS } = await load(root);
+  const create = workers ? new Workers({ count: workers, logger }).createProxy : createEgressProxy;
   const operator = {
     ...DEFAULT_OPERATOR_POLICY,
     allowAddresses: ['127.0.0.0/8'],
@@ -59,7 +62,7 @@ async function openJobs({ root, jobs, rate, allow }: OpenJobs): Promise<number[]
   };
   const ports: number[] = [];
   for (let i = 0; i < jobs; i++) {
-    const proxy = createEgressProxy({ job: { job: `bench-${i}`, allow, rate }, operator }, { logger });
+    const proxy = create({ job: { job: `bench-${i}`, allow, rate }, operator }, { logger });
     open.push(proxy);
     ports.push((await proxy.listen({ host: '127.0.0.1', port: 0, clients: ['127.0.0.0/8'] })).port);
   }

@@ -21,7 +21,7 @@ export const jobs: Section = {
       const results = [];
       for (let i = 0; i < options.rounds; i++) {
         const ms = options.quick ? 2000 : 4000;
-        const result = await load.call('rates', { flows, warmMs: 1200, ms, pid: child.pid });
+        const result = await load.call('rates', { flows, warmMs: 1200, ms, pids: [child.pid] });
         const right = (RATE / 8 / 1000) * ms;
         const off = result.connections.map(([bytes = 0]) => (Math.abs(bytes - right) * 100) / right);
         results.push({ cpu: result.cpu, off: Math.max(...off) });

@@ -30,7 +30,7 @@ export const limiter: Section = {
     const results: RateResult[] = [];
     for (let i = 0; i < options.rounds; i++) {
       const ms = options.quick ? 6000 : 10_000;
-      results.push(await load.call('rates', { flows, warmMs: 1000, ms, pid: child.pid }));
+      results.push(await load.call('rates', { flows, warmMs: 1000, ms, pids: [child.pid] }));
     }
     const worst = (index: number, ms: number) =>
       results.map(({ traces }) => deviation(traces[index] as Trace, ms));

@@ -2,31 +2,41 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Dockerode from 'dockerode';
 import { ensureEngine } from '../../support/engine.js';
 import { ask } from '../../support/serve.js';
-import type { Section } from '../context.js';
+import { allowed, startJobgate } from '../contender.js';
+import type { Context, Section } from '../context.js';
 import { processCpuMs, processesOf, residentBytes } from '../cpu.js';
 import type { Figure } from '../report.js';
 import { startServe } from '../serve.js';
+import { median } from '../stats.js';
 
 const LEVELS = [1, 100, 500, 1_000, 2_000];
+/** Jobs that download at once, each at its rate: more of them are too many for two cores, with what they load from. */
+const SATURATED = [1, 100, 500];
+/** Of each, bit/s. */
+const RATE = 10_000_000;
 /** How long an idle serve is watched, ms: its longest period is 30 s. */
 const IDLE_MS = 30_000;
 
-/** How it grows with the gateways that are open: what opening one more takes, what is kept, what it takes to keep watch. */
+/**
+ * How it grows with the gateways that are open: what opening one more takes, what is kept, what it takes to keep watch; and
+ * what jobs get of their rate when all of them download at once.
+ */
 export const many: Section = {
   name: 'many',
   title: 'Gateways open in one serve, with a worker for each core, on one engine',
   byName: true,
-  async run({ options, root, say }) {
+  async run(context) {
+    const { options, root, say } = context;
+    const figures = await saturated(context);
     try {
       ensureEngine();
     } catch (error) {
-      say(`many: left out, ${(error as Error).message.split('\n')[0]}`);
-      return [];
+      say(`many: no gateways, ${(error as Error).message.split('\n')[0]}`);
+      return figures;
     }
     const docker = new Dockerode();
     // None has a container, and none is to be closed for it.
     await using serve = await startServe(root, { workers: 2, options: ['--unused-after', '24h'] });
-    const figures: Omit<Figure, 'section'>[] = [];
     const opened: string[] = [];
     const open = async (jobId: string) => {
       const from = performance.now();
@@ -81,6 +91,35 @@ export const many: Section = {
     return figures;
   },
 };
+
+/** Downloads of many jobs at the same time, in two workers as serve has them: what each gets, and what all of it takes. */
+async function saturated({ options, root, load, origins, say }: Context): Promise<Omit<Figure, 'section'>[]> {
+  const figures: Omit<Figure, 'section'>[] = [];
+  const levels = SATURATED.filter((count) => count <= options.many);
+  await using child = startJobgate(undefined);
+  const open = { root, jobs: Math.max(...levels), rate: RATE, allow: allowed(origins), workers: 2 };
+  const ports = await child.call('openJobs', open);
+  const pids = processesOf(child.pid);
+  for (const level of levels) {
+    say(`many: ${level} saturated`);
+    const flows = ports.slice(0, level).map((proxy) => ({
+      via: { host: 'bench.test', proxy },
+      direction: 'down' as const,
+      connections: 1,
+    }));
+    const ms = options.quick ? 2_000 : 8_000;
+    const { connections, cpu } = await load.call('rates', { flows, warmMs: 5_000, ms, pids });
+    const right = (RATE / 8 / 1000) * ms;
+    const shares = connections.map(([bytes = 0]) => (bytes * 100) / right);
+    const figure = (name: string, unit: string, value: number) =>
+      figures.push({ name: `${level} saturated: ${name}`, of: 'jobgate', unit, rounds: [value] });
+    figure('what the worst job gets', '% of its rate', Math.min(...shares));
+    figure('what the median job gets', '% of its rate', median(shares));
+    figure('two workers and what has them', '% of a core', cpu);
+    figure('each', '% of a core', cpu / level);
+  }
+  return figures;
+}
 
 /** What the engine takes for the network alone, ms. */
 async function timeNetwork(docker: Dockerode): Promise<number> {
