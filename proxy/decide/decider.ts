@@ -43,6 +43,16 @@ interface DeciderOptions {
   readonly isUsedUp: (host: string) => boolean;
 }
 
+/** What the lists say of an authority. */
+interface Listed {
+  readonly host: CanonicalHost;
+  readonly port: number;
+  readonly kind: TargetKind;
+  readonly listed: ReturnType<Allowlist['match']> | 'learned';
+  /** Whether it is for plain HTTP alone. */
+  readonly plainOnly: boolean;
+}
+
 /** No entry has it: what is denied on it, is denied on all. */
 const NO_PORT = 0;
 
@@ -56,6 +66,8 @@ const DEFAULT_PORTS: Readonly<Record<TargetKind, (port: number) => boolean>> = {
 export class Decider {
   readonly #with: DeciderOptions;
   #list: JobLists;
+  /** What they say of whom they were last asked about: mostly the next is the same. */
+  #last: Listed | undefined;
 
   constructor(options: DeciderOptions) {
     this.#with = options;
@@ -65,6 +77,7 @@ export class Decider {
   /** From now on. What was allowed before is asked about with `forbids`. */
   set job(lists: JobLists) {
     this.#list = lists;
+    this.#last = undefined;
   }
 
   /**
@@ -76,7 +89,7 @@ export class Decider {
     const { host, port } = authority;
     if (this.#isDenied(host, port)) throw new Refusal('operator-denied');
     if (dialler.isUpstream(authority)) throw new Refusal('proxy-loop');
-    const listed = this.#listed(authority, kind);
+    const { listed } = this.#lists(authority, kind);
     if (listed !== 'allowed' && listed !== 'learned') throw new Refusal(listed);
     if (this.#with.isUsedUp(host)) throw new Refusal('budget-used-up');
     const learned = listed === 'learned';
@@ -112,14 +125,23 @@ export class Decider {
       kind,
       addresses: addresses.map((address) => this.#judge(address, authority.port)),
     };
-    if (this.#plainOnly(authority, kind)) target.plainOnly = true;
+    if (this.#lists(authority, kind).plainOnly) target.plainOnly = true;
     if (kind === 'tls') target.secure = true;
     if (learned) target.learned = true;
     if (this.isDenied(target)) throw new Refusal('operator-denied', firstOf(target));
     return target;
   }
 
-  #listed(authority: Authority, kind: TargetKind): ReturnType<Allowlist['match']> | 'learned' {
+  #lists(authority: Authority, kind: TargetKind): Listed {
+    const { host, port } = authority;
+    const last = this.#last;
+    if (last && last.host === host && last.port === port && last.kind === kind) return last;
+    const listed = this.#listed(authority, kind);
+    this.#last = { host, port, kind, listed, plainOnly: this.#plainOnly(authority, kind) };
+    return this.#last;
+  }
+
+  #listed(authority: Authority, kind: TargetKind): Listed['listed'] {
     const ports = DEFAULT_PORTS[kind];
     const listed = this.#list.allow.match(authority.host, authority.port, ports);
     return listed === 'domain-not-allowed' && this.#learns(authority, ports) ? 'learned' : listed;
@@ -205,9 +227,9 @@ export class Decider {
   forbids(target: JudgedTarget): DenialReason | undefined {
     if (this.isDenied(target)) return 'operator-denied';
     const { authority, kind, plainOnly } = target;
-    const listed = this.#listed(authority, kind);
+    const { listed, plainOnly: onlyPlain } = this.#lists(authority, kind);
     if (listed !== 'allowed' && listed !== 'learned') return listed;
-    if (!plainOnly && this.#plainOnly(authority, kind)) return 'tls-to-plain-port';
+    if (!plainOnly && onlyPlain) return 'tls-to-plain-port';
     return this.#with.isUsedUp(authority.host) ? 'budget-used-up' : undefined;
   }
 

@@ -103,8 +103,16 @@ export function parseHostPort(text: string): Parsed<HostPort> {
 
 /** Reads the target of CONNECT: `host:port` (RFC 9110 section 9.3.6), IPv6 in brackets. The port is required. */
 export function parseConnectTarget(target: string): Parsed<Authority> {
-  return withDefaultPort(parseHostPort(target), undefined);
+  if (target !== lastTarget.text)
+    lastTarget = { text: target, parsed: withDefaultPort(parseHostPort(target), undefined) };
+  return lastTarget.parsed;
 }
+
+/** Jobs mostly ask for the same again. */
+let lastTarget: { readonly text: string; readonly parsed: Parsed<Authority> } = {
+  text: '',
+  parsed: fail('there is no target'),
+};
 
 /** Reads a `Host` header: `host` or `host:port` (RFC 9110 section 7.2), IPv6 in brackets. */
 export function parseHostHeader(value: string, defaultPort: number): Parsed<Authority> {

@@ -162,6 +162,7 @@ function shown(name: string): string {
 function judgeName(name: string | undefined, { host, kind }: Authority): 'tls' | DenialReason {
   if (kind !== 'name') return name === undefined ? 'tls' : 'tls-other-name';
   if (name === undefined) return 'tls-no-name';
+  if (name === host) return 'tls';
   const parsed = parseHost(name);
   return parsed.ok && parsed.value.kind === 'name' && parsed.value.host === host ? 'tls' : 'tls-other-name';
 }

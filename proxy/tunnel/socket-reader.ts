@@ -54,7 +54,9 @@ export class SocketReader implements OnReadOpts {
   static adopt(socket: net.Socket, large: LargeBuffers): void {
     const holder = socket as unknown as { _handle: Handle | null } & Record<symbol, unknown>;
     const handle = holder._handle;
-    const [buffer, callback, generator] = NODE_FIELDS.map((name) => fieldOf(socket, name));
+    const buffer = fieldOf(socket, NODE_FIELDS[0]);
+    const callback = fieldOf(socket, NODE_FIELDS[1]);
+    const generator = fieldOf(socket, NODE_FIELDS[2]);
     if (!buffer || !callback || !generator || typeof handle?.useUserBuffer !== 'function') return;
     if (holder[buffer] !== null || holder[callback] !== null || holder[generator] !== null) return;
     const reader = new SocketReader(large);
