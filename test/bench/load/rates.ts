@@ -24,7 +24,7 @@ export interface RateResult {
   readonly traces: (readonly (readonly [ms: number, bytes: number])[])[];
   /** Bytes of each connection of each flow. */
   readonly connections: number[][];
-  /** Share of a core that the measured processes took, %. */
+  /** Share of a core that the measured processes took, %; NaN where one of them has ended. */
   readonly cpu: number;
 }
 
@@ -68,7 +68,7 @@ export async function rates(
   };
   await sleep(warmMs);
   from = performance.now();
-  const cpuMs = () => pids.reduce((sum, pid) => sum + threadsCpuMs(pid), 0);
+  const cpuMs = () => pids.reduce((sum, pid) => sum + cpuOf(pid), 0);
   const before = cpuMs();
   await sleep(ms);
   const cpu = ((cpuMs() - before) * 100) / (performance.now() - from);
@@ -76,4 +76,13 @@ export async function rates(
   sunk.onBytes = undefined;
   for (const socket of sockets) socket.destroy();
   return { traces, connections: perConnection, cpu };
+}
+
+/** A worker that a busy machine keeps from telling that it lives is replaced. */
+function cpuOf(pid: number): number {
+  try {
+    return threadsCpuMs(pid);
+  } catch {
+    return Number.NaN;
+  }
 }
