@@ -1,6 +1,6 @@
 import { decisionText, targetText, timesText } from '../job/decision-text.js';
 import type { ServiceEvent } from '../service/event-hub.js';
-import { visible } from '../terminal.js';
+import { visible } from '../visible.js';
 import { short } from './units.js';
 
 /** An event as the API tells it. */

@@ -1,5 +1,5 @@
 import { targetText } from '../job/decision-text.js';
-import { visible } from '../terminal.js';
+import { visible } from '../visible.js';
 import type { Summary } from './summary.js';
 import { age, short } from './units.js';
 

@@ -5,7 +5,8 @@ import { examine } from '../doctor/examine.js';
 import type { Finding } from '../doctor/finding.js';
 import { EXIT } from '../exit-codes.js';
 import { during } from '../progress.js';
-import { terminalJson, visible } from '../terminal.js';
+import { terminalJson } from '../terminal.js';
+import { visible } from '../visible.js';
 import { addOptions, admissionOptions, type CommonFlags, configOptions } from './common-options.js';
 import { settingOptions } from './setting-options.js';
 

@@ -4,7 +4,7 @@ import { findEntry, listEntries } from '../client/entries.js';
 import { UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { trapSignals } from '../signals.js';
-import { visible } from '../terminal.js';
+import { visible } from '../visible.js';
 import { clientOf, clientOptions } from './client-options.js';
 import { addOptions, type CommonFlags } from './common-options.js';
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { terminalJson, visible, visibleInJson } from '../../src/terminal.js';
+import { terminalJson, visibleInJson } from '../../src/terminal.js';
+import { visible } from '../../src/visible.js';
 import { cliHere } from '../support/cli-here.js';
 import { projectRoot } from '../support/engine.js';
 import { growth } from '../support/growth.js';
