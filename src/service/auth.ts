@@ -120,6 +120,11 @@ export class Auth {
     }
   }
 
+  /** Whether there is a token that could be shown. */
+  get hasToken(): boolean {
+    return this.#options.token !== undefined;
+  }
+
   /** Whether a page may be shown to the caller without asking for the token. */
   maySee(caller: Caller): boolean {
     return this.#options.unix || this.hasSession(caller);

@@ -44,7 +44,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       done(Object.assign(error as Error, { statusCode: 400 }));
     }
   });
-  // Of forms only that of the page is read, which has one field.
+  // Of forms only that of the page is read, which has two fields.
   app.addContentTypeParser(FORM, { parseAs: 'string', bodyLimit: 4_096 }, (_request, body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body as string))),
   );

@@ -132,10 +132,14 @@ export interface TestService extends AsyncDisposable {
   readonly gateways: FakeGateways;
   /** On 127.0.0.1. */
   readonly port: number;
+  /** Cuts the connections that its API has. */
+  cut(): void;
 }
 
 interface StartOptions {
   readonly token?: string;
+  /** On host:port, where a token could be asked for, but there is none. */
+  readonly noToken?: boolean;
   readonly env?: Record<string, string>;
   readonly engine?: FakeEngine;
   readonly gateways?: FakeGateways;
@@ -155,7 +159,7 @@ export const ALL_PARTS: Parts = {
 /** A serve without an engine in this process, on a port of 127.0.0.1. */
 export async function startService(
   flags: object = {},
-  { token, env = {}, ...given }: StartOptions = {},
+  { token, noToken = false, env = {}, ...given }: StartOptions = {},
 ): Promise<TestService> {
   const { engine = new FakeEngine(), gateways = new FakeGateways(), logger = silentLogger, parts } = given;
   const state = await mkdtemp(join(tmpdir(), 'jobgate-state-'));
@@ -168,7 +172,7 @@ export async function startService(
     ...(parts && { parts }),
   });
   // Without a token, as on a socket of its owner's.
-  const auth = new Auth(token === undefined ? { unix: true } : { unix: false, token });
+  const auth = new Auth(token === undefined ? { unix: !noToken } : { unix: false, token });
   const app = await createServer({
     routes: serviceRoutes(service, auth),
     auth,
@@ -182,6 +186,7 @@ export async function startService(
     engine,
     gateways,
     port: (app.server.address() as AddressInfo).port,
+    cut: () => app.server.closeAllConnections(),
     async [Symbol.asyncDispose]() {
       await service.stop(0);
       await app.close();

@@ -1,115 +1,65 @@
-import { DENIALS, type DenialReason } from '../../../proxy/policy/denials.js';
-import { formatRate } from '../../../proxy/policy/rate.js';
-import type { HostFigures } from '../../../proxy/report/figures.js';
-import type { GatewayView } from '../served-gateway.js';
+import type { PageFiles } from './files.js';
 
-/** What a page may load and run: nothing but its own files. */
+/** What a page may load and run: nothing but its own files; nothing that makes markup of text. */
 export const PAGE_HEADERS = {
   'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
   'X-Frame-Options': 'DENY',
 } as const;
 
-/** The live page, with the gateways as they are now. */
-export function livePage(gateways: readonly GatewayView[]): string {
-  const help = Object.fromEntries(Object.entries(DENIALS).map(([reason, denial]) => [reason, denial.help]));
+/** The page itself, which asks the API for all that it shows. */
+export function shell(files: PageFiles): string {
   return document(
-    `<header>
-<h1>jobgate</h1>
-<p id="status" role="status">as of ${text(new Date().toISOString())}</p>
-<label for="search">Search</label>
-<input id="search" type="search" placeholder="job, host or reason" autocomplete="off" accesskey="s">
-</header>
-<main id="gateways" data-help="${text(JSON.stringify(help))}">
-<p id="empty"${gateways.length > 0 ? ' hidden' : ''}>No gateway is open.</p>
-${gateways.map(article).join('\n')}
-</main>
-<template id="gateway">${article(undefined)}</template>
-<template id="host">${row(undefined)}</template>`,
-    '<script src="/page.js" defer></script>',
+    files,
+    `<div id="page"><p class="alone">This page needs JavaScript. Without it: <code>jobgate ps</code>.</p></div>`,
+    `<script src="${files.script.path}" type="module"></script>\n`,
   );
 }
 
-/** Asks for the token, which becomes a cookie. */
-export function loginPage(problem?: string): string {
-  return document(`<header><h1>jobgate</h1></header>
-<main>
-<form method="post" action="/session">
+/** Asks for the token, which becomes a cookie. Without an action: so the view that was asked for is the one that is shown. */
+export function loginPage(files: PageFiles, problem?: string): string {
+  return document(
+    files,
+    `<main class="alone">
+<h1>jobgate</h1>
+<form method="post">
+<input name="username" value="jobgate" autocomplete="username" hidden>
 <label for="token">Token of this serve</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<button>Show the gateways</button>
-${problem === undefined ? '' : `<p role="alert">${text(problem)}</p>`}
+<input id="token" name="token" type="password" autocomplete="current-password" required autofocus${problem === undefined ? '' : ' aria-describedby="problem" aria-invalid="true"'}>
+<button>Log in</button>
+${problem === undefined ? '' : `<p id="problem" role="alert">${text(problem)}</p>`}
 </form>
-</main>`);
+</main>`,
+  );
 }
 
-function document(body: string, more = ''): string {
+/** Where no token would help: there is none. */
+export function noTokenPage(files: PageFiles): string {
+  return document(
+    files,
+    `<main class="alone">
+<h1>jobgate</h1>
+<p>This serve has no token, so its address answers admission alone. To see this page, start it with <code>--token-file</code>, or have it listen on a unix socket.</p>
+</main>`,
+  );
+}
+
+function document(files: PageFiles, body: string, more = ''): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>jobgate</title>
-<link rel="stylesheet" href="/page.css">
+<link rel="icon" href="${files.icon.path}">
+<link rel="stylesheet" href="${files.style.path}">
 ${more}</head>
 <body>
 ${body}
 </body>
 </html>
 `;
-}
-
-// The same for what is there already and, without a view, for the template of what comes later.
-function article(view: GatewayView | undefined): string {
-  const rate = view?.rate ?? undefined;
-  return `<article data-gateway="${text(view?.id)}" data-rate="${text(rate)}">
-<h2><span data-is="job">${text(view?.jobId)}</span> <small data-is="execution">${text(view?.executionId)}</small>
-<span class="state" data-is="state">${text(view?.state)}</span></h2>
-<p class="reason" data-is="reason">${text(view && reasonOf(view))}</p>
-<dl>
-<div><dt>May reach</dt><dd data-is="domains">${text(view?.domains.join(', '))}</dd></div>
-<div><dt>Container</dt><dd data-is="container">${text(view && containers(view))}</dd></div>
-<div><dt>Proxy</dt><dd data-is="proxy">${text(view?.proxy.url)}</dd></div>
-</dl>
-<figure>
-<svg viewBox="0 0 120 40" preserveAspectRatio="none" role="img" aria-label="rate over the last two minutes; the line is the limit">
-<line class="limit" x1="0" x2="120" y1="4" y2="4"></line><polyline class="down" points=""></polyline><polyline class="up" points=""></polyline></svg>
-<figcaption><span class="down">down</span> <b data-is="down-now">–</b>, <span class="up">up</span> <b data-is="up-now">–</b>,
-limit <b data-is="limit">${text(view && (view.rate === null ? 'unlimited' : formatRate(view.rate)))}</b>;
-<b data-is="connections">${text(view?.figures.connections)}</b> connections;
-<b data-is="total">${text(view && `${view.figures.down} bytes down, ${view.figures.up} up`)}</b>;
-waited for the limit <b data-is="throttled">${text(view && throttled(view))}</b></figcaption>
-</figure>
-<table>
-<thead><tr><th scope="col">Host</th><th scope="col">Allowed</th><th scope="col">Refused</th><th scope="col">Why</th></tr></thead>
-<tbody>${(view?.figures.hosts ?? []).map(row).join('')}</tbody>
-</table>
-</article>`;
-}
-
-function row(host: HostFigures | undefined): string {
-  const denied = Object.entries(host?.denied ?? {}) as [DenialReason, number][];
-  const count = denied.reduce((sum, [, times]) => sum + times, 0);
-  const name = host && (host.port > 0 ? `${host.host}:${host.port}` : host.host);
-  const why = denied
-    .map(([reason]) => `${reason}: ${DENIALS[reason].help}`)
-    .join('; ')
-    .replaceAll('HOST:PORT', () => name ?? '')
-    .replaceAll('HOST', () => host?.host ?? '');
-  return `<tr${count > 0 ? ' class="refused"' : ''}><td data-is="host">${text(name)}</td><td data-is="allowed">${text(host?.allowed)}</td><td data-is="denied">${text(host && count)}</td><td data-is="why" data-reasons="${text(denied.map(([reason]) => reason).join(' '))}">${text(why)}</td></tr>`;
-}
-
-function reasonOf({ reason, abandonedSince }: GatewayView): string | undefined {
-  return reason ?? (abandonedSince && `its node has not followed it since ${abandonedSince}`);
-}
-
-function containers({ containers }: GatewayView): string {
-  const names = containers.map(({ name, enforced }) => (enforced ? name : `${name} (not enforced)`));
-  return names.join(', ') || 'none yet';
-}
-
-function throttled({ figures: { throttledMs } }: GatewayView): string {
-  return `${((throttledMs.up + throttledMs.down) / 1000).toFixed(1)} s`;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -121,6 +71,6 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** A value as text of HTML, in elements and in quoted attributes. */
-function text(value: string | number | undefined): string {
-  return String(value ?? '').replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
+function text(value: string): string {
+  return value.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
 }

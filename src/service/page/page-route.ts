@@ -1,56 +1,53 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { packageFile } from '../../../proxy/util/package-files.js';
 import { ApiError } from '../api-error.js';
 import type { Auth } from '../auth.js';
 import { type Route, route } from '../route.js';
 import { callerOf } from '../server.js';
-import type { Service } from '../service.js';
-import { livePage, loginPage, PAGE_HEADERS } from './html.js';
-
-const FILES = {
-  '/page.js': 'text/javascript; charset=utf-8',
-  '/page.css': 'text/css; charset=utf-8',
-} as const;
+import { readPageFiles } from './files.js';
+import { loginPage, noTokenPage, PAGE_HEADERS, shell } from './html.js';
 
 const HTML = 'text/html; charset=utf-8';
+const FOR_EVER = 'public, max-age=31536000, immutable';
 
-/** The live page and its files. On host:port it asks for the token first. */
-export function pageRoutes(service: Service, auth: Auth): Route[] {
-  const files = Object.entries(FILES).map(([path, type]) => {
-    const content = readFileSync(packageFile(`src/service/page${path}`));
-    return route({
+/** The page and its files. On host:port it asks for the token first. */
+export function pageRoutes(auth: Auth): Route[] {
+  const files = readPageFiles();
+  // A development server started from the sources.
+  if (!files) return [];
+  return [
+    route({
       method: 'GET',
-      path,
+      path: '/page/{name}',
       summary: 'A file of the page',
       access: 'open',
       hidden: true,
+      params: z.object({ name: z.string() }),
       answers: {},
-      handle: async (_input, reply) => {
-        reply.type(type);
-        return content;
+      handle: async ({ params }, reply, { headers }) => {
+        const file = Object.values(files).find(({ path }) => path === `/page/${params.name}`);
+        if (!file) throw new ApiError('not-found', 'the page was changed: load it again');
+        reply.type(file.type).headers({ 'Cache-Control': FOR_EVER, Vary: 'Accept-Encoding' });
+        if (!/\bgzip\b/.test(headers['accept-encoding'] ?? '')) return file.content;
+        reply.header('Content-Encoding', 'gzip');
+        return file.gzipped;
       },
-    });
-  });
-  return [
-    ...files,
+    }),
     route({
       method: 'GET',
       path: '/',
-      summary: 'The live page',
+      summary: 'The page',
       access: 'open',
       hidden: true,
       answers: {},
       handle: async (_input, reply, request) => {
         reply.headers(PAGE_HEADERS).type(HTML);
-        return auth.maySee(callerOf(request))
-          ? livePage(service.gateways.list().map((one) => one.view()))
-          : loginPage();
+        if (auth.maySee(callerOf(request))) return shell(files);
+        return auth.hasToken ? loginPage(files) : noTokenPage(files);
       },
     }),
     route({
       method: 'POST',
-      path: '/session',
+      path: '/',
       summary: 'Exchanges the token for a cookie',
       access: 'open',
       hidden: true,
@@ -64,7 +61,7 @@ export function pageRoutes(service: Service, auth: Auth): Route[] {
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
           reply.code(error.status).type(HTML);
-          return loginPage(error.message);
+          return loginPage(files, error.message);
         }
         reply.code(303).header('Location', '/');
         return '';

@@ -18,6 +18,6 @@ export function serviceRoutes(service: Service, auth: Auth): Route[] {
     ...gatewayRoutes(service),
     ...jobRoutes(service),
     ...eventRoutes(service),
-    ...pageRoutes(service, auth),
+    ...pageRoutes(auth),
   ];
 }

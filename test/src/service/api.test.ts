@@ -69,7 +69,7 @@ describe('the API', () => {
     ['an unknown field', '/v1/gateways', { body: { ...wanted, ratelimit: '1mbit' } }, 400],
     [
       'a form that is too long',
-      '/session',
+      '/',
       {
         method: 'POST',
         body: `token=${'x'.repeat(5_000)}`,
