@@ -4,9 +4,12 @@
  * that no origin gets anything but well-formed HTTP with the job header, or TLS for an allowed name, and that what jobgate
  * reads itself is to Node's parser what it is to it.
  */
+import { runOptions } from '../soak/run-options.js';
 import { run } from '../soak/runner.js';
 import { answers, garbage, heads, headsInTunnel, hellos, parsers } from './scenarios.js';
 
 const CONCURRENCY = 32;
 
-await run('fuzz', [heads, heads, headsInTunnel, hellos, answers, garbage, parsers], CONCURRENCY);
+const scenarios = [heads, heads, headsInTunnel, hellos, answers, garbage, parsers];
+const isGood = await run('fuzz', scenarios, CONCURRENCY, runOptions(process.argv.slice(2)));
+process.exit(isGood ? 0 : 1);

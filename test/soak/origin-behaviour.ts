@@ -34,8 +34,12 @@ export function behave(request: http.IncomingMessage, response: http.ServerRespo
     case 'hash': {
       if (request.headers.expect !== undefined) response.writeContinue();
       const hash = createHash('sha256');
-      request.on('data', (chunk) => hash.update(chunk));
-      request.on('end', () => response.end(hash.digest('hex')));
+      let length = 0;
+      request.on('data', (chunk) => {
+        hash.update(chunk);
+        length += chunk.length;
+      });
+      request.on('end', () => response.setHeader('X-Read', length).end(hash.digest('hex')));
       return;
     }
     case 'slow':

@@ -1,9 +1,9 @@
-import { parseArgs } from 'node:util';
 import type { Figures } from '../../proxy/report/figures.js';
 import { random } from '../proxy/policy/target-grammar.js';
 import { RawClient } from '../support/raw-client.js';
 import { Proxies } from './proxies.js';
 import type { Look } from './proxy-process.js';
+import type { RunOptions } from './run-options.js';
 import { createWorld, type JobSide, type World } from './world.js';
 
 /** A number from 0 to below `limit`. */
@@ -34,27 +34,26 @@ const QUIET_MS = 10_000;
 /** Memory may grow by so much between the first phases and the last, bytes. */
 const MAX_GROWTH = 8_000_000;
 
-/** Runs scenarios against proxies in a process of their own until the time is up or something is wrong. */
-export async function run(name: string, scenarios: readonly Scenario[], concurrency: number): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string' },
-      hours: { type: 'string' },
-      seed: { type: 'string' },
-      /** One scenario by its number, for a closer look. */
-      only: { type: 'string' },
-    },
-  });
-  const seconds = values.hours ? Number(values.hours) * 3600 : Number(values.seconds ?? 120);
-  const seed = values.seed ? Number(values.seed) : Math.floor(Math.random() * 2 ** 31);
-  if (!(seconds > 0) || !Number.isInteger(seed))
-    throw new Error('usage: [--seconds N | --hours N] [--seed N] [--only N]');
-  console.log(`${name}: ${seconds} s, --seed ${seed}`);
+/**
+ * Runs scenarios against proxies in a process of their own until the time is up or something is wrong.
+ *
+ * @returns whether something ran, and all of it was as it must be.
+ */
+export async function run(
+  name: string,
+  scenarios: readonly Scenario[],
+  concurrency: number,
+  options: RunOptions,
+): Promise<boolean> {
+  const { ms, seed, only } = options;
+  console.log(`${name}: ${only === undefined ? `${ms / 1000} s` : `scenario ${only} alone`}, --seed ${seed}`);
   const soak = new Soak(seed, scenarios, concurrency);
-  const problems = await soak.run(values.only ? 0 : seconds * 1000, Number(values.only ?? 0));
+  const problems = await soak.run(ms, only);
   for (const problem of problems) console.error(`FAILED: ${problem}`);
-  console.log(problems.length > 0 ? `${name}: failed, --seed ${seed}` : `${name}: nothing found`);
-  process.exit(problems.length > 0 ? 1 : 0);
+  console.log(
+    problems.length > 0 ? `${name}: failed, --seed ${seed}` : `${name}: nothing found; ${soak.summary()}`,
+  );
+  return problems.length === 0;
 }
 
 class Soak {
@@ -63,6 +62,7 @@ class Soak {
   readonly #looks: Look[] = [];
   readonly #began = performance.now();
   #next = 0;
+  #ran = 0;
 
   constructor(
     private readonly seed: number,
@@ -70,14 +70,21 @@ class Soak {
     private readonly concurrency: number,
   ) {}
 
-  async run(ms: number, only: number): Promise<string[]> {
+  async run(ms: number, only?: number): Promise<string[]> {
     const report = (problem: string) => this.#report(problem);
-    process.on('unhandledRejection', (error) => report(`in the generator: ${(error as Error).stack}`));
+    const rejected = (error: unknown) => report(`in the generator: ${(error as Error).stack}`);
+    process.on('unhandledRejection', rejected);
     await using world = await createWorld(report);
     const proxies = await Proxies.open([...world.policies], report);
     const progress = setInterval(() => this.#say(proxies), PHASE_MS);
-    if (ms === 0) await this.#scenario(world, only);
-    for (const end = this.#began + ms; performance.now() < end && this.#problems.size === 0; ) {
+    if (only !== undefined) {
+      // What was there before it is what has to come back.
+      await this.#settle(world, proxies);
+      await this.#scenario(world, only);
+      await this.#settle(world, proxies);
+    }
+    const end = only === undefined ? this.#began + ms : 0;
+    while (performance.now() < end && this.#problems.size === 0) {
       const until = Math.min(end, performance.now() + PHASE_MS);
       await Promise.all(Array.from({ length: this.concurrency }, () => this.#work(world, until)));
       await this.#settle(world, proxies);
@@ -86,9 +93,23 @@ class Soak {
     this.#checkGrowth();
     this.#say(proxies);
     await proxies.close();
+    process.off('unhandledRejection', rejected);
+    if (this.#ran === 0) report('nothing ran: no scenario was begun');
     return [...this.#problems].map(([problem, times]) =>
       times > 1 ? `${problem} (${times} times)` : problem,
     );
+  }
+
+  /** What was used after the first phase and after the last, with nothing under way. */
+  summary(): string {
+    const [first, last] = [this.#looks[0], this.#looks.at(-1)];
+    if (first === undefined || last === undefined) return 'nothing was measured';
+    const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
+    return [
+      `memory ${mb(first.memory)} MB at first, ${mb(last.memory)} MB at last`,
+      `descriptors ${first.descriptors}, ${last.descriptors}`,
+      `timers ${first.timers}, ${last.timers}`,
+    ].join('; ');
   }
 
   async #work(world: World, until: number): Promise<void> {
@@ -108,6 +129,7 @@ class Soak {
       return client;
     };
     const label = `${scenario.name} #${index}`;
+    this.#ran++;
     this.#inFlight.add(label);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -180,6 +202,6 @@ class Soak {
     const state = look
       ? `, ${look.descriptors} descriptors, ${(look.memory / 1e6).toFixed(1)} MB used, ${(look.rss / 1e6).toFixed(0)} MB resident`
       : '';
-    console.log(`${seconds} s: ${this.#next} scenarios, ${decisions} decisions${state}`);
+    console.log(`${seconds} s: ${this.#ran} scenarios, ${decisions} decisions${state}`);
   }
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import tls from 'node:tls';
 import { denialOf, type RawClient } from '../support/raw-client.js';
 import { maybeAbort, sendCut } from './aborts.js';
-import { AnswerReader } from './answers.js';
+import { type Answer, AnswerReader } from './answers.js';
 import { pattern } from './origin-behaviour.js';
 import { Mismatch, type Scenario, type Scene } from './runner.js';
 
@@ -69,12 +69,12 @@ async function converse(scene: Scene, client: RawClient, target: string, host: s
   const { below } = scene;
   const leaves = maybeAbort(client, below);
   const answers = new AnswerReader(client);
-  const check = async ({ method, head, want }: Exchange) => {
+  const check = async ({ method, head, body, want }: Exchange) => {
     const answer = await answers.next(method);
-    if (answer === undefined && leaves) return false;
+    if (leaves && (answer === undefined || wasCut(client, answer))) return false;
     expect(answer?.status === 200 && answer.body.equals(want), () => {
       const got = answer ? `${answer.head} and ${answer.body.length} bytes` : 'nothing';
-      return `${head.split('\r\n', 1)[0]} (${want.length} bytes expected) got ${got}`;
+      return `${head} (${body.length} bytes behind it, ${want.length} bytes expected) got ${got}`;
     });
     return true;
   };
@@ -90,6 +90,11 @@ async function converse(scene: Scene, client: RawClient, target: string, host: s
     for (const one of batch) if (!(await check(one))) return;
     await sent;
   }
+}
+
+/** One that ends its side in the middle of a request has sent none, and is told so. */
+function wasCut({ socket }: RawClient, { status, head }: Answer): boolean {
+  return socket.writableEnded && status === 400 && denialOf(`${head}\r\n`) === 'malformed-request';
 }
 
 export const requests: Scenario = {
@@ -152,7 +157,8 @@ function refusals({ job: { domain }, world }: Scene): [request: string, reason: 
   return [
     ...both(`evil${domain}:${originPort}`, 'domain-not-allowed'),
     ...both(`${domain}.evil.test:${originPort}`, 'domain-not-allowed'),
-    ...both(`127.9.9.9:${originPort}`, 'domain-not-allowed'),
+    ...both(`192.0.2.1:${originPort}`, 'domain-not-allowed'),
+    ...both(`127.9.9.9:${originPort}`, 'job-itself'),
     ...both(`denied.${domain}:${originPort}`, 'operator-denied'),
     ...both(`alias.${domain}:${originPort}`, 'operator-denied'),
     ...both(`private.${domain}:${originPort}`, 'address-not-public'),
