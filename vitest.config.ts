@@ -43,7 +43,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{proxy,admission,docker,src,threats,build,docs,lint,growth,soak}/**/*.test.ts'],
+          include: ['test/{proxy,admission,docker,src,threats,build,docs,lint,growth,fuzz,soak}/**/*.test.ts'],
           globalSetup: ['test/support/build.setup.ts'],
           ...unit,
         },

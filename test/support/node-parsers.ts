@@ -2,11 +2,13 @@
 import http from 'node:http';
 import type net from 'node:net';
 import { Duplex } from 'node:stream';
+import { readConnectHead } from '../../proxy/accept/connect-head.js';
 import { AnswerReader } from '../../proxy/http/answer-reader.js';
 import { BrokenAnswer } from '../../proxy/http/broken-answer.js';
 import { hasUnknownCoding } from '../../proxy/http/heads.js';
 import { HttpServer } from '../../proxy/http/http-server.js';
 import { readSimpleHead } from '../../proxy/http/simple-head.js';
+import { checkConnectForm } from '../../proxy/tunnel/connect-method.js';
 
 export const HEADER_BYTES = 16_384;
 
@@ -161,4 +163,36 @@ export function requestByNode(bytes: Buffer): Promise<Asked | undefined> {
 /** The same by jobgate; undefined where it leaves it to Node. */
 export function requestHere(bytes: Buffer, inTunnel: boolean): Asked | undefined {
   return readSimpleHead(bytes, inTunnel, HEADER_BYTES);
+}
+
+export interface AskedConnect {
+  readonly target: string;
+  /** What came behind its head. */
+  readonly rest: string;
+}
+
+/** The CONNECT that bytes begin with for Node's server, which has the form that is asked for; undefined where there is none. */
+export function connectByNode(bytes: Buffer): Promise<AskedConnect | undefined> {
+  return new Promise((resolve) => {
+    const none = () => resolve(undefined);
+    const server = new HttpServer(HEADER_BYTES, {
+      request: none,
+      connect: (_stream, request, head) => {
+        try {
+          checkConnectForm(request);
+        } catch {
+          return none();
+        }
+        resolve({ target: request.url ?? '', rest: head.toString('latin1') });
+      },
+      broken: none,
+    });
+    server.serve(speaker(bytes, true));
+  });
+}
+
+/** The same by jobgate; undefined where it leaves it to Node. */
+export function connectHere(bytes: Buffer): AskedConnect | undefined {
+  const head = readConnectHead(bytes);
+  return head && { target: head.target, rest: bytes.toString('latin1', head.length) };
 }

@@ -1,5 +1,6 @@
 import { parseAllowedMount } from '../../../admission/allowed-mounts.js';
 import { domainLines } from '../../../admission/domain-file.js';
+import { parseExactJson } from '../../../admission/exact-json.js';
 import { parseJobFile } from '../../../admission/job-file.js';
 import { parseJobSpec } from '../../../admission/job-spec.js';
 import { nearest } from '../../../admission/known-keys.js';
@@ -76,7 +77,11 @@ export const ADMISSION: readonly Reader[] = [
     longest: 8_192,
     count: 12,
   },
-  { name: 'a job in a body', read: (text) => read(JSON.parse(text)), seeds: json(JOB, OLD, { Job: JOB }) },
+  {
+    name: 'a job in a body',
+    read: (text) => read(parseExactJson(text)),
+    seeds: json(JOB, OLD, { Job: JOB }),
+  },
   {
     name: 'a text of a job',
     read: (text) => read(everywhere(text)),

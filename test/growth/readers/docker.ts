@@ -26,7 +26,14 @@ const NETWORK = {
 /** A text in the place of each label in turn. */
 const eachLabel = (text: string) =>
   Object.keys(LABELS).map((key) => fromLabels(key.endsWith('version') ? LABELS : { ...LABELS, [key]: text }));
-const json = (text: string) => JSON.parse(text);
+/** Whatever a job's image or a program wrote, each a text: that they are that is the engine's word. */
+function labels(text: string): Record<string, string> {
+  try {
+    return Object.fromEntries(Object.entries(JSON.parse(text)).map(([key, value]) => [key, String(value)]));
+  } catch {
+    return { text };
+  }
+}
 
 const MESSAGES = [
   'failed to create task: OCI runtime create failed: exec: "sh -c a": permission denied: unknown',
@@ -62,7 +69,11 @@ const SAVED =
 
 export const DOCKER: readonly Reader[] = [
   { name: 'labels of a network', read: eachLabel, seeds: Object.values(LABELS) },
-  { name: 'a network', read: (text) => readNetwork(json(text)), seeds: [JSON.stringify(NETWORK)] },
+  {
+    name: 'a network',
+    read: (text) => readNetwork({ ...NETWORK, Labels: labels(text), Name: text } as never),
+    seeds: [JSON.stringify(LABELS)],
+  },
   {
     name: 'a name of a container',
     read: ownerOfContainerName,

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { helloFor, helloMessage, record } from '../../support/client-hello.js';
 import { type DnsServer, startDnsServer } from '../../support/dns-server.js';
 import { type Origin, startEchoOrigin } from '../../support/origin.js';
-import { startProxy, type TestProxy } from '../../support/proxy.js';
-import { RawClient } from '../../support/raw-client.js';
+import { startProxy } from '../../support/proxy.js';
+import { verdictOf } from '../../support/verdict.js';
 
 /** A program that knows of no proxy is judged as one that does: same host, same port, same bytes, same verdict. */
 let dns: DnsServer;
@@ -92,32 +92,6 @@ const NAMES = [
   ],
   ...['user@exact.test', '0x7f000001', '2130706433', '127.1', 'exact.test.1'],
 ];
-
-interface Verdict {
-  readonly reason: string;
-  readonly host: string;
-  readonly address: string | undefined;
-}
-
-/** The last decision about what a client sent. */
-async function verdictOf(
-  proxy: TestProxy,
-  port: number,
-  bytes: string | Buffer,
-  connect?: string,
-): Promise<Verdict> {
-  await using client = await RawClient.connect(port);
-  const before = proxy.decisions.length;
-  if (connect !== undefined) client.send(`CONNECT ${connect} HTTP/1.1\r\n\r\n`);
-  const first = () => expect.poll(() => proxy.decisions.length, { interval: 2 }).toBeGreaterThan(before);
-  if (connect !== undefined) await first();
-  client.send(bytes);
-  client.end();
-  await client.untilEnd();
-  await first();
-  const { reason, host, address } = proxy.decisions.at(-1) as Verdict;
-  return { reason, host, address };
-}
 
 test('what is allowed both ways, is reached', async () => {
   await using proxy = await start();
