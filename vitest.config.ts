@@ -43,7 +43,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{proxy,admission,docker,src,threats,build,docs,lint,growth,fuzz,soak}/**/*.test.ts'],
+          include: [
+            'test/{proxy,admission,docker,src,threats,build,docs,lint,growth,fuzz,soak}/**/*.test.ts',
+          ],
           globalSetup: ['test/support/build.setup.ts'],
           ...unit,
         },

@@ -24,6 +24,7 @@ import {
   startIsolated,
   startPlain,
 } from '../support/isolated-job.js';
+import { leaveOut } from '../support/leave-out.js';
 import { type Probed, probe, tcp, udp } from '../support/probe.js';
 
 const IMAGE = defaultGatewayImage();
@@ -103,7 +104,7 @@ describeE2e('from a job whose gateway is a container', () => {
   });
 
   it("nor any of its IPv6 addresses, the link-local one of the job's own bridge included", async (context) => {
-    if (!hasIpv6()) context.skip('the kernel has no IPv6');
+    if (!hasIpv6()) leaveOut(context, 'the kernel has no IPv6');
     // As the engine leaves the bridge where jobgate has no privilege on the host.
     writeFileSync(`/proc/sys/net/ipv6/conf/${bridgeOf(gateway)}/disable_ipv6`, '0');
     try {
@@ -124,7 +125,7 @@ describeE2e('from a job whose gateway is a container', () => {
   });
 
   it('hand-made frames cannot be sent; and where they can, they reach nothing of a host that this process can harden', async (context) => {
-    if (!(await canSendFrames(JOB_IMAGE))) context.skip('the job image has no python3');
+    if (!(await canSendFrames(JOB_IMAGE))) leaveOut(context, 'the job image has no python3');
     const raw = 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)';
     await expect(docker('exec', job, 'python3', '-c', raw)).rejects.toThrow(/not permitted/);
 

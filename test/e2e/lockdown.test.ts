@@ -24,6 +24,7 @@ import {
   startIsolated,
   startPlain,
 } from '../support/isolated-job.js';
+import { leaveOut } from '../support/leave-out.js';
 import { type Probed, probe, tcp, udp } from '../support/probe.js';
 
 const PORT = DEFAULT_GATEWAY_PORT;
@@ -174,7 +175,7 @@ describeE2e('a job behind the lock-down', () => {
   });
 
   it('gets no answer to a ping of the bridge', async (context) => {
-    if (!(await canSendFrames(JOB_IMAGE))) context.skip('the job image has no python3');
+    if (!(await canSendFrames(JOB_IMAGE))) leaveOut(context, 'the job image has no python3');
     const ping = (container: string, address: string) =>
       docker('exec', container, 'python3', '-c', PING, address);
     expect(await ping(controlJob, control.gateway)).toBe('answered');
@@ -182,8 +183,8 @@ describeE2e('a job behind the lock-down', () => {
   });
 
   it('does not reach the host by hand-made IPv6 frames', async (context) => {
-    if (!hasIpv6()) context.skip('the kernel has no IPv6');
-    if (!(await canSendFrames(JOB_IMAGE))) context.skip('the job image has no python3');
+    if (!hasIpv6()) leaveOut(context, 'the kernel has no IPv6');
+    if (!(await canSendFrames(JOB_IMAGE))) leaveOut(context, 'the job image has no python3');
     await using own = new Cleanup();
     // With NET_RAW, which jobs don't have.
     const [withRules, without] = [
