@@ -5,8 +5,10 @@ import { Ledger } from './ledger.js';
 import type { FromProxies, Look, ToProxies } from './proxy-process.js';
 
 const PROCESS = fileURLToPath(new URL('./proxy-process.ts', import.meta.url));
-/** Time for each thing that is asked of the process, ms. */
-const ANSWER_MS = 10_000;
+/** Time for each thing that is asked of the process, ms: on a busy machine it may not have had a turn yet. */
+const ANSWER_MS = 60_000;
+/** Time to end once nothing keeps it, ms. */
+const END_MS = 30_000;
 
 /** The process with the proxies under test, seen from outside. */
 export class Proxies {
@@ -46,7 +48,7 @@ export class Proxies {
   /** Closes the proxies; nothing of them may keep their process alive then. */
   async close(): Promise<void> {
     await this.#ask({ do: 'close' }, 'close');
-    const late = new Promise<'late'>((resolve) => setTimeout(resolve, 3_000, 'late').unref());
+    const late = new Promise<'late'>((resolve) => setTimeout(resolve, END_MS, 'late').unref());
     const code = await Promise.race([this.#exited, late]);
     if (code === 0) return;
     this.#report(

@@ -28,9 +28,10 @@ export interface Scenario {
 export class Mismatch extends Error {}
 
 const PHASE_MS = 10_000;
-/** Nothing that a client can begin takes longer: the limits of the policies are 2 s. */
-const SCENARIO_MS = 15_000;
-const QUIET_MS = 10_000;
+/** Nothing that a client can begin takes longer, on a busy machine either: the limits of the policies are 2 s. */
+const SCENARIO_MS = 60_000;
+/** Waited for only while something is still there. */
+const QUIET_MS = 60_000;
 /** Memory may grow by so much between the first phases and the last, bytes. */
 const MAX_GROWTH = 8_000_000;
 
