@@ -27,7 +27,7 @@ export interface Outcome {
 }
 
 /** What one call may take, ms: a promise that nothing settles, waited for in vain. */
-const NEVER_MS = 60_000;
+const NEVER_MS = 300_000;
 const BATCH = 50;
 /** Time is measured each so many rounds: it costs as much as hundreds of inputs. */
 const MEASURED_EACH = 4;
@@ -88,13 +88,13 @@ class Fuzzed {
     const below = random(this.seed + index * 104_729);
     // The first few numbers of neighbouring seeds are alike.
     for (let i = 0; i < 4; i++) below(2);
-    const { seeds, batch, mutate } = this.target;
+    const { seeds, batch, mutate, overSockets } = this.target;
     const inputs =
       index === 0
         ? seeds
         : Array.from({ length: batch ?? BATCH }, () => (mutate ?? mutatedText)(this.#pool, below));
     const time = (index + this.seed) % MEASURED_EACH === 0 ? below(2 ** 31) : undefined;
-    await this.#read(inputs, index > 0);
+    await this.#read(inputs, index > 0 && !overSockets);
     if (this.finding === undefined && time !== undefined) await this.#measure(time);
   }
 
@@ -106,8 +106,9 @@ class Fuzzed {
       this.finding = await tried(this.target, input, this.watchdog);
       if (this.finding !== undefined) return;
     }
+    if (!learns) return this.#code.add(this.coverage.take());
     const taken = this.coverage.take();
-    if (this.#code.isNew(taken) && learns) {
+    if (this.#code.isNew(taken)) {
       for (const input of batch) {
         await tried(this.target, input, this.watchdog);
         const own = this.coverage.take();

@@ -16,6 +16,8 @@ export interface Target {
   readonly mutate?: (pool: readonly string[], below: Below) => string;
   /** What its time is measured of, if it is: with the limits that keep a whole run short left out. */
   readonly reader?: Reader;
+  /** It goes over sockets: what code runs is a matter of moments, and must not decide which inputs are made. */
+  readonly overSockets?: true;
   /** Inputs at a time; default 50. Few where each is dear. */
   readonly batch?: number;
 }

@@ -170,6 +170,7 @@ const ways = (nodes: Nodes): Target => ({
   name: 'a job, to check, to run and to serve',
   seeds: SEEDS,
   batch: 10,
+  overSockets: true,
   mutate: mutatedJson,
   run: async (input) => {
     const node = await nodes.node();

@@ -49,6 +49,7 @@ export const wayTargets = (names: Names): readonly Target[] => [
     name: 'a host, by CONNECT, by a request and directly',
     seeds: SEEDS,
     batch: 4,
+    overSockets: true,
     run: async (input) => {
       const [first = '', path = '', ...lines] = input.split('\n');
       const colon = first.lastIndexOf(':');
