@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type Dockerode from 'dockerode';
 import { EngineError, engineMessage, engineStatus } from '../../docker/engine/errors.js';
 import type { Logger } from '../../proxy/policy/logger.js';
 import { contractBreaches } from './contract.js';
@@ -18,8 +19,10 @@ interface NetworkWatchOptions {
   readonly sockets: readonly string[];
 }
 
-/** Events may be lost where the engine is in a hurry: all is looked at again now and then. */
-const LOOK_MS = 30_000;
+/** Events may be lost where the engine is in a hurry: what is connected is compared with what is known now and then. */
+const COMPARE_MS = 30_000;
+/** So many gateways are looked at each time whatever that says, in turn. */
+const IN_TURN = 20;
 /** So many are asked for at a time: the engine has more to do. */
 const LANES = 8;
 
@@ -29,10 +32,14 @@ export class NetworkWatch {
   readonly #timer: NodeJS.Timeout;
   /** One look per gateway at a time; asked for meanwhile: one more. */
   readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>();
+  /** By gateway: what the engine's lists said of its network when it was looked at. */
+  readonly #listed = new Map<string, string>();
+  /** Gateways that were looked at in this turn. */
+  readonly #turn = new Set<string>();
 
   constructor(options: NetworkWatchOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.lookAtAll(), LOOK_MS).unref();
+    this.#timer = setInterval(() => void this.#compare(), COMPARE_MS).unref();
   }
 
   close(): void {
@@ -50,8 +57,43 @@ export class NetworkWatch {
   }
 
   async lookAtAll(): Promise<void> {
+    await this.#lookAt(this.#options.gateways.list());
+  }
+
+  /** Asks the engine two questions, however many gateways there are: to be asked for a network costs it as much. */
+  async #compare(): Promise<void> {
+    const { link, gateways, logger } = this.#options;
+    if (link.problem) return;
+    const { docker } = link.engine;
+    let lists: [Dockerode.NetworkInspectInfo[], Dockerode.ContainerInfo[]];
+    try {
+      lists = await Promise.all([docker.listNetworks(), docker.listContainers()]);
+    } catch (error) {
+      logger.warn({ problem: engineMessage(error) }, 'what is connected to gateways cannot be seen now');
+      return;
+    }
+    const connected = byNetwork(...lists);
+    const all = gateways.list();
+    const others = all.filter(({ id, gateway, containers }) => {
+      const listed = connected.get(gateway.network.id) ?? 'removed';
+      const isAnother = listed !== (this.#listed.get(id) ?? '');
+      this.#listed.set(id, listed);
+      return isAnother || [...containers.keys()].some((container) => !listed.includes(container));
+    });
+    const known = new Set(all.map(({ id }) => id));
+    for (const id of this.#listed.keys()) if (!known.has(id)) this.#listed.delete(id);
+    let inTurn = all.filter(({ id }) => !this.#turn.has(id)).slice(0, IN_TURN);
+    if (inTurn.length === 0) {
+      this.#turn.clear();
+      inTurn = all.slice(0, IN_TURN);
+    }
+    for (const { id } of inTurn) this.#turn.add(id);
+    await this.#lookAt([...new Set([...others, ...inTurn])]);
+  }
+
+  async #lookAt(gateways: readonly ServedGateway[]): Promise<void> {
     if (this.#options.link.problem) return;
-    const left = this.#options.gateways.list().values();
+    const left = gateways.values();
     const lane = async () => {
       for (const served of left) await this.look(served);
     };
@@ -70,6 +112,7 @@ export class NetworkWatch {
       do {
         state.again = false;
         await this.#look(served).catch((error) => {
+          this.#listed.delete(served.id);
           this.#options.logger.warn(
             { ...served.ids, gateway: served.id, problem: engineMessage(error) },
             'what is connected to a gateway cannot be seen now',
@@ -185,4 +228,17 @@ export class NetworkWatch {
     }
     hub.publish({ type: 'gateway', time: Date.now(), change, ...about });
   }
+}
+
+/** By a network's id: its containers, each with all networks that it is on. */
+function byNetwork(
+  networks: readonly Dockerode.NetworkInspectInfo[],
+  containers: readonly Dockerode.ContainerInfo[],
+): ReadonlyMap<string, string> {
+  const found = new Map(networks.map(({ Id }): [string, string[]] => [Id, []]));
+  for (const { Id, NetworkSettings } of containers) {
+    const on = Object.values(NetworkSettings?.Networks ?? {}).map(({ NetworkID }) => NetworkID);
+    for (const network of on) found.get(network)?.push([Id, ...on.sort()].join(' '));
+  }
+  return new Map([...found].map(([network, lines]) => [network, lines.sort().join('\n')]));
 }
