@@ -46,20 +46,24 @@ export async function createIsolatedNetwork(
   const random = randomBytes(6).toString('hex');
   const name = wish?.name ?? `jobgate-${random}`;
   const bridge = bridgeName(random, wall, wish);
-  let attempts = 0;
-  const free = pool.free(await takenRanges(docker));
-  for (const subnet of wish?.subnet ? chain([wish.subnet], free) : free) {
-    if (attempts++ === MAX_ATTEMPTS) break;
+  const tried: string[] = [];
+  let free = chain(wish?.subnet ? [wish.subnet] : [], pool.free(rangesInUse()));
+  for (;;) {
+    const { value: subnet } = free.next();
+    if (!subnet || tried.push(subnet.cidr) > MAX_ATTEMPTS) throw pool.exhausted();
     try {
       const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, { record, wall, wish }));
       return { id, name, bridge, ...subnet };
     } catch (error) {
-      // Another process was faster, or the engine knows of something that the host doesn't.
-      if (isOverlap(error)) continue;
+      // Another process was faster, or the engine knows of something that the host doesn't. To list what it has costs it
+      // as much as it has: not before it is needed.
+      if (isOverlap(error)) {
+        if (tried.length === 1) free = pool.free([...(await takenRanges(docker)), ...tried]);
+        continue;
+      }
       throw new EngineError(`the engine cannot make a network: ${engineMessage(error)}`, { cause: error });
     }
   }
-  throw pool.exhausted();
 }
 
 /** A subnet that is free now, and overlaps nothing of `busy`. @throws EngineError, GatewayError where there is none. */

@@ -25,7 +25,8 @@ function engine(answers: (Error | undefined)[], subnets: string[] = []) {
     listNetworks: async () => subnets.map((Subnet) => ({ IPAM: { Config: [{ Subnet }] } })),
     createNetwork: async (options: Dockerode.NetworkCreateOptions) => {
       created.push(options);
-      const answer = answers.shift();
+      const taken = subnets.includes(options.IPAM?.Config?.[0]?.Subnet ?? '');
+      const answer = taken ? OVERLAP : answers.shift();
       if (answer) throw answer;
       return { id: 'n1' };
     },
@@ -63,7 +64,7 @@ describe('an isolated network', () => {
     const first = engine([]);
     expect(await createIsolatedNetwork(first.docker, pool, RECORD, { wish })).toMatchObject(wish.subnet);
     expect(first.created[0]).toMatchObject({ Name: 'a-client-s', Labels: { a: 'b' } });
-    const second = engine([OVERLAP], ['198.18.0.8/29']);
+    const second = engine([], ['198.18.0.8/29']);
     const other = await createIsolatedNetwork(second.docker, pool, RECORD, { wish });
     expect(other.cidr).toBe('198.18.0.0/29');
   });
@@ -86,10 +87,12 @@ describe('an isolated network', () => {
     expect(network.cidr).toBe(subnets[2]);
   });
 
-  it('skips the subnets of the networks that there are', async () => {
-    const { docker } = engine([], ['198.18.0.0/29']);
-    const network = await createIsolatedNetwork(docker, new SubnetPool({ pool: '198.18.0.0/28' }), RECORD);
-    expect(network.cidr).toBe('198.18.0.8/29');
+  it('skips the subnets of the networks that there are, which are asked for after a first one that is taken', async () => {
+    const subnets = Array.from({ length: 31 }, (_, i) => `198.18.0.${i * 8}/29`);
+    const { docker, created } = engine([], subnets);
+    const network = await createIsolatedNetwork(docker, new SubnetPool({ pool: '198.18.0.0/24' }), RECORD);
+    expect(network.cidr).toBe('198.18.0.248/29');
+    expect(created.length).toBeLessThanOrEqual(2);
   });
 
   it('is not made when the pool is used up, or the engine says no', async () => {
