@@ -153,29 +153,37 @@ class Soak {
   async #settle(world: World, proxies: Proxies): Promise<void> {
     const end = performance.now() + QUIET_MS;
     const first = this.#looks[0];
-    for (;;) {
+    for (let waited = false; ; ) {
       world.hangUp();
       const look = await proxies.look();
       if (look === undefined) return;
       const open = look.figures.some(
         ({ connections, tunnels, requests }) => connections + tunnels + requests > 0,
       );
+      // Denied names are looked up again now and then: one look may see that, the next one not.
       const more =
         first !== undefined && (look.descriptors > first.descriptors || look.timers > first.timers);
       if ((open || more || look.cpu > 0.5) && performance.now() < end) continue;
-      // Denials that were held back come out within a second.
-      await new Promise((resolve) => setTimeout(resolve, 1_100));
-      const last = (await proxies.look()) ?? look;
-      this.#looks.push(last);
-      for (const [i, ledger] of proxies.ledgers.entries()) ledger.check(last.figures[i] as Figures);
-      if (first && last.descriptors > first.descriptors) {
-        this.#report(`${last.descriptors} descriptors, ${first.descriptors} at first`);
+      if (!waited) {
+        // Denials that were held back come out within a second.
+        await new Promise((resolve) => setTimeout(resolve, 1_100));
+        waited = true;
+        continue;
       }
-      if (first && last.timers > first.timers)
-        this.#report(`${last.timers} timers, ${first.timers} at first`);
-      if (last.cpu > 0.5) this.#report(`the processor is busy while nothing happens: ${last.cpu.toFixed(2)}`);
+      this.#judge(look, proxies);
       return;
     }
+  }
+
+  #judge(look: Look, { ledgers }: Proxies): void {
+    const [first] = this.#looks;
+    this.#looks.push(look);
+    for (const [i, ledger] of ledgers.entries()) ledger.check(look.figures[i] as Figures);
+    if (first && look.descriptors > first.descriptors) {
+      this.#report(`${look.descriptors} descriptors, ${first.descriptors} at first`);
+    }
+    if (first && look.timers > first.timers) this.#report(`${look.timers} timers, ${first.timers} at first`);
+    if (look.cpu > 0.5) this.#report(`the processor is busy while nothing happens: ${look.cpu.toFixed(2)}`);
   }
 
   #checkGrowth(): void {
