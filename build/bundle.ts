@@ -4,6 +4,9 @@ import { type Plugin, rolldown } from 'rolldown';
 /** What is started or imported by its path; all else is in chunks. */
 const ENTRIES = ['src/cli', 'src/index', 'proxy/worker/worker-main', 'docker/image/healthcheck'];
 
+/** One file that takes nothing but Node's own modules: it is run where nothing else of jobgate is. */
+const ALONE = 'src/verify/inside/main';
+
 /**
  * Of dockerode, what jobgate never uses and what is most of its weight: engines over ssh (refused before anything is
  * connected), build sessions (gRPC), and packing of build contexts. Whoever calls them through the library is told so.
@@ -38,8 +41,13 @@ const leftOut: Plugin = {
  * @returns the modules that went in, as paths.
  */
 export async function bundle(folder: string): Promise<string[]> {
+  const alone = await write(folder, [ALONE], true);
+  return [...(await write(folder, ENTRIES, false)), ...alone];
+}
+
+async function write(folder: string, entries: readonly string[], minify: boolean): Promise<string[]> {
   const build = await rolldown({
-    input: Object.fromEntries(ENTRIES.map((name) => [name, `${name}.ts`])),
+    input: Object.fromEntries(entries.map((name) => [name, `${name}.ts`])),
     platform: 'node',
     // `engines` of package.json begin here.
     transform: { target: 'node20.19' },
@@ -54,6 +62,7 @@ export async function bundle(folder: string): Promise<string[]> {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name].js',
+    minify,
   });
   await build.close();
   const chunks = output.filter((file) => file.type === 'chunk');

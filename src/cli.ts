@@ -50,6 +50,10 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     'what this node can enforce, and what is missing',
     async () => (await import('./commands/doctor.js')).doctorCommand(),
   ],
+  verify: [
+    'run a hostile job that tries to get out, and tell what got through',
+    async () => (await import('./commands/verify.js')).verifyCommand(),
+  ],
   account: [
     'say whether the account of a job is as its node signed it',
     async () => (await import('./commands/account.js')).accountCommand(),

@@ -3,6 +3,8 @@ import { constants } from 'node:os';
 /** Exit codes of the command line; any other is the job's own. */
 export const EXIT = {
   ok: 0,
+  /** Of verify: something got through. */
+  leaks: 1,
   usage: 64,
   refused: 77,
   timeout: 124,

@@ -11,7 +11,7 @@ import { formatListen, type ListenAddress, parseListen } from '../service/listen
 type Query = Readonly<Record<string, string | boolean | undefined>>;
 
 interface Asked {
-  readonly method?: 'GET' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly query?: Query;
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;

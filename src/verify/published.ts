@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import type Dockerode from 'dockerode';
+import { EngineError } from '../../docker/engine/errors.js';
+import type { Said } from './inside/plan.js';
+import { startProber } from './program.js';
+
+const INSIDE = 18080;
+
+export interface Published extends AsyncDisposable {
+  readonly tcp: number;
+}
+
+/** Somebody else's container, which publishes a port on all addresses of its host. */
+export async function publishPort(
+  docker: Dockerode,
+  { image, token }: { image: string; token: string },
+  onSaid: (said: Said) => void,
+): Promise<Published> {
+  const prober = await startProber(
+    docker,
+    {
+      image,
+      plan: {
+        token,
+        waitMs: 0,
+        listen: { at: 'a published port', addresses: ['0.0.0.0'], tcp: [INSIDE], udp: [] },
+        attempts: [],
+      },
+      create: {
+        name: `verify-${randomBytes(6).toString('hex')}`,
+        ExposedPorts: { [`${INSIDE}/tcp`]: {} },
+        HostConfig: { PortBindings: { [`${INSIDE}/tcp`]: [{ HostPort: '' }] } },
+      },
+    },
+    onSaid,
+  );
+  try {
+    await prober.done;
+    const { Ports } = await prober.networks();
+    const tcp = Number(Ports[`${INSIDE}/tcp`]?.[0]?.HostPort);
+    if (!(tcp > 0)) throw new EngineError('the engine published none');
+    return { tcp, [Symbol.asyncDispose]: () => prober[Symbol.asyncDispose]() };
+  } catch (error) {
+    await prober[Symbol.asyncDispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,152 @@
+import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
+import type { Check } from './check.js';
+import { directChecks } from './checks/direct.js';
+import { hostChecks } from './checks/host.js';
+import { rateChecks } from './checks/rate.js';
+import { nameChecks } from './checks/names.js';
+import { neighbourChecks } from './checks/neighbours.js';
+import { protocolChecks } from './checks/protocol.js';
+import { proxiedChecks } from './checks/proxied.js';
+import { publicNameChecks } from './checks/public-names.js';
+import { Evidence } from './evidence.js';
+import { type Listening, listen } from './inside/listen.js';
+import { KNOWN_INSIDE, type Plan } from './inside/plan.js';
+import { probe } from './inside/probe.js';
+import { DECLARED } from './inside/zone.js';
+import { judge } from './judge.js';
+import { runNeighbour } from './neighbour.js';
+import { openOutside } from './outside.js';
+import { startProber } from './program.js';
+import { publishPort } from './published.js';
+import { type Report, verdictOf } from './report.js';
+import type { Way } from './ways/way.js';
+import { Marks, type World } from './world.js';
+
+export interface VerifyOptions {
+  /** Of the job; has Node. */
+  readonly image: string;
+  /** Whether the engine is on this host, so that listeners here are listeners there. */
+  readonly engineIsHere: boolean;
+  /** Names of the operator's that the job declares, and really asks for. */
+  readonly publicNames: readonly string[];
+  /** So long an attempt waits, ms. Default 1500. */
+  readonly waitMs?: number;
+  /** What listeners answer; random. */
+  readonly token: string;
+}
+
+/** Of addresses of this host, so many are tried. */
+const MAX_ADDRESSES = 100;
+/** For what was on its way when the job had made its last attempt, ms. */
+const LATE_MS = 500;
+/** All of it. */
+const LIMIT_MS = 110_000;
+
+/**
+ * Runs a hostile job, and tells what got through. What is opened for it, is closed in the end.
+ *
+ * @throws EngineError, GatewayError where no job can be run.
+ */
+export async function verify(way: Way, options: VerifyOptions): Promise<Report> {
+  const start = performance.now();
+  const { image, token, publicNames, waitMs = 1500 } = options;
+  const notes: string[] = [];
+  const evidence = new Evidence();
+  const { onSaid } = evidence;
+  const marks = new Marks();
+  const without = (what: string) => (error: Error) => {
+    notes.push(`${what}: ${error.message}`);
+    return undefined;
+  };
+
+  await using here = options.engineIsHere ? await listenHere(token, evidence) : undefined;
+  await using outside = await openOutside(token, onSaid).catch(without('nothing stands for the outside'));
+  const domains = [`.${DECLARED}`, ...(outside ? [outside.origin] : []), ...publicNames];
+  await using published = way.others
+    ? await publishPort(way.others, { image, token }, onSaid).catch(without('no port is published'))
+    : undefined;
+  const neighbourWish = { id: 'verify-neighbour', domains, outside };
+  await using neighbour = await runNeighbour(way, neighbourWish, { image, token, marks, waitMs }, onSaid);
+  await using place = await way.open({ id: 'verify', domains, outside });
+
+  const proxy = place.proxy ?? (neighbour.around.proxy && { host: KNOWN_INSIDE.proxy, port: 0 });
+  const world: World = {
+    marks,
+    ...(here && { here: { addresses: hostAddresses(notes), tcp: here.tcp[0] ?? 0, udp: here.udp[0] ?? 0 } }),
+    ...(outside && { outside }),
+    neighbour,
+    ...(published && { published }),
+    ...(proxy && { proxy }),
+    rate: way.rate,
+    burst: way.burst,
+    jobHeader: way.jobHeader,
+    publicNames,
+  };
+  const checks: Check[] = [
+    ...directChecks(world),
+    ...hostChecks(world),
+    ...neighbourChecks(world),
+    ...nameChecks(world),
+    ...proxiedChecks(world),
+    ...protocolChecks(world),
+    ...rateChecks(world),
+    ...publicNameChecks(world),
+  ];
+  const job = startProber(
+    way.docker,
+    { image, plan: planOf(checks, 'job', { token, waitMs }), create: place.create },
+    onSaid,
+  );
+  await using prober = await job;
+  const { Networks } = await prober.networks();
+  const [address] = Object.values(Networks).flatMap(({ IPAddress }) => IPAddress || []);
+  if (address) place.started?.(address);
+  await Promise.all([
+    within(LIMIT_MS, prober.done),
+    probe(planOf(checks, 'here', { token, waitMs }), (result) => onSaid({ says: 'result', ...result })),
+  ]);
+  await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+  const lines = checks.map((check) => judge(check, evidence));
+  return {
+    verdict: verdictOf(lines),
+    through: way.through,
+    seconds: Math.round((performance.now() - start) / 100) / 10,
+    notes,
+    lines,
+  };
+}
+
+/** What is tried in one place: of the job also all that is judged. */
+function planOf(checks: readonly Check[], from: 'job' | 'here', rest: Pick<Plan, 'token' | 'waitMs'>): Plan {
+  const all = checks.flatMap(({ tries, controls }) => [
+    ...(from === 'job' ? tries : []),
+    ...controls.filter((control) => control.from === from),
+  ]);
+  const attempts = new Map(all.map(({ attempt }) => [attempt.mark, attempt]));
+  return { ...rest, attempts: [...attempts.values()] };
+}
+
+async function listenHere(token: string, { onSaid }: Evidence): Promise<Listening> {
+  const at = (address: string) =>
+    listen({ at: 'this host', addresses: [address], tcp: [0], udp: [0] }, token, (arrival) =>
+      onSaid({ says: 'arrival', ...arrival }),
+    );
+  // Both families, where there are two.
+  return at('::').catch(() => at('0.0.0.0'));
+}
+
+/** Link-local ones need an interface, which is another one in the job. */
+function hostAddresses(notes: string[]): string[] {
+  const all = machineAddresses().filter((address) => !/^fe80:/i.test(address));
+  if (all.length > MAX_ADDRESSES)
+    notes.push(`of ${all.length} addresses of this host ${MAX_ADDRESSES} are tried`);
+  return all.slice(0, MAX_ADDRESSES);
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

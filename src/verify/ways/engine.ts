@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import type { Engine } from '../../../docker/engine/engine.js';
+import { proxyAt, type Way } from './way.js';
+
+export interface EngineWayOptions {
+  /** Of the job. Default: the engine's own. */
+  readonly network?: string;
+  /** Of its neighbour. Default: the job's. */
+  readonly neighbourNetwork?: string;
+  /** For the job's variables, where its network has a proxy. */
+  readonly proxy?: string;
+  /** bit/s that jobs are promised to have at most. */
+  readonly rate: number | null;
+  readonly burst: number;
+  readonly jobHeader: string;
+}
+
+/** Whether it is jobgate's gate that answers as an engine is its labels' to say: other engines take no notice of them. */
+export function anyEngine(engine: Engine, options: EngineWayOptions): Way {
+  const { network, neighbourNetwork = network, proxy, rate, burst, jobHeader } = options;
+  let opened = 0;
+  return {
+    through: `containers of the engine at ${engine.endpoint.url}${network ? `, on ${network}` : ''}`,
+    docker: engine.docker,
+    others: engine.docker,
+    rate,
+    burst,
+    jobHeader,
+    async open({ id, domains, outside }) {
+      const isNeighbour = opened++ === 0;
+      const on = isNeighbour ? neighbourNetwork : network;
+      return {
+        ...(proxy && { proxy: proxyAt(proxy) }),
+        create: {
+          name: `verify-${randomBytes(6).toString('hex')}`,
+          Labels: { 'jobgate.domains': domains.join(','), 'jobgate.job': id },
+          Env: proxy
+            ? ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map((name) => `${name}=${proxy}`)
+            : [],
+          HostConfig: {
+            ...(on !== undefined && { NetworkMode: on }),
+            // Questions that the engine passes on go where they are seen.
+            ...(outside && { Dns: [outside.dns] }),
+          },
+        },
+        async [Symbol.asyncDispose]() {},
+      };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}

@@ -1,0 +1,39 @@
+import type { Engine } from '../../../docker/engine/engine.js';
+import { containerName, type Owner } from '../../../docker/gateway/owner.js';
+import type { ApiClient } from '../../client/client.js';
+import type { Config } from '../../config/load.js';
+import type { GatewayView } from '../../service/served-gateway.js';
+import { proxyAt, type Way } from './way.js';
+
+/** Gateways of a serve that runs, as a node's daemon asks for them. */
+export function servedGateways(
+  client: ApiClient,
+  at: string,
+  { operator, rate }: Config,
+  { engine, owner }: { engine: Engine; owner: Owner },
+): Way {
+  return {
+    through: `the serve at ${at}`,
+    docker: engine.docker,
+    others: engine.docker,
+    rate,
+    burst: operator.burst,
+    jobHeader: operator.jobHeader,
+    async open({ id, domains }) {
+      const body = { jobId: id, network: { Domains: domains } };
+      const view = await client.ask<GatewayView>('/v1/gateways', { method: 'POST', body });
+      return {
+        proxy: proxyAt(view.proxy.url),
+        create: {
+          Env: Object.entries(view.env).map(([name, value]) => `${name}=${value}`),
+          ...view.create,
+          name: containerName(owner),
+        },
+        async [Symbol.asyncDispose]() {
+          await client.ask(`/v1/gateways/${view.id}`, { method: 'DELETE' });
+        },
+      };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}

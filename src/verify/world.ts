@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import type { Outside } from './outside.js';
+
+/** What the checks are made of: what there is to be reached, or not. */
+export interface World {
+  readonly marks: Marks;
+  /** What listeners of this host are at; absent where the engine is on another one. */
+  readonly here?: { readonly addresses: readonly string[]; readonly tcp: number; readonly udp: number };
+  readonly outside?: Outside;
+  readonly neighbour?: Neighbour;
+  /** Ports of a container that are published on this host. */
+  readonly published?: { readonly tcp: number };
+  /** Absent: the job has none. */
+  readonly proxy?: { readonly host: string; readonly port: number };
+  /** bit/s in each direction; null: unlimited, or not declared. */
+  readonly rate: number | null;
+  /** bytes */
+  readonly burst: number;
+  readonly jobHeader: string;
+  /** That the operator has, and lets the job declare: on port 80 something answers. */
+  readonly publicNames: readonly string[];
+}
+
+export interface Neighbour {
+  readonly address: string;
+  readonly tcp: number;
+  readonly udp: number;
+  readonly proxy?: { readonly host: string; readonly port: number };
+  /** What it tried at itself. */
+  readonly self: Readonly<Record<'tcp' | 'udp' | 'ping' | 'proxy', string>>;
+}
+
+/** What each attempt has in all that it sends, so that it is known wherever it comes. A part of a name, too. */
+export class Marks {
+  readonly #run = `jgv${randomBytes(4).toString('hex')}`;
+  #count = 0;
+
+  next(): string {
+    this.#count++;
+    return `${this.#run}m${this.#count}`;
+  }
+}

@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  checksum,
+  echoRequest,
+  socketAddress,
+  udpPacket,
+} from '../../../src/verify/inside/attempts/packets.js';
+import type { Plan, Result, Said } from '../../../src/verify/inside/plan.js';
+import { program } from '../../../src/verify/program.js';
+
+const TOKEN = 'the-word-of-the-listener';
+
+/** Runs the prober as it is run in a container: its text as an argument, with nothing beside it. */
+async function prober(
+  plan: Omit<Plan, 'token' | 'waitMs'>,
+  env: Record<string, string> = {},
+): Promise<Said[]> {
+  const whole: Plan = { token: TOKEN, waitMs: 1000, ...plan };
+  const args = ['--input-type=module', '-e', program(), JSON.stringify(whole)];
+  const child = spawn(process.execPath, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let stdout = '';
+  for await (const chunk of child.stdout) {
+    stdout += chunk;
+    // One that listens stays until it is ended.
+    if (stdout.includes('"says":"done"')) setTimeout(() => child.kill(), 200);
+  }
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+describe('a prober against its own listeners', () => {
+  let port: number;
+  let said: Said[];
+  const result = (mark: string) => said.find((one) => one.says === 'result' && one.mark === mark) as Result;
+  const heads = () => said.flatMap((one) => (one.says === 'arrival' ? [`${one.over} ${one.head}`] : []));
+
+  beforeAll(async () => {
+    port = await freePort();
+    const to = { host: '127.0.0.1', port };
+    said = await prober(
+      {
+        listen: { at: 'here', addresses: ['127.0.0.1'], tcp: [port], udp: [port] },
+        attempts: [
+          { mark: 'm1', do: 'tcp', ...to },
+          { mark: 'm2', do: 'udp', ...to },
+          {
+            mark: 'm3',
+            do: 'talk',
+            ...to,
+            say: ['GET /m3 HTTP/1.1\r\nHost: a\r\n\r\n', 'GET /m3b HTTP/1.1\r\nHost: b\r\n\r\n'],
+          },
+          { mark: 'm4', do: 'hello', ...to, serverName: 'm4.example.com' },
+          { mark: 'm5', do: 'tcp', host: '127.0.0.1', port: 1 },
+          {
+            mark: 'm6',
+            do: 'transfer',
+            ...to,
+            say: 'GET /bytes/BYTES HTTP/1.1\r\nHost: a\r\n\r\n',
+            connections: 2,
+            bytes: 200_000,
+            up: false,
+          },
+          {
+            mark: 'm7',
+            do: 'transfer',
+            ...to,
+            say: 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: BYTES\r\n\r\n',
+            connections: 2,
+            bytes: 200_000,
+            up: true,
+          },
+          {
+            mark: 'm8',
+            do: 'talk',
+            host: '$proxy',
+            port: 0,
+            say: ['CONNECT $proxy:0 HTTP/1.1\r\nHost: m8\r\n\r\n'],
+          },
+          { mark: 'm9', do: 'udp', host: '127.0.0.1', port: 1 },
+        ],
+      },
+      { http_proxy: `http://127.0.0.1:${port}` },
+    );
+  });
+
+  it.each(['m1', 'm2', 'm3', 'm6', 'm7'])('%s reaches them', (mark) => {
+    expect(result(mark)).toMatchObject({ outcome: 'reached' });
+  });
+
+  it('tells what came there, also without an answer', () => {
+    expect(heads()).toEqual(expect.arrayContaining(['tcp m1\n', 'udp m2', 'tcp GET /m3b\r\nHost: b']));
+    expect(heads().some((head) => head.includes('m4.example.com'))).toBe(true);
+    expect(result('m4').outcome).not.toBe('reached');
+  });
+
+  it('tells where nothing listens', () => {
+    expect(result('m5')).toMatchObject({ outcome: 'refused', detail: 'ECONNREFUSED' });
+    expect(result('m9')).toMatchObject({ outcome: 'refused' });
+  });
+
+  it('finds the proxy by its variables, and names it in what it says', () => {
+    expect(heads()).toContain(`tcp CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: m8\r\n\r\n`);
+    expect(said.at(-1)).toMatchObject({ says: 'done', proxy: { host: '127.0.0.1', port } });
+  });
+});
+
+describe('what it has no socket for in Node', () => {
+  it.skipIf(process.getuid?.() !== 0)(
+    'an echo, and a datagram in another name, by its program for system calls',
+    async () => {
+      const port = await freePort();
+      const said = await prober({
+        listen: { at: 'here', addresses: ['127.0.0.1'], tcp: [], udp: [port] },
+        attempts: [
+          { mark: 'm1', do: 'ping', host: '127.0.0.1' },
+          { mark: 'm2', do: 'forge', host: '127.0.0.1', port, source: '127.0.0.9' },
+        ],
+      });
+      expect(said).toContainEqual(expect.objectContaining({ mark: 'm1', outcome: 'reached' }));
+      expect(said).toContainEqual(expect.objectContaining({ head: 'm2', from: '127.0.0.9' }));
+    },
+  );
+
+  it('packets as RFC 791, 768, 792 and 4443 have them', () => {
+    const echo = echoRequest(4, 'mark');
+    expect(echo[0]).toBe(8);
+    expect(checksum(echo)).toBe(0);
+    expect(echoRequest(6, 'odd')).toHaveLength(12);
+    const packet = udpPacket('192.0.2.1', '192.0.2.2', 53, 'mark');
+    expect(checksum(packet.subarray(0, 20))).toBe(0);
+    expect(packet.readUInt16BE(2)).toBe(packet.length);
+    expect(packet.toString('latin1', 28)).toBe('mark');
+    expect(socketAddress('192.0.2.1', 80).toString('hex')).toBe('02000050c00002010000000000000000');
+    expect(socketAddress('2001:db8::1', 80).toString('hex', 8, 24)).toBe('20010db8000000000000000000000001');
+    expect(socketAddress('::ffff:192.0.2.1').toString('hex', 8, 24)).toBe('00000000000000000000ffffc0000201');
+  });
+});
