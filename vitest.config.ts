@@ -82,7 +82,7 @@ export default defineConfig({
           exclude: [
             'test/e2e/{lockdown,lockdown-rules,foreign-rules,gateway,stage,run,pull,library,workers}.test.ts',
             // These have both placements in them, or are about what no placement changes.
-            'test/e2e/{serve-engine,output-readers,clients,demo,gate-hostile,gate-clients,stock-node-alone}.test.ts',
+            'test/e2e/{serve-engine,output-readers,clients,demo,gate-hostile,gate-clients,stock-node-alone,verify-leaks}.test.ts',
           ],
           env: { JOBGATE_GATEWAY: 'container' },
           sequence: { groupOrder: 2 },

@@ -1,18 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { Command, Option } from 'commander';
 import { type Engine, openEngine } from '../../docker/engine/engine.js';
-import { openOwner } from '../../docker/gateway/owner.js';
+import { type Owner, openOwner } from '../../docker/gateway/owner.js';
 import { engineIsHere } from '../../docker/gateway/placement.js';
 import { sweep } from '../../docker/gateway/sweep.js';
 import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
 import { type Config, loadConfig } from '../config/load.js';
 import { UsageError } from '../errors.js';
+import { signalExit } from '../exit-codes.js';
 import { withoutRefusals } from '../job/without-refusals.js';
 import { createLogger } from '../logging.js';
+import { trapSignals } from '../signals.js';
 import { terminalJson } from '../terminal.js';
 import { exitCodeOf, table } from '../verify/report.js';
 import { verify } from '../verify/verify.js';
 import { anyEngine } from '../verify/ways/engine.js';
+import { insideBy } from '../verify/ways/inside.js';
 import { ownGateways } from '../verify/ways/own-gateway.js';
 import { servedGateways } from '../verify/ways/served.js';
 import type { Way } from '../verify/ways/way.js';
@@ -25,6 +28,7 @@ interface VerifyFlags extends CommonFlags {
   readonly image?: string;
   readonly serve?: string;
   readonly dockerHost?: string;
+  readonly inside?: string;
   readonly network?: string;
   readonly neighbourNetwork?: string;
   readonly proxy?: string;
@@ -47,7 +51,8 @@ Examples:
   jobgate verify --gateway container --json
   jobgate verify --serve unix:/run/jobgate/jobgate.sock
   jobgate verify --docker-host unix:///run/jobgate/docker.sock
-  jobgate verify --docker-host unix:///var/run/docker.sock --network bridge`,
+  jobgate verify --docker-host unix:///var/run/docker.sock --network bridge
+  jobgate verify --inside 'podman exec -i CONTAINER'`,
     );
   addOptions(
     command,
@@ -56,6 +61,10 @@ Examples:
     new Option(
       '--docker-host <url>',
       'in containers of this engine, whatever it is: the gate, or one without jobgate',
+    ),
+    new Option(
+      '--inside <command>',
+      'in a container that runs, of any product: the command by which `node -` behind it is run there',
     ),
     new Option('--network <name>', 'of that engine, for the job'),
     new Option('--neighbour-network <name>', "for the other job; default: the job's"),
@@ -75,62 +84,71 @@ Examples:
 }
 
 async function run(flags: VerifyFlags): Promise<number> {
-  const { image = defaultGatewayImage(), json } = flags;
+  checkWays(flags);
   const config = await loadConfig({ flags, env: process.env, logLevel: 'warn' });
-  check(flags);
-  const { dockerHost } = flags;
-  const engine = await openEngine(dockerHost === undefined ? process.env : { DOCKER_HOST: dockerHost });
-  await using owner = await openOwner('run');
   const logger = createLogger(config.log);
-  await using way = await wayOf(
-    flags,
-    config,
-    engine,
-    async () => {
-      await sweep(engine.docker, { logger });
-      return ownGateways(config, { engine, owner, logger: withoutRefusals(logger) });
-    },
-    owner,
-  );
-  const report = await verify(way, {
-    image,
-    engineIsHere: (await engineIsHere(engine.docker)) !== false,
-    publicNames: flags.publicName,
-    token: `jobgate-verify-${randomBytes(12).toString('hex')}`,
-  });
-  process.stdout.write(json ? `${terminalJson(report, 2)}\n` : table(report));
-  return exitCodeOf(report);
+  using signals = trapSignals();
+  const { dockerHost, inside } = flags;
+  const engine =
+    inside === undefined
+      ? await openEngine(dockerHost === undefined ? process.env : { DOCKER_HOST: dockerHost })
+      : undefined;
+  await using owner = await openOwner('run');
+  if (engine && dockerHost === undefined) await sweep(engine.docker, { logger });
+  try {
+    const report = await verify(wayOf(flags, config, { engine, owner, logger }), {
+      engineIsHere: engine === undefined || (await engineIsHere(engine.docker)) !== false,
+      publicNames: flags.publicName,
+      token: `jobgate-verify-${randomBytes(12).toString('hex')}`,
+      stop: signals.stop,
+    });
+    process.stdout.write(flags.json ? `${terminalJson(report, 2)}\n` : table(report));
+    return exitCodeOf(report);
+  } catch (error) {
+    if (signals.received && error === signals.stop.reason) return signalExit(signals.received);
+    throw error;
+  }
 }
 
-async function wayOf(
-  flags: VerifyFlags,
-  config: Config,
-  engine: Engine,
-  own: () => Promise<Way>,
-  owner: Awaited<ReturnType<typeof openOwner>>,
-): Promise<Way> {
-  const { serve, dockerHost, network, neighbourNetwork, proxy } = flags;
-  if (serve !== undefined) return servedGateways(clientAt(serve, config), serve, config, { engine, owner });
-  if (dockerHost === undefined) return own();
+interface Parts {
+  readonly engine: Engine | undefined;
+  readonly owner: Owner;
+  readonly logger: ReturnType<typeof createLogger>;
+}
+
+function wayOf(flags: VerifyFlags, config: Config, { engine, owner, logger }: Parts): Way {
+  const { serve, dockerHost, network, neighbourNetwork, proxy, image = defaultGatewayImage() } = flags;
+  const { rate, operator } = config;
+  const promised = { rate, burst: operator.burst, jobHeader: operator.jobHeader };
+  if (!engine) return insideBy(flags.inside ?? '', promised);
+  if (serve !== undefined) {
+    return servedGateways(clientAt(serve, config), serve, config, { engine, owner, image });
+  }
+  if (dockerHost === undefined) {
+    return ownGateways(config, { engine, owner, logger: withoutRefusals(logger), image });
+  }
   return anyEngine(engine, {
+    image,
     ...(network !== undefined && { network }),
     ...(neighbourNetwork !== undefined && { neighbourNetwork }),
     ...(proxy !== undefined && { proxy }),
-    rate: config.rate,
-    burst: config.operator.burst,
-    jobHeader: config.operator.jobHeader,
+    ...promised,
   });
 }
 
 /** @throws UsageError for options that do not go together. */
-function check({ serve, dockerHost, network, neighbourNetwork, proxy }: VerifyFlags): void {
-  if (serve !== undefined && dockerHost !== undefined)
-    throw new UsageError('--serve and --docker-host are two ways in: leave one of them out');
-  const lost = Object.entries({ network, 'neighbour-network': neighbourNetwork, proxy }).find(
-    ([, value]) => value,
+function checkWays({ serve, dockerHost, inside, network, neighbourNetwork, proxy }: VerifyFlags): void {
+  const ways = Object.entries({ serve, 'docker-host': dockerHost, inside }).filter(
+    ([, value]) => value !== undefined,
   );
-  if (lost && dockerHost === undefined)
-    throw new UsageError(`--${lost[0]} is for --docker-host: the network of other jobs is jobgate's own`);
+  const [one, another] = ways;
+  if (one && another) {
+    throw new UsageError(`--${one[0]} and --${another[0]} are two ways in: leave one of them out`);
+  }
+  const lost = Object.entries({ network, 'neighbour-network': neighbourNetwork, proxy }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (lost && dockerHost === undefined) throw new UsageError(`--${lost[0]} is for --docker-host`);
   if (proxy !== undefined && !/^http:\/\/[^/]+\/?$/.test(proxy))
     throw new UsageError(`--proxy ${proxy}: write http://HOST:PORT`);
 }

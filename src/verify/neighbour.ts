@@ -1,7 +1,7 @@
 import { EngineError } from '../../docker/engine/errors.js';
 import { KNOWN_INSIDE, type Plan, type Said, type Surroundings } from './inside/plan.js';
 import { type Prober, startProber } from './program.js';
-import type { JobWish, Way } from './ways/way.js';
+import type { ContainersWay, JobWish } from './ways/way.js';
 import type { Marks, Neighbour } from './world.js';
 
 /** Nothing else listens in its container. */
@@ -13,9 +13,9 @@ export interface RunningNeighbour extends Neighbour, AsyncDisposable {
 
 /** Another job in the same way, which listens, and tries at itself what the hostile one will try at it. */
 export async function runNeighbour(
-  way: Way,
+  way: ContainersWay,
   wish: JobWish,
-  { image, token, marks, waitMs }: { image: string; token: string; marks: Marks; waitMs: number },
+  { token, marks, waitMs }: { token: string; marks: Marks; waitMs: number },
   onSaid: (said: Said) => void,
 ): Promise<RunningNeighbour> {
   const place = await way.open(wish);
@@ -43,7 +43,7 @@ export async function runNeighbour(
     await place[Symbol.asyncDispose]();
   };
   try {
-    prober = await startProber(way.docker, { image, plan, create: place.create }, onSaid);
+    prober = await startProber(way.docker, { image: way.image, plan, create: place.create }, onSaid);
     const around = await prober.done;
     const address = around.addresses.find((one) => !one.includes(':'));
     if (address === undefined) throw new EngineError('the neighbour has no address');

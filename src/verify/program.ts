@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type Dockerode from 'dockerode';
 import { startContainer } from '../../docker/engine/container.js';
@@ -14,38 +15,26 @@ export function program(): string {
 export interface Prober extends AsyncDisposable {
   /** What is around it, once it has made all of its attempts. @throws EngineError where it ends before */
   readonly done: Promise<Surroundings>;
+}
+
+export interface ContainedProber extends Prober {
   /** What the engine says of its networks and ports. */
   networks(): Promise<Dockerode.ContainerInspectInfo['NetworkSettings']>;
 }
 
-const LINE = 1 << 20;
+interface ContainerOptions {
+  readonly image: string;
+  readonly plan: Plan;
+  readonly create: Dockerode.ContainerCreateOptions & { readonly name: string };
+}
 
 /** Starts a prober in a container. What it says is told as it says it. */
 export async function startProber(
   docker: Dockerode,
-  {
-    image,
-    plan,
-    create,
-  }: { image: string; plan: Plan; create: Dockerode.ContainerCreateOptions & { name: string } },
+  { image, plan, create }: ContainerOptions,
   onSaid: (said: Said) => void,
-): Promise<Prober> {
-  let errors = '';
-  let done: (around: Surroundings) => void = () => {};
-  let fail: (error: Error) => void = () => {};
-  const finished = new Promise<Surroundings>((resolve, reject) => {
-    done = resolve;
-    fail = reject;
-  });
-  finished.catch(() => {});
-  const onLine = (line: string) => {
-    // It may be another program that writes there.
-    const said = readSaid(line);
-    if (!said) return;
-    if (said.says === 'done') done(said);
-    else if (said.says === 'failed') fail(new EngineError(`the prober failed: ${said.why}`));
-    else onSaid(said);
-  };
+): Promise<ContainedProber> {
+  const output = new ProberOutput(onSaid);
   const container = await startContainer(
     docker,
     {
@@ -59,25 +48,76 @@ export async function startProber(
       AttachStdout: true,
       AttachStderr: true,
     },
-    {
-      stdout: lineSplitter(onLine, LINE),
-      stderr: lineSplitter((line) => {
-        if (errors === '' || (/^\w*Error/.test(line) && !/^\w*Error/.test(errors))) errors = line;
-      }, LINE),
-    },
+    output,
   );
-  void container.exited.then(
-    (code) => fail(new EngineError(`the prober ended with ${code}: ${errors || 'it said nothing'}`)),
-    (error: Error) => fail(error),
-  );
+  void container.exited.then(output.ended, output.fail);
   return {
-    done: finished,
+    done: output.done,
     networks: async () => (await docker.getContainer(create.name).inspect()).NetworkSettings,
     [Symbol.asyncDispose]: () => container.remove(),
   };
 }
 
-export function readSaid(line: string): Said | undefined {
+/** Starts one by a command that runs what is behind it in a container that is there; its text is its stdin. */
+export function startProberBy(
+  [file, ...args]: readonly [string, ...string[]],
+  plan: Plan,
+  onSaid: (said: Said) => void,
+): Prober {
+  const output = new ProberOutput(onSaid);
+  const child = spawn(file, [...args, 'node', '--input-type=module', '-'], { stdio: 'pipe' });
+  child.once('error', output.fail);
+  child.once('close', (code) => output.ended(code ?? 1));
+  child.stdout.pipe(output.stdout);
+  child.stderr.pipe(output.stderr);
+  child.stdin.on('error', () => {}); // it ended, which is told
+  child.stdin.end(`globalThis.jobgateVerifyPlan = ${JSON.stringify(plan)};\n${program()}`);
+  return {
+    done: output.done,
+    async [Symbol.asyncDispose]() {
+      child.kill();
+    },
+  };
+}
+
+const LINE = 1 << 20;
+
+/** What a prober writes, read line by line. */
+class ProberOutput {
+  readonly done: Promise<Surroundings>;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  fail: (error: Error) => void = () => {};
+  #errors = '';
+
+  constructor(onSaid: (said: Said) => void) {
+    let finish: (around: Surroundings) => void = () => {};
+    this.done = new Promise((resolve, reject) => {
+      finish = resolve;
+      this.fail = reject;
+    });
+    this.done.catch(() => {}); // told to whoever waits for it
+    this.stdout = lineSplitter((line) => {
+      const said = readSaid(line);
+      if (said?.says === 'done') finish(said);
+      else if (said?.says === 'failed') this.fail(new EngineError(`the prober failed: ${said.why}`));
+      else if (said) onSaid(said);
+    }, LINE);
+    this.stderr = lineSplitter((line) => {
+      // Node shows where it was thrown before what.
+      if (this.#errors === '' || (!isError(this.#errors) && isError(line))) this.#errors = line;
+    }, LINE);
+    for (const stream of [this.stdout, this.stderr]) stream.on('error', this.fail);
+  }
+
+  readonly ended = (code: number) =>
+    this.fail(new EngineError(`the prober ended with ${code}: ${this.#errors || 'it said nothing'}`));
+}
+
+const isError = (line: string) => /^\w*Error/.test(line);
+
+/** Another program may write there as well. */
+function readSaid(line: string): Said | undefined {
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null && 'says' in value ? (value as Said) : undefined;

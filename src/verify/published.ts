@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type Dockerode from 'dockerode';
 import { EngineError } from '../../docker/engine/errors.js';
 import type { Said } from './inside/plan.js';
 import { startProber } from './program.js';
+import type { ContainersWay } from './ways/way.js';
 
 const INSIDE = 18080;
 
@@ -12,8 +12,8 @@ export interface Published extends AsyncDisposable {
 
 /** Somebody else's container, which publishes a port on all addresses of its host. */
 export async function publishPort(
-  docker: Dockerode,
-  { image, token }: { image: string; token: string },
+  { docker, image }: Pick<ContainersWay, 'docker' | 'image'>,
+  token: string,
   onSaid: (said: Said) => void,
 ): Promise<Published> {
   const prober = await startProber(

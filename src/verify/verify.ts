@@ -1,38 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
+import { abortable } from '../../proxy/util/abort.js';
 import type { Check } from './check.js';
 import { directChecks } from './checks/direct.js';
 import { hostChecks } from './checks/host.js';
-import { rateChecks } from './checks/rate.js';
 import { nameChecks } from './checks/names.js';
 import { neighbourChecks } from './checks/neighbours.js';
 import { protocolChecks } from './checks/protocol.js';
 import { proxiedChecks } from './checks/proxied.js';
 import { publicNameChecks } from './checks/public-names.js';
+import { rateChecks } from './checks/rate.js';
 import { Evidence } from './evidence.js';
 import { type Listening, listen } from './inside/listen.js';
-import { KNOWN_INSIDE, type Plan } from './inside/plan.js';
+import { KNOWN_INSIDE, type Plan, type Said, type Surroundings } from './inside/plan.js';
 import { probe } from './inside/probe.js';
 import { DECLARED } from './inside/zone.js';
 import { judge } from './judge.js';
 import { runNeighbour } from './neighbour.js';
 import { openOutside } from './outside.js';
-import { startProber } from './program.js';
+import { type Prober, startProber, startProberBy } from './program.js';
 import { publishPort } from './published.js';
 import { type Report, verdictOf } from './report.js';
-import type { Way } from './ways/way.js';
+import type { CommandWay, ContainersWay, Place, Way } from './ways/way.js';
 import { Marks, type World } from './world.js';
 
 export interface VerifyOptions {
-  /** Of the job; has Node. */
-  readonly image: string;
   /** Whether the engine is on this host, so that listeners here are listeners there. */
   readonly engineIsHere: boolean;
-  /** Names of the operator's that the job declares, and really asks for. */
-  readonly publicNames: readonly string[];
-  /** So long an attempt waits, ms. Default 1500. */
-  readonly waitMs?: number;
   /** What listeners answer; random. */
   readonly token: string;
+  /** Names of the operator's that the job declares, and really asks for. */
+  readonly publicNames: readonly string[];
+  /** So long an attempt waits, ms. Default 2500. */
+  readonly waitMs?: number;
+  /** Aborted to end it: what was opened is closed, and the reason thrown. */
+  readonly stop?: AbortSignal;
 }
 
 /** Of addresses of this host, so many are tried. */
@@ -49,7 +51,8 @@ const LIMIT_MS = 110_000;
  */
 export async function verify(way: Way, options: VerifyOptions): Promise<Report> {
   const start = performance.now();
-  const { image, token, publicNames, waitMs = 1500 } = options;
+  const { token, publicNames, waitMs = 2500, stop } = options;
+  const rest = { token, waitMs };
   const notes: string[] = [];
   const evidence = new Evidence();
   const { onSaid } = evidence;
@@ -62,50 +65,43 @@ export async function verify(way: Way, options: VerifyOptions): Promise<Report> 
   await using here = options.engineIsHere ? await listenHere(token, evidence) : undefined;
   await using outside = await openOutside(token, onSaid).catch(without('nothing stands for the outside'));
   const domains = [`.${DECLARED}`, ...(outside ? [outside.origin] : []), ...publicNames];
-  await using published = way.others
-    ? await publishPort(way.others, { image, token }, onSaid).catch(without('no port is published'))
-    : undefined;
-  const neighbourWish = { id: 'verify-neighbour', domains, outside };
-  await using neighbour = await runNeighbour(way, neighbourWish, { image, token, marks, waitMs }, onSaid);
-  await using place = await way.open({ id: 'verify', domains, outside });
+  const wish = (id: string) => ({ id, domains, outside });
+  const containers = 'docker' in way ? way : undefined;
+  await using published =
+    containers && (await publishPort(containers, token, onSaid).catch(without('no port is published')));
+  stop?.throwIfAborted();
+  await using neighbour =
+    containers && (await runNeighbour(containers, wish('verify-neighbour'), { ...rest, marks }, onSaid));
+  stop?.throwIfAborted();
+  await using place = await containers?.open(wish('verify'));
+  if (!containers) notes.push('there is no other job');
 
-  const proxy = place.proxy ?? (neighbour.around.proxy && { host: KNOWN_INSIDE.proxy, port: 0 });
-  const world: World = {
+  const around = neighbour?.around ?? (await surroundings(way as CommandWay, token));
+  const proxy = place?.proxy ?? (around.proxy && PROXY_OF_VARIABLES);
+  const checks = allChecks({
     marks,
     ...(here && { here: { addresses: hostAddresses(notes), tcp: here.tcp[0] ?? 0, udp: here.udp[0] ?? 0 } }),
     ...(outside && { outside }),
-    neighbour,
+    ...(neighbour && { neighbour }),
     ...(published && { published }),
     ...(proxy && { proxy }),
+    watchesResolvers: containers !== undefined,
     rate: way.rate,
     burst: way.burst,
     jobHeader: way.jobHeader,
     publicNames,
-  };
-  const checks: Check[] = [
-    ...directChecks(world),
-    ...hostChecks(world),
-    ...neighbourChecks(world),
-    ...nameChecks(world),
-    ...proxiedChecks(world),
-    ...protocolChecks(world),
-    ...rateChecks(world),
-    ...publicNameChecks(world),
-  ];
-  const job = startProber(
-    way.docker,
-    { image, plan: planOf(checks, 'job', { token, waitMs }), create: place.create },
-    onSaid,
-  );
-  await using prober = await job;
-  const { Networks } = await prober.networks();
-  const [address] = Object.values(Networks).flatMap(({ IPAddress }) => IPAddress || []);
-  if (address) place.started?.(address);
-  await Promise.all([
+  });
+  const plan = planOf(checks, 'job', rest);
+  await using prober =
+    'docker' in way && place
+      ? await startIn(way, place, plan, onSaid)
+      : startProberBy((way as CommandWay).command, plan, onSaid);
+  const tried = Promise.all([
     within(LIMIT_MS, prober.done),
-    probe(planOf(checks, 'here', { token, waitMs }), (result) => onSaid({ says: 'result', ...result })),
+    probe(planOf(checks, 'here', rest), (result) => onSaid({ says: 'result', ...result })),
   ]);
-  await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+  await abortable(tried, stop);
+  await sleep(LATE_MS);
   const lines = checks.map((check) => judge(check, evidence));
   return {
     verdict: verdictOf(lines),
@@ -114,6 +110,38 @@ export async function verify(way: Way, options: VerifyOptions): Promise<Report> 
     notes,
     lines,
   };
+}
+
+const PROXY_OF_VARIABLES = { host: KNOWN_INSIDE.proxy, port: 0 };
+
+const allChecks = (world: World): Check[] => [
+  ...directChecks(world),
+  ...hostChecks(world),
+  ...neighbourChecks(world),
+  ...nameChecks(world),
+  ...proxiedChecks(world),
+  ...protocolChecks(world),
+  ...rateChecks(world),
+  ...publicNameChecks(world),
+];
+
+/** What a prober that tries nothing says. */
+async function surroundings({ command }: CommandWay, token: string): Promise<Surroundings> {
+  await using prober = startProberBy(command, { token, waitMs: 0, attempts: [] }, () => {});
+  return prober.done;
+}
+
+async function startIn(
+  { docker, image }: ContainersWay,
+  { create, started }: Place,
+  plan: Plan,
+  onSaid: (said: Said) => void,
+): Promise<Prober> {
+  const prober = await startProber(docker, { image, plan, create }, onSaid);
+  const { Networks } = await prober.networks();
+  const [address] = Object.values(Networks).flatMap(({ IPAddress }) => IPAddress || []);
+  if (address) started?.(address);
+  return prober;
 }
 
 /** What is tried in one place: of the job also all that is judged. */

@@ -12,6 +12,8 @@ export interface World {
   readonly published?: { readonly tcp: number };
   /** Absent: the job has none. */
   readonly proxy?: { readonly host: string; readonly port: number };
+  /** Whether questions that are passed on go to verify's own name server. */
+  readonly watchesResolvers: boolean;
   /** bit/s in each direction; null: unlimited, or not declared. */
   readonly rate: number | null;
   /** bytes */

@@ -1,8 +1,9 @@
 import type { Check, Control, Named } from '../check.js';
 import { KNOWN_INSIDE } from '../inside/plan.js';
-import { DECLARED, UNDECLARED } from '../inside/zone.js';
+import { UNDECLARED } from '../inside/zone.js';
 import type { World } from '../world.js';
-import { controlOf, http, missing, tryOf } from './make.js';
+import { controlOf, missing, tryOf } from './make.js';
+import { resolvedControl } from './proxied.js';
 
 const GROUP = 'names';
 /** The engine's resolver in containers on networks of their own. */
@@ -32,11 +33,10 @@ export function nameChecks(world: World): Check[] {
   );
   const { proxy } = world;
   const seen: Control = proxy
-    ? controlOf(world, 'job', 'a declared name, through the proxy', (mark) => ({
-        do: 'talk',
-        ...proxy,
-        say: [http(`GET http://${mark}.${DECLARED}/`, `Host: ${mark}.${DECLARED}`)],
-      }))
+    ? resolvedControl(world, proxy)
     : controlOf(world, 'here', `DNS ${dns}`, ask(dns, 'udp'));
-  return [{ group: GROUP, title, tries, controls: [seen] }];
+  const unwatched = !world.watchesResolvers && {
+    missing: 'where its resolvers pass questions on to is not known',
+  };
+  return [{ group: GROUP, title, tries, controls: [seen], ...unwatched }];
 }

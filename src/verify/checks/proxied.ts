@@ -30,6 +30,7 @@ export function proxiedChecks(world: World): Check[] {
     ? [controlOf(world, 'here', `127.0.0.1:${here.tcp}`, { do: 'tcp', host: '127.0.0.1', port: here.tcp })]
     : [];
   const controls = [allowed, ...hereControls];
+  const resolved = [resolvedControl(world, proxy), ...hereControls];
   return [
     {
       group: GROUP,
@@ -56,7 +57,7 @@ export function proxiedChecks(world: World): Check[] {
       group: GROUP,
       title: 'declared names that resolve to them',
       tries: ipv4.map(([address, port]) => asks.get((mark) => nameAt(address, mark), port, address)),
-      controls,
+      controls: resolved,
       counts: ({ over }) => over !== 'dns',
       leak: passed,
     },
@@ -67,7 +68,7 @@ export function proxiedChecks(world: World): Check[] {
         const one = asks.get((mark) => nameAt(address, mark, 'rebind'), port, `public, then ${address}`);
         return { ...one, attempt: { ...one.attempt, times: 4 } };
       }),
-      controls,
+      controls: resolved,
       counts: ({ over }) => over !== 'dns',
     },
     {
@@ -87,6 +88,15 @@ export function proxiedChecks(world: World): Check[] {
       leak: passed,
     },
   ];
+}
+
+/** The same by a name, which the proxy's own resolver finds where it asks verify's name server. */
+export function resolvedControl(world: World, proxy: Proxy): Control {
+  return controlOf(world, 'job', 'a declared name, through the proxy', (mark) => ({
+    do: 'talk',
+    ...proxy,
+    say: [http(`GET http://${mark}.${DECLARED}/${mark}`, `Host: ${mark}.${DECLARED}`)],
+  }));
 }
 
 /** The way that works, for every check of the proxy. */

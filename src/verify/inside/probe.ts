@@ -10,7 +10,7 @@ import { withKnown } from './known.js';
 import type { Attempt, Plan, Result } from './plan.js';
 
 /** So many attempts at once. */
-const AT_ONCE = 24;
+const AT_ONCE = 32;
 
 /** Makes all attempts, those that measure a rate one by one behind the others, and tells each result. */
 export async function probe(plan: Plan, tell: (result: Result) => void): Promise<void> {

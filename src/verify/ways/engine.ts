@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Engine } from '../../../docker/engine/engine.js';
-import { proxyAt, type Way } from './way.js';
+import { type ContainersWay, proxyAt } from './way.js';
 
 export interface EngineWayOptions {
+  readonly image: string;
   /** Of the job. Default: the engine's own. */
   readonly network?: string;
   /** Of its neighbour. Default: the job's. */
@@ -16,13 +17,13 @@ export interface EngineWayOptions {
 }
 
 /** Whether it is jobgate's gate that answers as an engine is its labels' to say: other engines take no notice of them. */
-export function anyEngine(engine: Engine, options: EngineWayOptions): Way {
-  const { network, neighbourNetwork = network, proxy, rate, burst, jobHeader } = options;
+export function anyEngine(engine: Engine, options: EngineWayOptions): ContainersWay {
+  const { image, network, neighbourNetwork = network, proxy, rate, burst, jobHeader } = options;
   let opened = 0;
   return {
     through: `containers of the engine at ${engine.endpoint.url}${network ? `, on ${network}` : ''}`,
     docker: engine.docker,
-    others: engine.docker,
+    image,
     rate,
     burst,
     jobHeader,
@@ -46,6 +47,5 @@ export function anyEngine(engine: Engine, options: EngineWayOptions): Way {
         async [Symbol.asyncDispose]() {},
       };
     },
-    async [Symbol.asyncDispose]() {},
   };
 }

@@ -7,13 +7,13 @@ import type { Logger } from '../../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../../proxy/policy/policy.js';
 import type { Config } from '../../config/load.js';
 import type { Outside } from '../outside.js';
-import type { Way } from './way.js';
+import type { ContainersWay } from './way.js';
 
 /** Gateways as `run` opens them, with this node's settings. */
 export function ownGateways(
   { operator, rate, gateway }: Config,
-  { engine, owner, logger }: { engine: Engine; owner: Owner; logger: Logger },
-): Way {
+  { engine, owner, logger, image }: { engine: Engine; owner: Owner; logger: Logger; image: string },
+): ContainersWay {
   let placed = 'where it can be';
   const open = placedGateways({
     ...gateway,
@@ -26,7 +26,7 @@ export function ownGateways(
       return `a gateway of its own ${placed}`;
     },
     docker: engine.docker,
-    others: engine.docker,
+    image,
     rate,
     burst: operator.burst,
     jobHeader: operator.jobHeader,
@@ -50,7 +50,6 @@ export function ownGateways(
         [Symbol.asyncDispose]: () => opened.close(),
       };
     },
-    async [Symbol.asyncDispose]() {},
   };
 }
 

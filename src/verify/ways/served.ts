@@ -3,19 +3,19 @@ import { containerName, type Owner } from '../../../docker/gateway/owner.js';
 import type { ApiClient } from '../../client/client.js';
 import type { Config } from '../../config/load.js';
 import type { GatewayView } from '../../service/served-gateway.js';
-import { proxyAt, type Way } from './way.js';
+import { type ContainersWay, proxyAt } from './way.js';
 
 /** Gateways of a serve that runs, as a node's daemon asks for them. */
 export function servedGateways(
   client: ApiClient,
   at: string,
   { operator, rate }: Config,
-  { engine, owner }: { engine: Engine; owner: Owner },
-): Way {
+  { engine, owner, image }: { engine: Engine; owner: Owner; image: string },
+): ContainersWay {
   return {
     through: `the serve at ${at}`,
     docker: engine.docker,
-    others: engine.docker,
+    image,
     rate,
     burst: operator.burst,
     jobHeader: operator.jobHeader,
@@ -34,6 +34,5 @@ export function servedGateways(
         },
       };
     },
-    async [Symbol.asyncDispose]() {},
   };
 }

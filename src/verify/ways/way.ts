@@ -2,18 +2,30 @@ import type Dockerode from 'dockerode';
 import type { Outside } from '../outside.js';
 
 /** How a job comes to run on this node. */
-export interface Way extends AsyncDisposable {
+export type Way = ContainersWay | CommandWay;
+
+interface AnyWay {
   /** For people. */
   readonly through: string;
-  readonly docker: Dockerode;
-  /** Where containers of others would be: for one with a published port. Absent: nobody else's are here. */
-  readonly others?: Dockerode;
   /** bit/s in each direction that jobs are promised to have at most; null: none is. */
   readonly rate: number | null;
+  /** bytes */
   readonly burst: number;
   readonly jobHeader: string;
+}
+
+/** Containers are made for the job and its neighbour. */
+export interface ContainersWay extends AnyWay {
+  readonly docker: Dockerode;
+  /** Of the jobs; has Node. */
+  readonly image: string;
   /** Makes what a job has around it, before its container. */
   open(job: JobWish): Promise<Place>;
+}
+
+/** There is a container, and a command by which Node runs in it. */
+export interface CommandWay extends AnyWay {
+  readonly command: readonly [string, ...string[]];
 }
 
 export interface JobWish {
