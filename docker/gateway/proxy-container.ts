@@ -21,6 +21,8 @@ const READY_MS = 60_000;
 const LAST_WORDS_MS = 3_000;
 /** Its words come by way of the engine, which has its own pauses: a stuck one is found later than on the host, ms. */
 const SILENT_MS = 10_000;
+/** For its exit code to come, ms, once the link has broken. */
+const EXIT_CODE_MS = 2_000;
 /** As in docker/deploy/Dockerfile; whatever another image says. */
 export const IMAGE_USER = `${WORKER_UID}:${WORKER_UID}`;
 export const MAIN = '/opt/jobgate/dist/proxy/worker/worker-main.js';
@@ -183,11 +185,16 @@ export class ProxyContainer {
    */
   async start(open: () => Promise<unknown>, waitedMs = 0): Promise<void> {
     const begin = performance.now();
-    // Asked before the start, so that an end of a moment is not missed.
-    this.#exit = (this.#container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>).then(
-      ({ StatusCode }) => StatusCode,
-      () => undefined,
-    );
+    // Asked before the start, so that an end of a moment is not missed. An engine that is killed never answers: then the
+    // link has broken, and without it the container is of no use, whatever has become of it.
+    const broken = new Promise<void>((resolve) => this.#stream.once('close', resolve));
+    this.#exit = Promise.race([
+      (this.#container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>).then(
+        ({ StatusCode }) => StatusCode,
+        () => undefined,
+      ),
+      broken.then(() => sleep(EXIT_CODE_MS, undefined)),
+    ]);
     void this.#exit.then(async (code) => {
       clearInterval(this.#pings);
       await Promise.race([this.#output, sleep(500)]);

@@ -8,6 +8,7 @@ import { PassThrough } from 'node:stream';
 import Dockerode from 'dockerode';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StartedContainer, startContainer } from '../../../docker/engine/container.js';
+import { createProxyContainer } from '../../../docker/gateway/proxy-container.js';
 
 describe('a container whose engine', () => {
   let dir: string;
@@ -23,6 +24,7 @@ describe('a container whose engine', () => {
       const json = (value: unknown) => response.end(JSON.stringify(value));
       if (request.url?.includes('/wait')) return void response.writeHead(200).flushHeaders();
       if (request.url?.includes('/create')) return void json({ Id: 'abc' });
+      if (request.url?.endsWith('/connect')) return void json({});
       if (request.url?.endsWith('/json')) return void json({ State: { Running: running, ExitCode: 5 } });
       response.writeHead(204).end();
     });
@@ -55,6 +57,16 @@ describe('a container whose engine', () => {
     server.close();
     hangUp();
     await expect(exited).rejects.toThrow(/the engine lost the container/);
+  });
+
+  it('dies, with a gateway in it: its gateway is told so', async () => {
+    const container = await createProxyContainer(new Dockerode({ socketPath: join(dir, 'socket') }), {
+      ...{ name: 'proxy', image: 'image', network: 'network', address: '10.0.0.2', outside: 'bridge' },
+      lowPorts: true,
+    });
+    await container.start(async () => {});
+    hangUp();
+    expect((await container.ended).message).toContain('the engine lost it');
   });
 
   it('comes back is asked what became of it', async () => {
