@@ -86,7 +86,7 @@ async function tryHost(openOnHost: OpenGateway, open: OpenGatewayOptions): Promi
   try {
     return await openOnHost(open);
   } catch (error) {
-    const busy = error instanceof FirewallError && error.kind === 'busy';
+    const busy = error instanceof FirewallError && (error.kind === 'busy' || error.kind === 'starved');
     if (!busy && (error instanceof PlacementError || error instanceof LockdownError)) return error;
     throw error;
   }

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { LockdownError } from '../engine/errors.js';
+import { isStarved } from './starved.js';
 
 export type Family = 4 | 6;
 
@@ -15,8 +16,11 @@ export interface Firewall {
 export class FirewallError extends LockdownError {
   override readonly name = 'FirewallError';
   override readonly code = 'JOBGATE_FIREWALL';
-  /** `missing`: not installed; `privilege`: not allowed; `busy`: worth another try; `failed`: anything else. */
-  readonly kind: 'missing' | 'privilege' | 'busy' | 'failed';
+  /**
+   * `missing`: not installed; `privilege`: not allowed; `busy`: worth another try; `starved`: it could not be run, or not to
+   * its end, for want of descriptors, processes or memory; `failed`: anything else.
+   */
+  readonly kind: 'missing' | 'privilege' | 'busy' | 'starved' | 'failed';
   constructor(kind: FirewallError['kind'], message: string) {
     super(message);
     this.kind = kind;
@@ -63,17 +67,17 @@ function run(env: NodeJS.ProcessEnv, name: string, args: string[], input?: strin
   });
 }
 
-function explain(name: string, error: Error, stderr: string): FirewallError {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') {
+function explain(name: string, error: ExecFileException, stderr: string): FirewallError {
+  const { code, signal } = error;
+  if (String(code) === 'ENOENT') {
     return new FirewallError(
       'missing',
       `${name} is not installed, and the lock-down needs it: apt-get install iptables`,
     );
   }
-  if (String(code) === 'EAGAIN' || String(code) === 'ENOMEM') {
-    return new FirewallError('busy', `${name} cannot be started: ${error.message}`);
-  }
+  if (isStarved(error)) return new FirewallError('starved', `${name} cannot be started: ${error.message}`);
+  // Where memory is short, the kernel ends whom it likes.
+  if (signal === 'SIGKILL') return new FirewallError('starved', `${name} was killed`);
   const said = (stderr.trim() || error.message).replace(/\s+/g, ' ');
   if (/lock file|xtables\.lock/i.test(said) && /denied|read-only/i.test(said)) {
     return new FirewallError(

@@ -1,4 +1,9 @@
 import type { Logger } from '../../proxy/policy/logger.js';
+import { FirewallError } from './firewall.js';
+import { isStarved } from './starved.js';
+
+/** So many times in a row nothing may be seen, for want of descriptors, processes or memory, before gateways close. */
+const UNSEEN = 10;
 
 /** What a lock-down went through since it was made. */
 export interface LockdownFigures {
@@ -38,6 +43,7 @@ export class LockdownWatch {
   readonly #watches = new Set<Watch>();
   #timer: NodeJS.Timeout | undefined;
   #busy = false;
+  #unseen = 0;
 
   constructor(options: LockdownWatchOptions) {
     this.#options = options;
@@ -73,8 +79,16 @@ export class LockdownWatch {
     this.#busy = true;
     try {
       if (await this.#options.ensure()) this.figures.repairs++;
-      for (const watch of [...this.#watches]) this.#check(watch);
+      const unseen = this.#unseen;
+      for (const watch of [...this.#watches]) this.#check(watch, unseen);
+      if (this.#unseen === unseen) this.#unseen = 0;
     } catch (error) {
+      if (
+        error instanceof FirewallError &&
+        error.kind === 'starved' &&
+        this.#mayBeUnseen(error, this.#unseen)
+      )
+        return;
       this.figures.failures++;
       this.#options.logger?.error({ err: error }, 'the lock-down is lost: closing the gateways');
       for (const watch of [...this.#watches]) this.#lose(watch, error);
@@ -84,13 +98,22 @@ export class LockdownWatch {
     }
   }
 
-  #check(watch: Watch): void {
+  #check(watch: Watch, unseen: number): void {
     try {
       watch.check?.();
     } catch (error) {
+      if (isStarved(error) && this.#mayBeUnseen(error, unseen)) return;
       this.#options.logger?.error({ err: error }, 'a gateway cannot be kept safe: closing it');
       this.#lose(watch, error);
     }
+  }
+
+  /** That it could not be looked at is not that it is gone: for a while it is looked at again. */
+  #mayBeUnseen(error: unknown, before: number): boolean {
+    this.#unseen = before + 1;
+    if (this.#unseen >= UNSEEN) return false;
+    if (before === 0) this.#options.logger?.warn({ err: error }, 'the lock-down cannot be verified for now');
+    return true;
   }
 
   #lose(watch: Watch, error: unknown): void {

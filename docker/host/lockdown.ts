@@ -207,7 +207,14 @@ export class Lockdown {
   async #check(): Promise<boolean> {
     this.#checks++;
     const readings = await this.#retrying(() => this.#read());
-    return wrong(readings).length > 0 && this.#install();
+    if (wrong(readings).length === 0) return false;
+    try {
+      return await this.#install();
+    } catch (error) {
+      // Rules have been seen to be missing: that they cannot be put back for want of anything, is no better.
+      const isStarving = error instanceof FirewallError && error.kind === 'starved';
+      throw isStarving ? new FirewallError('failed', error.message) : error;
+    }
   }
 
   // One process at a time, so that two do not both insert their jumps. Who waited finds the work done.
@@ -350,7 +357,7 @@ export class Lockdown {
       try {
         return await work(attempt);
       } catch (error) {
-        const worth = error instanceof FirewallError && (error.kind === 'busy' || error.kind === 'failed');
+        const worth = error instanceof FirewallError && ['busy', 'starved', 'failed'].includes(error.kind);
         if (!worth || attempt >= 5) throw error;
         await sleep(20 * 2 ** attempt * (0.5 + Math.random()));
       }

@@ -36,6 +36,11 @@ describe('the iptables commands', () => {
     expect(readFileSync(seen, 'utf8')).toBe('--noflush --wait 5\n*filter\nCOMMIT\n');
   });
 
+  it('that the kernel ends for want of memory have said nothing of the rules', async () => {
+    command('iptables-save', 'kill -9 $$');
+    await expect(iptables().save(4)).rejects.toMatchObject({ kind: 'starved' });
+  });
+
   it('that are missing are to be installed', async () => {
     await expect(new Iptables({ PATH: folder }).save(4)).rejects.toMatchObject({
       kind: 'missing',

@@ -352,6 +352,51 @@ describe('watching', () => {
     expect(one.figures().standing).not.toHaveProperty('problem');
   });
 
+  it('that cannot be looked at for a while is not lost; for longer it is', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const [lost, check] = [vi.fn(), vi.fn()];
+    using _ = one.watch(lost, check);
+    const starved = new FirewallError('starved', 'spawn iptables-save EMFILE');
+    const look = async (rounds: number) => {
+      for (let i = 0; i < rounds; i++) {
+        const { checks } = one.figures();
+        // Five attempts, with pauses between them.
+        await vi.waitFor(async () => {
+          await vi.advanceTimersByTimeAsync(100);
+          expect(one.figures().checks).toBeGreaterThan(checks);
+        });
+      }
+      await vi.advanceTimersByTimeAsync(1_500);
+    };
+    firewall.failing = (what) => (what === 'save' ? starved : undefined);
+    await look(8);
+    expect(lost).not.toHaveBeenCalled();
+    firewall.failing = () => undefined;
+    await look(1);
+    check.mockImplementation(() => {
+      throw new LockdownError('cannot set', { cause: Object.assign(new Error(), { code: 'EMFILE' }) });
+    });
+    await look(8);
+    expect(lost).not.toHaveBeenCalled();
+    await look(2);
+    expect(lost).toHaveBeenCalledOnce();
+  });
+
+  it('of which rules are seen to be missing is lost where nothing is left to put them back with', async () => {
+    const one = lockdown();
+    await one.ensure();
+    const lost = vi.fn();
+    using _ = one.watch(lost);
+    rules('filter', 'INPUT')?.splice(0);
+    firewall.failing = (what) =>
+      what === 'restore' ? new FirewallError('starved', 'spawn iptables-restore EMFILE') : undefined;
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(100);
+      expect(lost).toHaveBeenCalledOnce();
+    });
+  });
+
   it('tells only the watcher whose own check fails', async () => {
     const one = lockdown();
     await one.ensure();
