@@ -26,6 +26,8 @@ interface Dial {
   readonly statusCodes: Readonly<Record<number, boolean | string | undefined>>;
   readonly isStream?: boolean;
   readonly openStdin?: boolean;
+  /** The body, instead of `options`. */
+  readonly file?: Buffer;
   readonly abortSignal?: AbortSignal;
 }
 
@@ -58,8 +60,9 @@ export function boundAnswers(docker: Dockerode): Dockerode {
     }
     // Its answer comes when a container ends: a connection that breaks meanwhile is no answer. See container.ts.
     if (path.endsWith('/wait')) return dial(request, answered);
-    // What goes both ways: the engine answers with an upgrade, or with a status that is read as ever.
-    if (request.openStdin) return dial(request, answered);
+    // What goes both ways: the engine answers with an upgrade, or with a status that is read as ever. docker-modem would send
+    // what the URL says as a body too, which Podman gives to the container as its first input.
+    if (request.openStdin) return dial({ ...request, file: Buffer.alloc(0) }, answered);
     const late = request.isStream || LONG.test(path) ? undefined : AbortSignal.timeout(ANSWER_MS);
     const abortSignal = request.abortSignal ?? late;
     if (abortSignal) opaque(abortSignal);

@@ -7,11 +7,12 @@ import { dockerConfigDir, type Environment, readDockerConfig } from './docker-co
 import { boundAnswers } from './engine-answers.js';
 import { EngineError, engineMessage } from './errors.js';
 
-/** A Docker engine that answered. */
+/** An engine that answered: Docker's, or Podman by its API for Docker's clients. */
 export interface Engine {
   readonly docker: Dockerode;
   readonly endpoint: EngineEndpoint;
-  /** Version of the engine, `20.10.24`. */
+  readonly product: 'Docker' | 'Podman';
+  /** Version of the product, `20.10.24`; one says nothing of the other's. */
   readonly version: string;
   readonly apiVersion: string;
 }
@@ -62,11 +63,17 @@ export async function openEngine(env: Environment = process.env): Promise<Engine
       throw new EngineError(
         `the engine at ${where.url} runs ${answer.Os} containers: jobgate needs Linux containers`,
       );
-    return { docker, endpoint: where, version: answer.Version, apiVersion: answer.ApiVersion };
+    const { Version: version, ApiVersion: apiVersion } = answer;
+    return { docker, endpoint: where, product: productOf(answer), version, apiVersion };
   } catch (error) {
     if (error instanceof EngineError) throw error;
     throw new EngineError(explain(where, error), { cause: error });
   }
+}
+
+// Podman's own service answers to Docker's clients as an engine of version 5.4.2, say.
+function productOf({ Components: components = [] }: Dockerode.DockerVersion): Engine['product'] {
+  return components.some(({ Name }) => Name === 'Podman Engine') ? 'Podman' : 'Docker';
 }
 
 function connect(where: EngineEndpoint): Dockerode {

@@ -17,7 +17,8 @@ export async function removeContainer(
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await container.remove({ force: true, v: true });
+      // Podman would ask it to end first, and wait for ten seconds.
+      await container.remove({ force: true, v: true, timeout: 0 });
       return true;
     } catch (error) {
       const status = engineStatus(error);

@@ -139,7 +139,7 @@ async function makeContainerGateway(
           docker,
           wish?.shared ? shared.sharedPool : shared.pool,
           { owner: owner.ref, kind: owner.kind, ...policy.job, port, created: new Date() },
-          { wall: wallOf(engine.apiVersion), ...(wish && { wish }) },
+          { wall: wallOf(engine), ...(wish && { wish }) },
         );
     const { bridge, gateway: hostEnd } = network;
     if (existing) await removePredecessor(docker, existing.id, addressAfter(hostEnd));
@@ -263,7 +263,7 @@ class ContainerGateway implements Gateway {
   /** Makes the container and the proxy in it. @throws GatewayError */
   async open(nodeAddresses: Promise<readonly string[]>, waitedMs: number): Promise<void> {
     const container = await this.#create();
-    await container.start(async () => {
+    await this.#start(container, waitedMs, async () => {
       this.#egress = new RemoteProxy(withNodeAddresses(this.#options.policy, await nodeAddresses), {
         ...(this.#options.logger && { logger: this.#options.logger }),
         ...(this.#options.onEvent && { onEvent: this.#options.onEvent }),
@@ -282,8 +282,14 @@ class ContainerGateway implements Gateway {
       await this.#egress.listen(listen).catch((error: Error) => {
         throw inContainer(error);
       });
-    }, waitedMs);
+    });
     this.#up = true;
+  }
+
+  async #start(container: ProxyContainer, waitedMs: number, open: () => Promise<unknown>): Promise<void> {
+    await container.start(open, waitedMs);
+    // Once more: Podman makes the bridge with its first container.
+    closeWhereHere(this.#network.bridge, this.#options.logger);
   }
 
   /** Takes away what `open` made before it failed. */
@@ -394,7 +400,7 @@ class ContainerGateway implements Gateway {
         if (this.#container !== old) await this.#container?.remove();
         await removePredecessor(this.#docker, this.#network.id, this.proxy.host);
         const container = await this.#create();
-        await container.start(() => egress.openAgain(this.#placeIn(container)));
+        await this.#start(container, 0, () => egress.openAgain(this.#placeIn(container)));
         this.#up = true;
         return;
       } catch (error) {

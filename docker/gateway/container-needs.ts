@@ -1,5 +1,6 @@
 import type Dockerode from 'dockerode';
 import type { OperatorPolicy } from '../../proxy/policy/policy.js';
+import type { Engine } from '../engine/engine.js';
 import { EngineError, engineMessage, engineStatus, GatewayError, PlacementError } from '../engine/errors.js';
 import { isOlder } from '../engine/versions.js';
 import { knownHoles } from './known-holes.js';
@@ -11,13 +12,27 @@ const OLDEST_API = '1.41';
 /** API of Docker 28, the first with gateway mode `isolated`. Older ones take no notice of an option they don't know. */
 const ISOLATED_API = '1.48';
 
+/** Podman of Debian 13, the oldest that is tested. Before 5.0 networks may be those of CNI, which have no such bridge. */
+const OLDEST_PODMAN = '5.4';
+
 /** How this engine makes a bridge without an address of the host. */
-export function wallOf(apiVersion: string): Wall {
+export function wallOf({ product, apiVersion }: Pick<Engine, 'product' | 'apiVersion'>): Wall {
+  if (product === 'Podman') return 'no gateway';
   return isOlder(apiVersion, ISOLATED_API) ? 'inhibit_ipv4' : 'isolated';
 }
 
 /** @throws PlacementError for an engine that is too old, naming its hole. */
-export function assertRecent({ version, apiVersion }: { version: string; apiVersion: string }): void {
+export function assertRecent({
+  product,
+  version,
+  apiVersion,
+}: Pick<Engine, 'product' | 'version' | 'apiVersion'>): void {
+  if (product === 'Podman') {
+    if (!isOlder(version, OLDEST_PODMAN)) return;
+    throw new PlacementError(
+      `Podman ${version} is too old for gateways in containers: they need Podman ${OLDEST_PODMAN} or later`,
+    );
+  }
   if (!isOlder(apiVersion, OLDEST_API)) return;
   const hole = knownHoles(version).at(-1);
   throw new PlacementError(

@@ -61,6 +61,10 @@ export function hostGateways(options: HostGatewayOptions = {}): OpenGateway {
   };
 }
 
+/** Why, in a line: before a job runs there is no address that a proxy could listen on, and no bridge to look at. */
+export const NOT_ON_PODMAN =
+  'the engine is Podman, which makes the bridge of a network when its first container starts: use --gateway container';
+
 /** What the gateways of one process share. */
 interface HostResources {
   readonly pool: SubnetPool;
@@ -83,7 +87,8 @@ async function openHostGateway(options: OpenGatewayOptions, resources: HostResou
   if (process.platform !== 'linux') {
     throw new PlacementError('the gateway can be placed on a Linux host only: use --gateway container');
   }
-  const { docker } = options.engine;
+  const { docker, product } = options.engine;
+  if (product === 'Podman') throw new PlacementError(NOT_ON_PODMAN);
   // Policy errors are the caller's: found before anything is made.
   let gateway: HostGateway | undefined;
   const proxy = createProxy(options.policy, {

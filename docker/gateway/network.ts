@@ -11,13 +11,14 @@ import {
 } from '../host/host-net.js';
 import type { NetworkWish } from './gateway.js';
 import { type NetworkRecord, toLabels } from './labels.js';
+import { createPodmanNetwork } from './podman-network.js';
 import { type Subnet, type SubnetPool, upperHalf } from './subnet-pool.js';
 
 /**
  * What stands between a job and the engine's host: the lock-down's rules, or a bridge on which the host has no address,
- * by the engine's option for it.
+ * by the engine's option for it (Podman's is to have no gateway).
  */
-export type Wall = 'lock-down' | 'isolated' | 'inhibit_ipv4';
+export type Wall = 'lock-down' | 'isolated' | 'inhibit_ipv4' | 'no gateway';
 
 /** The network of one job. */
 export interface IsolatedNetwork extends Subnet {
@@ -52,7 +53,10 @@ export async function createIsolatedNetwork(
     const { value: subnet } = free.next();
     if (!subnet || tried.push(subnet.cidr) > MAX_ATTEMPTS) throw pool.exhausted();
     try {
-      const { id } = await docker.createNetwork(networkOptions(name, bridge, subnet, { record, wall, wish }));
+      const options = networkOptions(name, bridge, subnet, { record, wall, wish });
+      const { id } = await (wall === 'no gateway'
+        ? createPodmanNetwork(docker, options)
+        : docker.createNetwork(options));
       return { id, name, bridge, ...subnet };
     } catch (error) {
       // Another process was faster, or the engine knows of something that the host doesn't. To list what it has costs it
@@ -118,6 +122,8 @@ function wallOptions(wall: Wall, shared: boolean): Record<string, string> {
       return { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' };
     case 'inhibit_ipv4':
       return { 'com.docker.network.bridge.inhibit_ipv4': 'true' };
+    case 'no gateway':
+      return {};
   }
 }
 
@@ -206,5 +212,6 @@ async function takenRanges(docker: Dockerode): Promise<string[]> {
 }
 
 function isOverlap(error: unknown): boolean {
-  return /overlap/i.test(engineMessage(error));
+  // Docker's words, and Podman's.
+  return /overlap|is already used on the host or by another config/i.test(engineMessage(error));
 }

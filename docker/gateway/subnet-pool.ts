@@ -140,6 +140,12 @@ export function upperHalf(cidr: string): string {
   return `${format(first + (last - first + 1) / 2)}/${Number(cidr.split('/')[1]) + 1}`;
 }
 
+/** The first and the last address of the upper part of a subnet, whose last one is its broadcast address. */
+export function addressesOf(upper: string): { first: string; last: string } {
+  const { first = 0, last = 0 } = readRange(upper) ?? {};
+  return { first: format(first), last: format(last - 1) };
+}
+
 /** CIDRs of all addresses that a client on the network may have: the subnet without the gateway's address. */
 export function clientRanges({ cidr, gateway }: Subnet): string[] {
   const ranges: string[] = [];

@@ -110,8 +110,7 @@ async function list(docker: Dockerode): Promise<[Dockerode.NetworkInspectInfo[],
 export function readNetwork(info: Dockerode.NetworkInspectInfo): OwnedNetwork | string | undefined {
   const record = fromLabels(info.Labels);
   if (!record || typeof record === 'string') return record;
-  const bridge = info.Options?.['com.docker.network.bridge.name'];
-  const { Subnet: subnet, Gateway: gateway } = info.IPAM?.Config?.[0] ?? {};
+  const { bridge, subnet, gateway } = addressing(info);
   if (!info.Internal || info.Driver !== 'bridge') return 'it is not an internal bridge network';
   const isNamedByUs = isOurName(info.Name);
   if (!isNamedByUs && record.gate === undefined) return 'its name is not one of ours';
@@ -121,6 +120,16 @@ export function readNetwork(info: Dockerode.NetworkInspectInfo): OwnedNetwork | 
   if (!subnet || !gateway) return 'it has no subnet';
   const placement = prefix === BRIDGE_PREFIX ? 'host' : 'container';
   return { id: info.Id, name: info.Name, bridge, placement, subnet, gateway, record };
+}
+
+function addressing({ Name, Options, IPAM }: Dockerode.NetworkInspectInfo) {
+  const { Subnet: subnet, Gateway: gateway } = IPAM?.Config?.[0] ?? {};
+  // Podman does not show a bridge's name, and so an address that nobody has; both follow from what it shows.
+  if (gateway === '<nil>' && subnet) {
+    const bridge = isOurName(Name) ? Name.replace(/^jobgate-/, CONTAINER_BRIDGE_PREFIX) : undefined;
+    return { bridge, subnet, gateway: addressAfter(subnet) };
+  }
+  return { bridge: Options?.['com.docker.network.bridge.name'], subnet, gateway };
 }
 
 /** @param name of the network where it is ours, and tells the bridge's. */
@@ -167,11 +176,12 @@ async function isLeftOver(
   dead: readonly OwnedNetwork[],
   kept: ReadonlySet<string>,
 ): Promise<'dead' | 'unknown' | 'no'> {
-  const mode = container.HostConfig?.NetworkMode;
-  // One that was created and never started is not among the network's own containers.
-  if (dead.some((network) => mode === network.name || mode === network.id)) return 'dead';
+  // One that was created and never started is not among the network's own containers. Podman's list has no mode.
+  const { NetworkMode: mode } = container.HostConfig ?? {};
+  const madeFor = mode === undefined ? Object.keys(container.NetworkSettings?.Networks ?? {}) : [mode];
+  if (dead.some(({ name, id }) => madeFor.includes(name) || madeFor.includes(id))) return 'dead';
   // A dead serve's job still runs, and gets its gateway back.
-  if (mode !== undefined && kept.has(mode)) return 'no';
+  if (madeFor.some((network) => kept.has(network))) return 'no';
   for (const name of container.Names ?? []) {
     const owner = ownerOfContainerName(name);
     if (!owner) continue;

@@ -9,6 +9,7 @@ import { isPublic } from '../../proxy/policy/public-address.js';
 import { formatRate } from '../../proxy/policy/rate.js';
 import type { Config } from '../config/load.js';
 import { abandoned } from './abandoned.js';
+import { engineLimits } from './engine-limits.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
 import { openFiles } from './host.js';
 import { placements } from './placements.js';
@@ -41,16 +42,20 @@ function verdict(findings: readonly Finding[]): Finding {
 async function findEngine(): Promise<{ engine?: Engine; findings: Finding[] }> {
   try {
     const engine = await openEngine();
-    const { version, apiVersion, endpoint } = engine;
-    const where = ok('engine', `Docker ${version}, API ${apiVersion}, at ${endpoint.url} (${endpoint.from})`);
-    const holes = knownHoles(version).map(({ id, what, covered, fixed }) =>
+    const { product, version, apiVersion, endpoint } = engine;
+    const { rootless, limits } = await engineLimits(engine);
+    const where = ok(
+      'engine',
+      `${product} ${version}${rootless ? ', rootless' : ''}, API ${apiVersion}, at ${endpoint.url} (${endpoint.from})`,
+    );
+    const holes = (product === 'Docker' ? knownHoles(version) : []).map(({ id, what, covered, fixed }) =>
       warn(
         'engine',
         `${id}: ${what}; ${covered}`,
         `Docker ${fixed[0]} or later, if your distribution has not mended it already`,
       ),
     );
-    return { engine, findings: [where, ...holes] };
+    return { engine, findings: [where, ...holes, ...limits] };
   } catch (error) {
     return { findings: [failure('engine', error)] };
   }

@@ -6,6 +6,7 @@ import {
   assertServersReachable,
   wallOf,
 } from '../../docker/gateway/container-needs.js';
+import { NOT_ON_PODMAN } from '../../docker/gateway/host-gateway.js';
 import type { Placement } from '../../docker/gateway/owned-network.js';
 import { engineIsHere } from '../../docker/gateway/placement.js';
 import { Lockdown } from '../../docker/host/lockdown.js';
@@ -64,7 +65,8 @@ async function onHost(config: Config, engine: Engine | undefined): Promise<Findi
   ];
 }
 
-async function place({ docker }: Engine): Promise<Finding> {
+async function place({ docker, product }: Engine): Promise<Finding> {
+  if (product === 'Podman') return fail('engine here', NOT_ON_PODMAN);
   const here = await engineIsHere(docker);
   if (here === true) return ok('engine here', 'its default bridge is in this network namespace');
   if (here === undefined)
@@ -96,7 +98,7 @@ async function inContainer(config: Config, engine: Engine | undefined): Promise<
   return [
     await judged(
       'engine API',
-      `${engine.apiVersion}: bridges without an address of the host, by ${wallOf(engine.apiVersion)}`,
+      `${engine.apiVersion}: bridges without an address of the host, by ${wallOf(engine)}`,
       () => assertRecent(engine),
     ),
     await gatewayImage(engine, image),

@@ -13,6 +13,7 @@ import {
 import type { Engine } from '../../docker/engine/engine.js';
 import { EngineError } from '../../docker/engine/errors.js';
 import { ensureImage, type PullPolicy } from '../../docker/engine/image.js';
+import { assertMountable } from '../../docker/engine/podman.js';
 import type { Gateway, OpenGateway } from '../../docker/gateway/gateway.js';
 import { containerName, type Owner } from '../../docker/gateway/owner.js';
 import type { Budget } from '../../proxy/policy/budget.js';
@@ -133,7 +134,9 @@ export async function runJob(job: AdmittedJob, options: RunJobOptions): Promise<
   stop?.throwIfAborted();
 
   const env = gateway ? jobEnv(job, gateway, image.Config?.Env ?? [], options) : job.engine.env;
-  const create = containerOptions(containerSpec(job, env, options), attachment(job, gateway));
+  const spec = containerSpec(job, env, options);
+  assertMountable(engine, spec.mounts);
+  const create = containerOptions(spec, attachment(job, gateway));
   const timeoutMs = options.timeoutMs ?? job.timeoutMs;
   const result = (ended: Pick<JobResult, 'ended' | 'exitCode'>): JobResult => ({
     ...ended,

@@ -24,6 +24,10 @@ interface EngineLinkOptions {
   readonly connect?: () => Promise<Engine>;
 }
 
+/** Whether a container keeps the contract is judged by what the engine says of it. */
+const NOT_ON_PODMAN =
+  'the engine is Podman, whose API does not tell what a container may do: jobgate run works with it, jobgate serve needs Docker';
+
 /** Longest line of the event stream that is looked at, bytes. */
 const MAX_LINE = 1 << 20;
 
@@ -68,6 +72,7 @@ export class EngineLink {
     while (!this.#ended.signal.aborted) {
       try {
         const engine = await connect();
+        if (engine.product === 'Podman') throw new EngineError(NOT_ON_PODMAN);
         const events = await this.#events(engine);
         await this.#options.onUp(engine);
         this.#engine = engine;

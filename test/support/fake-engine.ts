@@ -12,17 +12,21 @@ export interface FakeEngineServer extends AsyncDisposable {
   readonly asked: readonly string[];
 }
 
+/** What a Docker engine says of itself, and what Podman's service says to Docker's clients. */
+export const DOCKER = { Version: '20.10.24', ApiVersion: '1.41' };
+export const PODMAN = { Version: '5.4.2', ApiVersion: '1.41', Components: [{ Name: 'Podman Engine' }] };
+
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** An engine on a socket that answers as a test says, reached by the client that jobgate has for a real one. */
-export async function fakeEngine(answer: Answer): Promise<FakeEngineServer> {
+export async function fakeEngine(answer: Answer, version: object = DOCKER): Promise<FakeEngineServer> {
   const folder = mkdtempSync(join(tmpdir(), 'fake-engine-'));
   const path = join(folder, 'socket');
   const asked: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => {
     if (request.url === '/version') {
-      response.end(JSON.stringify({ Os: 'linux', Version: '20.10.24', ApiVersion: '1.41' }));
+      response.end(JSON.stringify({ Os: 'linux', ...version }));
       return;
     }
     response.on('error', () => {});
@@ -33,8 +37,10 @@ export async function fakeEngine(answer: Answer): Promise<FakeEngineServer> {
     sockets.add(socket);
     socket.on('error', () => {});
   });
-  server.on('upgrade', (_request, socket) => {
+  server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => {});
+    asked.push(`${request.method} ${request.url}`, ...(head.length > 0 ? [String(head)] : []));
+    socket.once('data', (data: Buffer) => asked.push(String(data)));
     socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
   });
   server.listen(path);

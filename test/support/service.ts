@@ -70,6 +70,7 @@ export class FakeEngine {
       docker: docker as unknown as Engine['docker'],
       endpoint: { url: 'unix:///fake', from: 'the test' },
       version: '0',
+      product: 'Docker',
       apiVersion: '0',
     };
   };

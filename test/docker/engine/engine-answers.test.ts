@@ -47,6 +47,17 @@ describe('what the engine is asked', () => {
     expect(fake.asked).toEqual(['POST /containers/create?name=n']);
     expect(JSON.parse(body)).toEqual({ Image: 'i', Cmd });
   });
+
+  it('is no input of a container that is attached to', async () => {
+    await using fake = await fakeEngine(() => {});
+    const options = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
+    const stream = await fake.engine.docker.getContainer('c').attach(options);
+    stream.write('its input');
+    await expect.poll(() => fake.asked.length).toBeGreaterThan(1);
+    const [asked, input] = fake.asked;
+    expect(asked).toMatch(/^POST \/containers\/c\/attach\?.*stdin=true/);
+    expect(input).toBe('its input');
+  });
 });
 
 describe('what the engine answers', () => {

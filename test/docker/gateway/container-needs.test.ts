@@ -10,14 +10,26 @@ it.each([
   ['1.51', 'isolated'],
   ['2.0', 'isolated'],
 ])('API %s keeps the host off a bridge by %s', (apiVersion, wall) => {
-  expect(wallOf(apiVersion)).toBe(wall);
+  expect(wallOf({ product: 'Docker', apiVersion })).toBe(wall);
 });
 
 it('names the version and the hole of an engine that is too old', () => {
-  expect(() => assertRecent({ version: '19.03.8', apiVersion: '1.40' })).toThrow(
+  const product = 'Docker';
+  expect(() => assertRecent({ product, version: '19.03.8', apiVersion: '1.40' })).toThrow(
     /^Docker 19\.03\.8 \(API 1\.40\) is too old for gateways in containers \(CVE-2020-13401: .*\): they need Docker 20\.10 or later$/,
   );
-  expect(() => assertRecent({ version: '20.10.24+dfsg1', apiVersion: '1.41' })).not.toThrow();
+  expect(() => assertRecent({ product, version: '20.10.24+dfsg1', apiVersion: '1.41' })).not.toThrow();
+});
+
+it('judges Podman by its own version, and never by an API version that is not its own', () => {
+  const [product, apiVersion] = ['Podman', '1.41'] as const;
+  expect(wallOf({ product, apiVersion })).toBe('no gateway');
+  expect(wallOf({ product, apiVersion: '1.51' })).toBe('no gateway');
+  expect(() => assertRecent({ product, version: '4.3.1', apiVersion })).toThrow(
+    /^Podman 4\.3\.1 is too old .* Podman 5\.4 or later$/,
+  );
+  for (const version of ['5.4.2', '5.8.6', '6.0.0'])
+    expect(() => assertRecent({ product, version, apiVersion })).not.toThrow();
 });
 
 it('refuses servers on a loopback that is not the container’s', () => {

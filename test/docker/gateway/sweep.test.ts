@@ -64,6 +64,25 @@ describe('a sweep', () => {
     expect(engine.removed).toEqual(['by-name', 'by-id', 'n1']);
   });
 
+  it('reads what Podman shows: no name of a bridge, no gateway, and networks in place of a mode', async () => {
+    const shown = (n: number) => ({
+      Options: {},
+      IPAM: { Config: [{ Subnet: `10.213.0.${n * 8}/29`, Gateway: '<nil>' }] },
+    });
+    const network = engine.addNetwork(1, dead, {}, shown(1));
+    await using alive = await openOwner('run');
+    const other = engine.addNetwork(2, alive, {}, shown(2));
+    for (const [Id, name] of [
+      ['of-dead', network],
+      ['of-alive', other],
+    ] as const) {
+      const container = { Id, Names: ['/x'], NetworkSettings: { Networks: { [name]: {}, bridge: {} } } };
+      engine.containers.push(container as unknown as (typeof engine.containers)[0]);
+    }
+    await sweep(engine.docker);
+    expect(engine.removed).toEqual(['of-dead', 'n1']);
+  });
+
   it("removes a dead run's container on no network, or one that is not ours, by its name", async () => {
     engine.addContainer('none', 'none', containerName(dead));
     engine.addContainer('host', 'host', containerName(dead));
