@@ -1,6 +1,6 @@
 import { hasColors } from '../color.js';
 import { EXIT } from '../exit-codes.js';
-import { visible } from '../terminal.js';
+import { visible } from '../visible.js';
 import type { Line, State } from './check.js';
 
 export interface Report {
