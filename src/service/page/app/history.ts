@@ -54,10 +54,18 @@ function timesOf({ from, step, up }: History): number[] {
 /** So many moments of a second are kept: what is older is in the history by then. */
 const KEPT = 90;
 
+/** And so many are now. */
+export const NOW = 3;
+
 /** Rates of a gateway by what its figures say, second by second. */
 export class LiveRates {
   rates: Rates = NONE;
+  readonly #kept: number;
   #last: { readonly time: number; readonly up: number; readonly down: number } | undefined;
+
+  constructor(kept = KEPT) {
+    this.#kept = kept;
+  }
 
   /** @param time ms since 1970. */
   add(time: number, { up, down }: Pick<GatewayFigures, 'up' | 'down'>): void {
@@ -65,7 +73,7 @@ export class LiveRates {
     this.#last = { time, up, down };
     if (!last || time <= last.time) return;
     const per = (bytes: number) => Math.max(0, (bytes * 8_000) / (time - last.time));
-    const add = (list: number[], value: number) => [...list, value].slice(-KEPT);
+    const add = (list: number[], value: number) => [...list, value].slice(-this.#kept);
     const { rates } = this;
     this.rates = {
       times: add(rates.times, time / 1000),
@@ -79,7 +87,7 @@ export class LiveRates {
     const { up, down } = this.rates;
     if (up.length === 0) return undefined;
     const mean = (list: readonly number[]) => {
-      const some = list.slice(-3);
+      const some = list.slice(-NOW);
       return some.reduce((sum, one) => sum + one, 0) / some.length;
     };
     return { up: mean(up), down: mean(down) };

@@ -46,7 +46,7 @@ export function JobsPage({ query }: { query: URLSearchParams }) {
   const rows = entries?.map((entry) => rowOf(entry, live)) ?? [];
   const wanted = text.trim().toLowerCase();
   const found = sorted(
-    rows.filter((row) => WHICH[which](row) && row.text.includes(wanted)),
+    rows.filter((row) => WHICH[which](row) && (wanted === '' || row.text().includes(wanted))),
     sort,
   );
   const pages = Math.max(1, Math.ceil(found.length / PAGE_ROWS));

@@ -20,7 +20,7 @@ export interface Row {
   readonly started: string;
   readonly ended: string | undefined;
   /** What the filter looks in. */
-  readonly text: string;
+  readonly text: () => string;
 }
 
 type Live = ReadonlyMap<string, { readonly figures: GatewayFigures; readonly rates: LiveRates }>;
@@ -49,21 +49,16 @@ export function rowOf(entry: Entry, live: Live): Row {
     topRefused: said.topRefused?.host,
     started: said.created,
     ended: said.ended,
-    text: [
-      name,
-      entry.job,
-      entry.execution,
-      gateway?.id,
-      state,
-      ...(gateway?.domains ?? []),
-      ...hostsOf(entry),
-    ]
-      .join(' ')
-      .toLowerCase(),
+    text: () => textOf(entry, state),
   };
 }
 
-const hostsOf = ({ gateway }: Entry) => gateway?.figures.hosts.map(({ host }) => host) ?? [];
+function textOf({ job, execution, gateway, run }: Entry, state: string): string {
+  const hosts = gateway?.figures.hosts.map(({ host }) => host) ?? [];
+  return [run?.name, gateway?.name, job, execution, gateway?.id, state, ...(gateway?.domains ?? []), ...hosts]
+    .join(' ')
+    .toLowerCase();
+}
 
 export const COLUMNS = {
   name: (row: Row) => row.name.toLowerCase(),

@@ -2,7 +2,7 @@ import { useRef, useState } from 'preact/hooks';
 import { joined } from '../../../client/entries.js';
 import { ask } from './api.js';
 import { useEvents } from './connection.js';
-import { LiveRates } from './history.js';
+import { LiveRates, NOW } from './history.js';
 import type { Entry, FiguresMessage, GatewayFigures, GatewayView, JobView } from './server-types.js';
 import { useData } from './use-data.js';
 
@@ -26,7 +26,7 @@ export function useEntries() {
         const { time, gateways } = data as FiguresMessage;
         const now = new Map<string, Live>();
         for (const figures of gateways) {
-          const rates = live.current.get(figures.id)?.rates ?? new LiveRates();
+          const rates = live.current.get(figures.id)?.rates ?? new LiveRates(NOW);
           rates.add(Date.parse(time), figures);
           now.set(figures.id, { figures, rates });
         }
