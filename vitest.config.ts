@@ -67,7 +67,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: ['test/e2e/**/*.test.ts', 'test/chaos/*.test.ts'],
           exclude: ['test/e2e/container-*.test.ts'],
           env: { JOBGATE_GATEWAY: 'host' },
           sequence: { groupOrder: 1 },

@@ -23,6 +23,8 @@ export interface InternetOptions {
   readonly hosts: Readonly<Record<string, HostSpec>>;
   /** Default one of its own. */
   readonly ca?: TestCa;
+  /** Told at once what the origins see; `seen` then has nothing. */
+  readonly onEvent?: (event: OriginEvent) => void;
 }
 
 export interface Internet extends AsyncDisposable {
@@ -37,6 +39,8 @@ export interface Internet extends AsyncDisposable {
   readonly addresses6: Readonly<Record<string, string>>;
   /** The machine's interface that leads to the origins. */
   readonly device: string;
+  /** Of the process with all origins. */
+  readonly pid: number;
   /** Everything that the origins have seen by now, e.g. to find that a refused request never arrived. */
   seen(): Promise<readonly OriginEvent[]>;
   /** Of what was seen, the requests only. */
@@ -57,11 +61,11 @@ const defaultServices: Readonly<Record<number, Service>> = { 80: 'http', 443: 'h
  * them never leaves the machine. Answers to private addresses are routed back, so that a job whose isolation were missing
  * would reach the origins. When the process ends, in whatever way, the namespace, its interface and its routes end with it.
  */
-export async function startInternet({ hosts, ca: given }: InternetOptions): Promise<Internet> {
+export async function startInternet({ hosts, ca: given, onEvent }: InternetOptions): Promise<Internet> {
   const ca = given ?? (await createCa());
   const plan = planAddresses(hosts);
   const events: OriginEvent[] = [];
-  const origins = new Origins((event) => events.push(event));
+  const origins = new Origins(onEvent ?? ((event) => events.push(event)));
   let dnsServer: DnsServer | undefined;
   let linked = false;
   const close = async () => {
@@ -116,6 +120,7 @@ export async function startInternet({ hosts, ca: given }: InternetOptions): Prom
     addresses: plan.addresses,
     addresses6: plan.addresses6,
     device: plan.device,
+    pid: origins.pid,
     seen,
     requests: async () => (await seen()).filter(({ kind }) => kind === 'request'),
     async forget() {

@@ -3,11 +3,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { projectRoot } from './engine.js';
 
-/** A part of the test run. */
+/** A part of a run. */
 export interface Shard {
+  /** Before each line that it prints. */
   readonly name: string;
-  /** Of vitest. */
-  readonly args: readonly string[];
+  /** Of Node. */
+  readonly command: readonly string[];
 }
 
 /** Namespace, engine and data of a shard are named after the process that runs it, so that the next run can tell the dead. */
@@ -70,15 +71,16 @@ export async function runShards(shards: readonly Shard[], atOnce: number): Promi
 }
 
 /** Its output comes line by line, each with the shard's name. */
-function start({ name: title, args }: Shard, namespace: string): ChildProcess {
-  const vitest = `${projectRoot}node_modules/vitest/vitest.mjs`;
-  const child = spawn('nsenter', [`--net=/run/netns/${namespace}`, process.execPath, vitest, ...args], {
+function start({ name: title, command }: Shard, namespace: string): ChildProcess {
+  const child = spawn('nsenter', [`--net=/run/netns/${namespace}`, process.execPath, ...command], {
     cwd: projectRoot,
     env: { ...process.env, ...engineOf(namespace) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => process.stdout.write(`${title} | ${line}\n`));
+    createInterface({ input: stream }).on('line', (line) =>
+      process.stdout.write(`${title && `${title} | `}${line}\n`),
+    );
   }
   return child;
 }

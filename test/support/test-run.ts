@@ -13,6 +13,7 @@ import { canShard, runShards, type Shard } from './shards.js';
  */
 const given = process.argv.slice(2);
 const FILE = '--outputFile.json=';
+const VITEST = `${projectRoot}node_modules/vitest/vitest.mjs`;
 const isReport = (arg: string) => arg.startsWith('--reporter=') || arg.startsWith(FILE);
 
 /** What `--shard` makes of the files is even enough, and needs no table of how long each takes. */
@@ -33,8 +34,7 @@ interface Report {
 if (given.every(isReport) && canShard()) {
   process.exitCode = await runAll(given.find((arg) => arg.startsWith(FILE))?.slice(FILE.length));
 } else {
-  const vitest = `${projectRoot}node_modules/vitest/vitest.mjs`;
-  process.exitCode = spawnSync(process.execPath, [vitest, 'run', ...given], { stdio: 'inherit' }).status ?? 1;
+  process.exitCode = spawnSync(process.execPath, [VITEST, 'run', ...given], { stdio: 'inherit' }).status ?? 1;
 }
 
 async function runAll(file: string | undefined): Promise<number> {
@@ -42,7 +42,8 @@ async function runAll(file: string | undefined): Promise<number> {
   try {
     const shard = (name: string, ...args: string[]): Shard => ({
       name: name.padEnd(17),
-      args: [
+      command: [
+        VITEST,
         'run',
         '--reporter=default',
         '--reporter=json',
@@ -60,8 +61,8 @@ async function runAll(file: string | undefined): Promise<number> {
     await fetchGateClients();
     // The unit tests keep the cores busy; the others wait for engines and containers.
     const codes = [...(await runShards(units, 1)), ...(await runShards(parts, AT_ONCE))];
-    const reports = [...units, ...parts].flatMap(({ args }) => {
-      const path = args.find((arg) => arg.startsWith(FILE))?.slice(FILE.length) ?? '';
+    const reports = [...units, ...parts].flatMap(({ command }) => {
+      const path = command.find((arg) => arg.startsWith(FILE))?.slice(FILE.length) ?? '';
       try {
         return [JSON.parse(readFileSync(path, 'utf8'))];
       } catch {
