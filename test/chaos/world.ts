@@ -203,7 +203,6 @@ export class World implements AsyncDisposable {
       .filter((pid) => pid > 1);
   }
 
-  /** Ends all jobs, then all else. What their gateways leave is looked for in between. */
   async endJobs(): Promise<void> {
     for (const job of this.jobs.values()) await job.end();
   }
