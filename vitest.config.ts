@@ -36,9 +36,15 @@ const clients = {
   test: { name: 'clients', include: ['test/clients/**/*.test.ts'], ...endToEnd },
 };
 
+/** By itself: `npm run test:engines` starts the engine. */
+const engines = {
+  test: { name: 'engines', include: ['test/engines/**/*.test.ts'], ...endToEnd },
+};
+
 export default defineConfig({
   test: {
     projects: [
+      ...(process.env.TEST_ENGINE ? [engines] : []),
       ...(process.env.TEST_CLIENTS ? [clients] : []),
       {
         test: {
