@@ -365,11 +365,12 @@ function started(container: Dockerode.Container, exited: Promise<number>, output
 function startError(options: Dockerode.ContainerCreateOptions, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const message = engineMessage(error);
-  const says = (text: string) => message.includes(text);
-  if (says('exec') && (says('executable file not found') || says('no such file or directory'))) {
+  // Of runc and of crun.
+  const says = (text: RegExp) => text.test(message);
+  if (says(/exec/) && says(/executable file (`[^`]*` )?not found|no such file or directory/i)) {
     return new CommandError(`image ${options.Image} cannot start its command: ${message}`, 127);
   }
-  if (says('exec') && says('permission denied')) {
+  if (says(/exec/) && says(/permission denied/i)) {
     return new CommandError(`image ${options.Image} cannot start its command: ${message}`, 126);
   }
   return new EngineError(`the engine cannot start the container: ${message}`, { cause: error });

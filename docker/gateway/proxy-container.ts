@@ -105,12 +105,12 @@ export async function createProxyContainer(
   });
   try {
     await connectOutside(docker, container.id, options.outside);
-    const stream = await container.attach({
-      stream: true,
-      hijack: true,
-      stdin: true,
-      stdout: true,
-      stderr: true,
+    const streams = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
+    // Podman prepares the container for it, and fails here where Docker would when it starts.
+    const stream = await container.attach(streams).catch((error: unknown) => {
+      throw new EngineError(`the gateway's container cannot be attached to: ${engineMessage(error)}`, {
+        cause: error,
+      });
     });
     return new ProxyContainer(container, stream, options.logger);
   } catch (error) {
