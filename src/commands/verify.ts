@@ -91,13 +91,13 @@ async function run(flags: VerifyFlags): Promise<number> {
   const { dockerHost, inside } = flags;
   const engine =
     inside === undefined
-      ? await openEngine(dockerHost === undefined ? process.env : { DOCKER_HOST: dockerHost })
+      ? await openEngine({ ...process.env, ...(dockerHost !== undefined && { DOCKER_HOST: dockerHost }) })
       : undefined;
   await using owner = await openOwner('run');
   if (engine && dockerHost === undefined) await sweep(engine.docker, { logger });
   try {
     const report = await verify(wayOf(flags, config, { engine, owner, logger }), {
-      engineIsHere: engine === undefined || (await engineIsHere(engine.docker)) !== false,
+      engineIsHere: engine === undefined || (await isHere(engine)),
       publicNames: flags.publicName,
       token: `jobgate-verify-${randomBytes(12).toString('hex')}`,
       stop: signals.stop,
@@ -108,6 +108,12 @@ async function run(flags: VerifyFlags): Promise<number> {
     if (signals.received && error === signals.stop.reason) return signalExit(signals.received);
     throw error;
   }
+}
+
+/** A bridge of the same name and range is on many hosts: what a socket of this one leads to is on this one. */
+async function isHere({ docker, endpoint: { url } }: Engine): Promise<boolean> {
+  const local = /^unix:|^(tcp|https?):\/\/(127\.|localhost\b|\[::1\])/.test(url);
+  return local && (await engineIsHere(docker)) !== false;
 }
 
 interface Parts {

@@ -9,6 +9,7 @@ const PORTS = { tcp: 18080, udp: 18081 } as const;
 
 export interface RunningNeighbour extends Neighbour, AsyncDisposable {
   readonly around: Surroundings;
+  readonly over: Prober['over'];
 }
 
 /** Another job in the same way, which listens, and tries at itself what the hostile one will try at it. */
@@ -48,7 +49,8 @@ export async function runNeighbour(
     const address = around.addresses.find((one) => !one.includes(':'));
     if (address === undefined) throw new EngineError('the neighbour has no address');
     const proxy = place.proxy ?? around.proxy;
-    return { address, ...PORTS, self, around, ...(proxy && { proxy }), [Symbol.asyncDispose]: dispose };
+    const { over } = prober;
+    return { address, ...PORTS, self, around, over, ...(proxy && { proxy }), [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -25,6 +25,8 @@ export interface Outside extends AsyncDisposable {
   readonly dns: string;
   /** A link-local one, as metadata services have. */
   readonly linkLocal: string;
+  /** Why its process has ended; undefined while it listens. */
+  readonly over: () => string | undefined;
 }
 
 export const OUTSIDE_TCP = [22, 25, 80, 443, 8443];
@@ -43,6 +45,10 @@ export async function openOutside(token: string, onSaid: (said: Said) => void): 
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code) => resolve(`it ended with ${code}`));
+  });
+  let over: string | undefined;
+  void ended.then((why) => {
+    over = why;
   });
   const close = async () => {
     child.kill('SIGKILL');
@@ -97,7 +103,14 @@ export async function openOutside(token: string, onSaid: (said: Said) => void): 
     };
     child.stdin.write(`${JSON.stringify(plan)}\n`);
     await listening;
-    return { origin, dns, linkLocal, ...(origin6 && { origin6 }), [Symbol.asyncDispose]: close };
+    return {
+      origin,
+      dns,
+      linkLocal,
+      ...(origin6 && { origin6 }),
+      over: () => over,
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     await close();
     throw error;

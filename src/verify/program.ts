@@ -15,6 +15,8 @@ export function program(): string {
 export interface Prober extends AsyncDisposable {
   /** What is around it, once it has made all of its attempts. @throws EngineError where it ends before */
   readonly done: Promise<Surroundings>;
+  /** Why it has ended; undefined while it runs. */
+  readonly over: () => string | undefined;
 }
 
 export interface ContainedProber extends Prober {
@@ -53,6 +55,7 @@ export async function startProber(
   void container.exited.then(output.ended, output.fail);
   return {
     done: output.done,
+    over: () => output.over,
     networks: async () => (await docker.getContainer(create.name).inspect()).NetworkSettings,
     [Symbol.asyncDispose]: () => container.remove(),
   };
@@ -74,6 +77,7 @@ export function startProberBy(
   child.stdin.end(`globalThis.jobgateVerifyPlan = ${JSON.stringify(plan)};\n${program()}`);
   return {
     done: output.done,
+    over: () => output.over,
     async [Symbol.asyncDispose]() {
       child.kill();
     },
@@ -110,8 +114,13 @@ class ProberOutput {
     for (const stream of [this.stdout, this.stderr]) stream.on('error', this.fail);
   }
 
-  readonly ended = (code: number) =>
-    this.fail(new EngineError(`the prober ended with ${code}: ${this.#errors || 'it said nothing'}`));
+  /** Why it has ended. */
+  over: string | undefined;
+
+  readonly ended = (code: number) => {
+    this.over = `the prober ended with ${code}: ${this.#errors || 'it said nothing'}`;
+    this.fail(new EngineError(this.over));
+  };
 }
 
 const isError = (line: string) => /^\w*Error/.test(line);

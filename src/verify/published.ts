@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError } from '../../docker/engine/errors.js';
 import type { Said } from './inside/plan.js';
-import { startProber } from './program.js';
+import { type Prober, startProber } from './program.js';
 import type { ContainersWay } from './ways/way.js';
 
 const INSIDE = 18080;
 
 export interface Published extends AsyncDisposable {
   readonly tcp: number;
+  readonly over: Prober['over'];
 }
 
 /** Somebody else's container, which publishes a port on all addresses of its host. */
@@ -39,7 +40,7 @@ export async function publishPort(
     const { Ports } = await prober.networks();
     const tcp = Number(Ports[`${INSIDE}/tcp`]?.[0]?.HostPort);
     if (!(tcp > 0)) throw new EngineError('the engine published none');
-    return { tcp, [Symbol.asyncDispose]: () => prober[Symbol.asyncDispose]() };
+    return { tcp, over: prober.over, [Symbol.asyncDispose]: () => prober[Symbol.asyncDispose]() };
   } catch (error) {
     await prober[Symbol.asyncDispose]();
     throw error;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EngineError } from '../../docker/engine/errors.js';
 import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import { abortable } from '../../proxy/util/abort.js';
 import type { Check } from './check.js';
@@ -102,6 +103,11 @@ export async function verify(way: Way, options: VerifyOptions): Promise<Report> 
   ]);
   await abortable(tried, stop);
   await sleep(LATE_MS);
+  for (const listener of [outside, neighbour, published]) {
+    const over = listener?.over();
+    // Whatever came after that was not seen.
+    if (over !== undefined) throw new EngineError(`a listener of verify ended before the job: ${over}`);
+  }
   const lines = checks.map((check) => judge(check, evidence));
   return {
     verdict: verdictOf(lines),
@@ -128,7 +134,8 @@ const allChecks = (world: World): Check[] => [
 /** What a prober that tries nothing says. */
 async function surroundings({ command }: CommandWay, token: string): Promise<Surroundings> {
   await using prober = startProberBy(command, { token, waitMs: 0, attempts: [] }, () => {});
-  return prober.done;
+  // Awaited, or it would be ended before it has begun.
+  return await prober.done;
 }
 
 async function startIn(

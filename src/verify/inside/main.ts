@@ -8,6 +8,9 @@ import { listen } from './listen.js';
 import type { Plan, Said } from './plan.js';
 import { probe } from './probe.js';
 
+/** Whoever started a listener may be gone, ms. */
+const LIFETIME_MS = 300_000;
+
 const say = (said: Said) => process.stdout.write(`${JSON.stringify(said)}\n`);
 
 async function plan(): Promise<Plan> {
@@ -27,6 +30,7 @@ try {
       say({ says: 'arrival', ...arrival }),
     );
     say({ says: 'listening', tcp, udp });
+    setTimeout(() => process.exit(), LIFETIME_MS);
   }
   await probe(told, (result) => say({ says: 'result', ...result }));
   const proxy = environmentProxy();
