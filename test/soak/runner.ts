@@ -28,7 +28,7 @@ export interface Scenario {
 export class Mismatch extends Error {}
 
 const PHASE_MS = 10_000;
-/** Nothing that a client can begin takes longer, on a busy machine either: the limits of the policies are 2 s. */
+/** Nothing that a client can begin takes longer, on a busy machine either: the limits of the policies are 5 s. */
 const SCENARIO_MS = 60_000;
 /** Waited for only while something is still there. */
 const QUIET_MS = 60_000;
