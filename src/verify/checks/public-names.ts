@@ -44,9 +44,11 @@ export function publicNameChecks(world: World): Check[] {
         title: `a tunnel to ${name} with anything but TLS and HTTP`,
         tries: [ssh],
         controls: [control],
-        // What the server has to say to it comes behind the proxy's own word.
+        // What the server has to say to it comes behind the proxy's own word; a refusal has a body of its own.
         leak: ({ heard = '' }) =>
-          (heard.split('\r\n\r\n')[1] ?? '').length > 0 ? 'the server answered in the tunnel' : undefined,
+          /^HTTP\/1\.[01] 2/.test(heard) && (heard.split('\r\n\r\n')[1] ?? '').length > 0
+            ? 'the server answered in the tunnel'
+            : undefined,
       },
     ];
     if (here) {
