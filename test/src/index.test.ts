@@ -9,7 +9,9 @@ const root = join(import.meta.dirname, '../..');
 /** Errors that are no part of the library, and what becomes of them. */
 const INTERNAL: Readonly<Record<string, string>> = {
   ApiError: 'an answer of the API',
+  ApiProblem: 'a message on the page, which has it from an answer of the API',
   BrokenAnswer: 'a denial',
+  CallError: 'a line of what verify tries from inside of a job',
   DialError: 'a denial',
   GateRefusal: 'an answer of the gate',
   JsonError: 'a problem of a job file or a request',
