@@ -309,6 +309,8 @@ class ContainerGateway implements Gateway {
   async change(change: PolicyChange): Promise<PolicyChanged> {
     if (!this.#egress) throw new GatewayError('the gateway is not open');
     const changed = await this.#egress.change(change);
+    // An engine that is away may have left the lost container running (live-restore), with the policy that it had.
+    await this.#replacing;
     this.#policy = { ...this.#policy, job: { ...this.#policy.job, ...change } };
     if (this.names) this.names = { ...this.names, hosts: exactNames(this.#policy) };
     return changed;
