@@ -7,27 +7,11 @@ import { EngineError } from './errors.js';
 const API = '/v5.0.0/libpod';
 
 /** What Podman has no words for in its API for Docker's clients is asked of its own, at the same socket. */
-export function askPodman(
-  docker: Dockerode,
-  method: 'GET' | 'POST',
-  path: string,
-  body?: object,
-): Promise<unknown> {
+export function askPodman(docker: Dockerode, path: string, options: object): Promise<unknown> {
+  const statusCodes = { 200: true, 400: 'bad parameter', 409: 'conflict', 500: 'server error' };
   return new Promise((resolve, reject) => {
-    docker.modem.dial(
-      {
-        path: API + path,
-        method,
-        ...(body && { options: body }),
-        statusCodes: {
-          200: true,
-          400: 'bad parameter',
-          404: 'not found',
-          409: 'conflict',
-          500: 'server error',
-        },
-      },
-      (error, answer) => (error ? reject(error) : resolve(answer)),
+    docker.modem.dial({ path: API + path, method: 'POST', options, statusCodes }, (error, answer) =>
+      error ? reject(error) : resolve(answer),
     );
   });
 }

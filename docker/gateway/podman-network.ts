@@ -6,7 +6,6 @@ import { addressesOf } from './subnet-pool.js';
 /** What Podman's own API says of a network. */
 interface LibpodNetwork {
   readonly id: string;
-  readonly network_interface: string;
   readonly internal: boolean;
   readonly dns_enabled: boolean;
   readonly ipv6_enabled: boolean;
@@ -27,7 +26,7 @@ export async function createPodmanNetwork(
 ): Promise<{ id: string }> {
   const [{ Subnet = '', IPRange = '' } = {}] = IPAM?.Config ?? [];
   const { first, last } = addressesOf(IPRange);
-  const network = (await askPodman(docker, 'POST', '/networks/create', {
+  const network = (await askPodman(docker, '/networks/create', {
     name: Name,
     driver: 'bridge',
     network_interface: Options?.['com.docker.network.bridge.name'],
