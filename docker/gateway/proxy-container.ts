@@ -251,8 +251,10 @@ export class ProxyContainer {
     );
     const why =
       this.#killedFor ?? (state?.OOMKilled ? 'it had used up its memory' : (this.link.why ?? state?.Error));
-    return new GatewayError(
-      `the gateway's container ended (${code === undefined ? 'the engine lost it' : `exit code ${code}`})${why ? `: ${why}` : ''}`,
-    );
+    const because = why ? `: ${why}` : '';
+    // An engine that goes away again while another container takes the place of one is waited for.
+    if (code === undefined)
+      return new EngineError(`the gateway's container ended (the engine lost it)${because}`);
+    return new GatewayError(`the gateway's container ended (exit code ${code})${because}`);
   }
 }

@@ -8,6 +8,7 @@ import { PassThrough } from 'node:stream';
 import Dockerode from 'dockerode';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type StartedContainer, startContainer } from '../../../docker/engine/container.js';
+import { EngineError } from '../../../docker/engine/errors.js';
 import { createProxyContainer } from '../../../docker/gateway/proxy-container.js';
 
 describe('a container whose engine', () => {
@@ -66,7 +67,10 @@ describe('a container whose engine', () => {
     });
     await container.start(async () => {});
     hangUp();
-    expect((await container.ended).message).toContain('the engine lost it');
+    const why = await container.ended;
+    expect(why.message).toContain('the engine lost it');
+    // Which is no fault of the gateway's own: it is opened again when the engine is back.
+    expect(why).toBeInstanceOf(EngineError);
   });
 
   it('comes back is asked what became of it', async () => {
