@@ -75,10 +75,14 @@ export class NetworkWatch {
     const connected = byNetwork(...lists);
     const all = gateways.list();
     const others = all.filter(({ id, gateway, containers }) => {
-      const listed = connected.get(gateway.network.id) ?? 'removed';
+      const on = connected.get(gateway.network.id);
+      const listed = on?.map(({ line }) => line).join('\n') ?? 'removed';
       const isAnother = listed !== (this.#listed.get(id) ?? '');
       this.#listed.set(id, listed);
-      return isAnother || [...containers.keys()].some((container) => !listed.includes(container));
+      // Also where the list is the same and what was found was not: who is cut off may be back.
+      const jobs = (on ?? []).filter(({ address }) => address !== gateway.proxy.host);
+      const isKnown = jobs.length === containers.size && jobs.every((one) => containers.has(one.id));
+      return isAnother || !isKnown;
     });
     const known = new Set(all.map(({ id }) => id));
     for (const id of this.#listed.keys()) if (!known.has(id)) this.#listed.delete(id);
@@ -230,15 +234,25 @@ export class NetworkWatch {
   }
 }
 
-/** By a network's id: its containers, each with all networks that it is on. */
+interface Connected {
+  readonly id: string;
+  readonly address: string;
+  /** Itself, and where it is. */
+  readonly line: string;
+}
+
+/** Who is on which network, by the network's id. */
 function byNetwork(
   networks: readonly Dockerode.NetworkInspectInfo[],
   containers: readonly Dockerode.ContainerInfo[],
-): ReadonlyMap<string, string> {
-  const found = new Map(networks.map(({ Id }): [string, string[]] => [Id, []]));
-  for (const { Id, NetworkSettings } of containers) {
-    const on = Object.values(NetworkSettings?.Networks ?? {}).map(({ NetworkID }) => NetworkID);
-    for (const network of on) found.get(network)?.push([Id, ...on.sort()].join(' '));
+): ReadonlyMap<string, readonly Connected[]> {
+  const found = new Map(networks.map(({ Id }): [string, Connected[]] => [Id, []]));
+  for (const { Id: id, NetworkSettings } of containers) {
+    const on = Object.values(NetworkSettings?.Networks ?? {});
+    const places = on.map(({ NetworkID, IPAddress }) => `${NetworkID} ${IPAddress}`).sort();
+    const line = [id, ...places].join(' ');
+    for (const { NetworkID, IPAddress: address } of on) found.get(NetworkID)?.push({ id, address, line });
   }
-  return new Map([...found].map(([network, lines]) => [network, lines.sort().join('\n')]));
+  for (const list of found.values()) list.sort((a, b) => (a.id < b.id ? -1 : 1));
+  return found;
 }

@@ -18,8 +18,12 @@ let served: ServedGateway[];
 let watch: NetworkWatch;
 let events: ServiceEvent[];
 let failed: string[];
+let broken: 'report' | 'disconnect';
 
-beforeEach(async () => {
+beforeEach(() => begin('report'));
+
+async function begin(what: typeof broken): Promise<void> {
+  broken = what;
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   connected = new Map(Array.from({ length: GATEWAYS }, (_, i) => [`network-${i}`, []]));
   engine = await fakeEngine((request, response) => {
@@ -32,6 +36,10 @@ beforeEach(async () => {
     if (what === 'containers' && id === 'json') return json(response, [...containers()].map(listed));
     if (what === 'containers') return json(response, inspected(id));
     const on = connected.get(id);
+    if (request.url?.endsWith('/disconnect')) {
+      on?.splice(0);
+      return json(response, {});
+    }
     if (!on) return json(response, { message: 'no such network' }, 404);
     const Containers = Object.fromEntries(on.map((one) => [one, { IPv4Address: '10.213.0.2/29' }]));
     return json(response, { Id: id, Containers });
@@ -52,10 +60,10 @@ beforeEach(async () => {
     } as unknown as Gateways,
     hub,
     logger: silentLogger,
-    broken: 'report',
+    broken,
     sockets: [],
   });
-});
+}
 
 afterEach(async () => {
   watch.close();
@@ -82,7 +90,9 @@ const networksOf = (id: string) => [...connected].filter(([, on]) => on.includes
 const listed = (id: string) => ({
   Id: id,
   NetworkSettings: {
-    Networks: Object.fromEntries(networksOf(id).map((name) => [name, { NetworkID: name }])),
+    Networks: Object.fromEntries(
+      networksOf(id).map((name) => [name, { NetworkID: name, IPAddress: '10.213.0.2' }]),
+    ),
   },
 });
 const inspected = (id: string) => ({
@@ -151,4 +161,18 @@ it('finds that a container has left which an event alone had told of', async () 
   connected.set('network-150', []);
   await compared();
   expect(changes()).toContain('gateway-150 disconnected');
+});
+
+it('cuts off again who comes back unseen, however often', async () => {
+  watch.close();
+  await engine[Symbol.asyncDispose]();
+  await begin('disconnect');
+  for (let i = 0; i < GATEWAYS / 20; i++) await compared();
+  for (let i = 0; i < 3; i++) {
+    connected.set('network-150', ['job']);
+    connected.set('network-160', ['job']);
+    const asked = await compared();
+    expect(asked).toContain('POST /networks/network-150/disconnect');
+    expect(connected.get('network-150')).toEqual([]);
+  }
 });
