@@ -7,7 +7,7 @@ const LOOK_MS = 250;
 const START_MS = 60_000;
 
 /** A worker whose machine has no time for it is spared for so long, ms. */
-const STARVED_MS = 60_000;
+const STARVED_MS = 20_000;
 
 interface Watched {
   readonly link: WorkerLink;
