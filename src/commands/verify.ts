@@ -134,6 +134,7 @@ function wayOf(flags: VerifyFlags, config: Config, { engine, owner, logger }: Pa
     return ownGateways(config, { engine, owner, logger: withoutRefusals(logger), image });
   }
   return anyEngine(engine, {
+    owner,
     image,
     ...(network !== undefined && { network }),
     ...(neighbourNetwork !== undefined && { neighbourNetwork }),

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { EngineError } from '../../docker/engine/errors.js';
+import { containerName } from '../../docker/gateway/owner.js';
 import type { Said } from './inside/plan.js';
 import { type Prober, startProber } from './program.js';
 import type { ContainersWay } from './ways/way.js';
@@ -13,7 +13,7 @@ export interface Published extends AsyncDisposable {
 
 /** Somebody else's container, which publishes a port on all addresses of its host. */
 export async function publishPort(
-  { docker, image }: Pick<ContainersWay, 'docker' | 'image'>,
+  { docker, image, owner }: Pick<ContainersWay, 'docker' | 'image' | 'owner'>,
   token: string,
   onSaid: (said: Said) => void,
 ): Promise<Published> {
@@ -28,7 +28,7 @@ export async function publishPort(
         attempts: [],
       },
       create: {
-        name: `verify-${randomBytes(6).toString('hex')}`,
+        name: containerName(owner),
         ExposedPorts: { [`${INSIDE}/tcp`]: {} },
         HostConfig: { PortBindings: { [`${INSIDE}/tcp`]: [{ HostPort: '' }] } },
       },

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { expect, it } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
-import { startCli } from '../support/cli.js';
+import { cli, startCli } from '../support/cli.js';
 import { describeE2e, docker } from '../support/e2e.js';
 import { startGate } from '../support/gate.js';
 import { startServe } from '../support/serve.js';
@@ -53,6 +53,24 @@ describeE2e('a hostile job finds no way out', () => {
     verify.child.kill('SIGTERM');
     expect((await verify.done).code).toBe(143);
     expect(await made()).toEqual(before);
+  });
+
+  it('and of one that is killed, the next sweep removes all', async () => {
+    const before = await docker('ps', '-aq');
+    const verify = startCli([
+      'verify',
+      '--docker-host',
+      process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock',
+    ]);
+    // The one that publishes a port, and the other job.
+    const made = async () =>
+      (await docker('ps', '-q')).split('\n').filter((id) => id && !before.includes(id));
+    await expect.poll(async () => (await made()).length).toBeGreaterThan(1);
+    verify.child.kill('SIGKILL');
+    await verify.done;
+    expect(await made()).not.toEqual([]);
+    expect(await cli(['clean'])).toMatchObject({ code: 0 });
+    expect(await docker('ps', '-aq')).toBe(before);
   });
 
   it('and what a serve as it is in the field does not let verify control, is unknown', async () => {

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { Engine } from '../../../docker/engine/engine.js';
+import { containerName, type Owner } from '../../../docker/gateway/owner.js';
 import { type ContainersWay, proxyAt } from './way.js';
 
 export interface EngineWayOptions {
+  readonly owner: Owner;
   readonly image: string;
   /** Of the job. Default: the engine's own. */
   readonly network?: string;
@@ -18,11 +19,12 @@ export interface EngineWayOptions {
 
 /** Whether it is jobgate's gate that answers as an engine is its labels' to say: other engines take no notice of them. */
 export function anyEngine(engine: Engine, options: EngineWayOptions): ContainersWay {
-  const { image, network, neighbourNetwork = network, proxy, rate, burst, jobHeader } = options;
+  const { owner, image, network, neighbourNetwork = network, proxy, rate, burst, jobHeader } = options;
   let opened = 0;
   return {
     through: `containers of the engine at ${engine.endpoint.url}${network ? `, on ${network}` : ''}`,
     docker: engine.docker,
+    owner,
     image,
     rate,
     burst,
@@ -33,7 +35,7 @@ export function anyEngine(engine: Engine, options: EngineWayOptions): Containers
       return {
         ...(proxy && { proxy: proxyAt(proxy) }),
         create: {
-          name: `verify-${randomBytes(6).toString('hex')}`,
+          name: containerName(owner),
           Labels: { 'jobgate.domains': domains.join(','), 'jobgate.job': id },
           Env: proxy
             ? ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map((name) => `${name}=${proxy}`)

@@ -26,6 +26,7 @@ export function ownGateways(
       return `a gateway of its own ${placed}`;
     },
     docker: engine.docker,
+    owner,
     image,
     rate,
     burst: operator.burst,

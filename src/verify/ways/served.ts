@@ -15,6 +15,7 @@ export function servedGateways(
   return {
     through: `the serve at ${at}`,
     docker: engine.docker,
+    owner,
     image,
     rate,
     burst: operator.burst,

@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import type { Owner } from '../../../docker/gateway/owner.js';
 import type { Outside } from '../outside.js';
 
 /** How a job comes to run on this node. */
@@ -17,6 +18,8 @@ interface AnyWay {
 /** Containers are made for the job and its neighbour. */
 export interface ContainersWay extends AnyWay {
   readonly docker: Dockerode;
+  /** Whose the containers are, by their names: what one that was killed leaves, is swept. */
+  readonly owner: Owner;
   /** Of the jobs; has Node. */
   readonly image: string;
   /** Makes what a job has around it, before its container. */
