@@ -99,6 +99,7 @@ export async function openOutside(token: string, onSaid: (said: Said) => void): 
         tcp: OUTSIDE_TCP,
         udp: OUTSIDE_UDP,
         names: { address: dns, origin },
+        bytesAt: origin,
       },
     };
     child.stdin.write(`${JSON.stringify(plan)}\n`);

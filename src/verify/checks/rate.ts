@@ -1,5 +1,5 @@
 import type { Check } from '../check.js';
-import type { Result } from '../inside/plan.js';
+import { MAX_BYTES, type Result } from '../inside/plan.js';
 import type { World } from '../world.js';
 import { http, tryOf } from './make.js';
 
@@ -7,7 +7,6 @@ const GROUP = 'the rate';
 const CONNECTIONS = 8;
 /** So long a direction is measured at its rate, s. */
 const SECONDS = 2.5;
-const MAX_BYTES = 64_000_000;
 /** What a measurement may be off. */
 const TOLERANCE = 1.1;
 

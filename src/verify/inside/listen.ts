@@ -1,7 +1,7 @@
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
-import { type Arrival, HEAD, type Listen } from './plan.js';
+import { type Arrival, HEAD, type Listen, MAX_BYTES } from './plan.js';
 import { serveNames } from './zone.js';
 
 /** Servers of these protocols speak first. */
@@ -15,11 +15,11 @@ export interface Listening extends AsyncDisposable {
 }
 
 /**
- * Listens, tells what comes, and answers it with the token: HTTP as HTTP (`/bytes/N` and uploads for measuring), a
+ * Listens, tells what comes, and answers it with the token: HTTP as HTTP (at `bytesAt` also `/bytes/N`, for measuring), a
  * ClientHello not at all, anything else as it is.
  */
 export async function listen(
-  { at, addresses, tcp, udp, names }: Listen,
+  { at, addresses, tcp, udp, names, bytesAt }: Listen,
   token: string,
   arrived: (arrival: Arrival) => void,
 ): Promise<Listening> {
@@ -29,7 +29,10 @@ export async function listen(
   const http = createHttpServer((request, response) => {
     const { remoteAddress: from = '', localPort: port = 0 } = request.socket;
     arrived({ at, over: 'tcp', port, from, head: headOf(request) });
-    answer(request, response, token);
+    const wanted = request.socket.localAddress === bytesAt ? bytesOf(request) : undefined;
+    request.resume();
+    if (wanted === undefined) request.once('end', () => response.end(`${token}\n`));
+    else zeros(response, wanted);
   });
   const onConnection = (socket: Socket) => {
     open.add(socket);
@@ -99,14 +102,12 @@ function headOf({ method, url, rawHeaders }: IncomingMessage): string {
   return `${method} ${url}\r\n${lines.join('\r\n')}`.slice(0, HEAD);
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, token: string): void {
-  const bytes = Number(/\/bytes\/(\d{1,9})/.exec(request.url ?? '')?.[1] ?? -1);
-  if (bytes < 0) {
-    request.resume();
-    request.once('end', () => response.end(`${token}\n`));
-    return;
-  }
-  request.resume();
+function bytesOf({ url = '' }: IncomingMessage): number | undefined {
+  const bytes = Number(/\/bytes\/(\d{1,9})$/.exec(url)?.[1]);
+  return bytes <= MAX_BYTES ? bytes : undefined;
+}
+
+function zeros(response: ServerResponse, bytes: number): void {
   response.writeHead(200, { 'Content-Length': bytes });
   let left = bytes;
   const push = () => {

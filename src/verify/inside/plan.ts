@@ -84,6 +84,8 @@ export interface Listen {
   readonly udp: readonly number[];
   /** A name server on port 53 of this address, for `zone.ts`. */
   readonly names?: { readonly address: string; readonly origin: string };
+  /** Where `/bytes/N` is answered by as many, for measuring. Default: nowhere. */
+  readonly bytesAt?: string;
 }
 
 export interface Plan {
@@ -112,3 +114,6 @@ export type Said =
 
 /** What is kept of what is heard, bytes. */
 export const HEAD = 1024;
+
+/** The most that `/bytes/N` answers, and that is moved to measure a rate. */
+export const MAX_BYTES = 64_000_000;

@@ -8,6 +8,7 @@ import {
   socketAddress,
   udpPacket,
 } from '../../../src/verify/inside/attempts/packets.js';
+import { listen } from '../../../src/verify/inside/listen.js';
 import type { Plan, Result, Said } from '../../../src/verify/inside/plan.js';
 import { program } from '../../../src/verify/program.js';
 
@@ -52,7 +53,13 @@ describe('a prober against its own listeners', () => {
     const to = { host: '127.0.0.1', port };
     said = await prober(
       {
-        listen: { at: 'here', addresses: ['127.0.0.1'], tcp: [port], udp: [port] },
+        listen: {
+          at: 'here',
+          addresses: ['127.0.0.1'],
+          tcp: [port],
+          udp: [port],
+          bytesAt: '127.0.0.1',
+        },
         attempts: [
           { mark: 'm1', do: 'tcp', ...to },
           { mark: 'm2', do: 'udp', ...to },
@@ -114,6 +121,26 @@ describe('a prober against its own listeners', () => {
   it('finds the proxy by its variables, and names it in what it says', () => {
     expect(heads()).toContain(`tcp CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: m8\r\n\r\n`);
     expect(said.at(-1)).toMatchObject({ says: 'done', proxy: { host: '127.0.0.1', port } });
+  });
+});
+
+describe('zeros for measuring', () => {
+  const heardOf = async (path: string, bytesAt?: string) => {
+    await using listening = await listen(
+      { at: 'here', addresses: ['127.0.0.1'], tcp: [0], udp: [], ...(bytesAt && { bytesAt }) },
+      TOKEN,
+      () => {},
+    );
+    return await (await fetch(`http://127.0.0.1:${listening.tcp[0]}${path}`)).text();
+  };
+
+  it('are given where it is said, and to a limit', async () => {
+    expect(await heardOf('/bytes/70000', '127.0.0.1')).toHaveLength(70_000);
+    expect(await heardOf('/bytes/64000001', '127.0.0.1')).toBe(`${TOKEN}\n`);
+  });
+
+  it.each([undefined, '127.0.0.2'])('are not given elsewhere (%s)', async (bytesAt) => {
+    expect(await heardOf('/bytes/70000', bytesAt)).toBe(`${TOKEN}\n`);
   });
 });
 
