@@ -6,6 +6,7 @@ import { EngineError } from '../../docker/engine/errors.js';
 import { lineSplitter } from '../../proxy/util/line-splitter.js';
 import { packageFile } from '../../proxy/util/package-files.js';
 import type { Plan, Said, Surroundings } from './inside/plan.js';
+import { saidReader } from './said.js';
 
 /** The prober's text: it goes along as an argument, so that the engine needs to see no file and the image only Node. */
 export function program(): string {
@@ -36,7 +37,7 @@ export async function startProber(
   { image, plan, create }: ContainerOptions,
   onSaid: (said: Said) => void,
 ): Promise<ContainedProber> {
-  const output = new ProberOutput(onSaid);
+  const output = new ProberOutput(plan, onSaid);
   const container = await startContainer(
     docker,
     {
@@ -67,7 +68,7 @@ export function startProberBy(
   plan: Plan,
   onSaid: (said: Said) => void,
 ): Prober {
-  const output = new ProberOutput(onSaid);
+  const output = new ProberOutput(plan, onSaid);
   const child = spawn(file, [...args, 'node', '--input-type=module', '-'], { stdio: 'pipe' });
   child.once('error', output.fail);
   child.once('close', (code) => output.ended(code ?? 1));
@@ -85,6 +86,8 @@ export function startProberBy(
 }
 
 const LINE = 1 << 20;
+/** What is shown of an error, characters. */
+const ERROR = 300;
 
 /** What a prober writes, read line by line. */
 class ProberOutput {
@@ -94,7 +97,8 @@ class ProberOutput {
   fail: (error: Error) => void = () => {};
   #errors = '';
 
-  constructor(onSaid: (said: Said) => void) {
+  constructor(plan: Plan, onSaid: (said: Said) => void) {
+    const readSaid = saidReader(plan);
     let finish: (around: Surroundings) => void = () => {};
     this.done = new Promise((resolve, reject) => {
       finish = resolve;
@@ -109,7 +113,8 @@ class ProberOutput {
     }, LINE);
     this.stderr = lineSplitter((line) => {
       // Node shows where it was thrown before what.
-      if (this.#errors === '' || (!isError(this.#errors) && isError(line))) this.#errors = line;
+      if (this.#errors === '' || (!isError(this.#errors) && isError(line)))
+        this.#errors = line.slice(0, ERROR);
     }, LINE);
     for (const stream of [this.stdout, this.stderr]) stream.on('error', this.fail);
   }
@@ -124,13 +129,3 @@ class ProberOutput {
 }
 
 const isError = (line: string) => /^\w*Error/.test(line);
-
-/** Another program may write there as well. */
-function readSaid(line: string): Said | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && 'says' in value ? (value as Said) : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -55,9 +55,9 @@ export async function verify(way: Way, options: VerifyOptions): Promise<Report> 
   const { token, publicNames, waitMs = 2500, stop } = options;
   const rest = { token, waitMs };
   const notes: string[] = [];
-  const evidence = new Evidence();
-  const { onSaid } = evidence;
   const marks = new Marks();
+  const evidence = new Evidence(marks.has);
+  const { onSaid } = evidence;
   const without = (what: string) => (error: Error) => {
     notes.push(`${what}: ${error.message}`);
     return undefined;

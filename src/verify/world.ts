@@ -34,11 +34,14 @@ export interface Neighbour {
 
 /** What each attempt has in all that it sends, so that it is known wherever it comes. A part of a name, too. */
 export class Marks {
-  readonly #run = `jgv${randomBytes(4).toString('hex')}`;
-  #count = 0;
+  readonly #given = new Set<string>();
 
+  /** No job can tell those of others from its own. */
   next(): string {
-    this.#count++;
-    return `${this.#run}m${this.#count}`;
+    const mark = `jgv${randomBytes(4).toString('hex')}m${this.#given.size + 1}`;
+    this.#given.add(mark);
+    return mark;
   }
+
+  readonly has = (text: string): boolean => this.#given.has(text);
 }

@@ -12,12 +12,12 @@ const tcp = (mark: string) => ({
 const check: Check = {
   group: 'a group',
   title: 'a title',
-  tries: [tcp('jgvm1'), tcp('jgvm2')],
-  controls: [{ ...tcp('jgvm3'), from: 'here' }],
+  tries: [tcp('jgv00000000m1'), tcp('jgv00000000m2')],
+  controls: [{ ...tcp('jgv00000000m3'), from: 'here' }],
 };
 
 function evidenceOf(results: Record<string, Outcome>, arrived: readonly string[] = []): Evidence {
-  const evidence = new Evidence();
+  const evidence = new Evidence(() => true);
   for (const [mark, outcome] of Object.entries(results))
     evidence.onSaid({ says: 'result', mark, outcome, detail: outcome, ms: 1 });
   for (const head of arrived)
@@ -25,56 +25,73 @@ function evidenceOf(results: Record<string, Outcome>, arrived: readonly string[]
   return evidence;
 }
 
-const none = { jgvm1: 'refused', jgvm2: 'silent' } as const;
+const none = { jgv00000000m1: 'refused', jgv00000000m2: 'silent' } as const;
 
 describe('a line', () => {
   it('is held where every try was made and failed, and the control succeeded', () => {
-    expect(judge(check, evidenceOf({ ...none, jgvm3: 'reached' }))).toMatchObject({
+    expect(judge(check, evidenceOf({ ...none, jgv00000000m3: 'reached' }))).toMatchObject({
       state: 'held',
       detail: '2 tries: 1 refused, 1 silent',
     });
     // Its arrival is as good as its answer.
-    expect(judge(check, evidenceOf({ ...none, jgvm3: 'silent' }, ['jgvm3']))).toMatchObject({
+    expect(judge(check, evidenceOf({ ...none, jgv00000000m3: 'silent' }, ['jgv00000000m3']))).toMatchObject({
       state: 'held',
     });
   });
 
   it('leaks by an answer, or by what arrived although no answer came back', () => {
-    expect(judge(check, evidenceOf({ jgvm1: 'reached', jgvm2: 'silent', jgvm3: 'reached' }))).toMatchObject({
+    expect(
+      judge(
+        check,
+        evidenceOf({ jgv00000000m1: 'reached', jgv00000000m2: 'silent', jgv00000000m3: 'reached' }),
+      ),
+    ).toMatchObject({
       state: 'leaks',
-      detail: 'TCP jgvm1: reached',
+      detail: 'TCP jgv00000000m1: reached',
     });
-    const silent = judge(check, evidenceOf({ ...none, jgvm3: 'reached' }, ['GET /JGVM2 HTTP/1.1']));
-    expect(silent).toMatchObject({ state: 'leaks', detail: 'TCP jgvm2: arrived at this host, tcp 80' });
+    const silent = judge(
+      check,
+      evidenceOf({ ...none, jgv00000000m3: 'reached' }, ['GET /JGV00000000M2 HTTP/1.1']),
+    );
+    expect(silent).toMatchObject({
+      state: 'leaks',
+      detail: 'TCP jgv00000000m2: arrived at this host, tcp 80',
+    });
   });
 
   it('leaks whatever became of its control', () => {
-    expect(judge(check, evidenceOf({ jgvm1: 'reached' })).state).toBe('leaks');
-    expect(judge({ ...check, missing: 'no outside' }, evidenceOf({ jgvm1: 'reached' })).state).toBe('leaks');
+    expect(judge(check, evidenceOf({ jgv00000000m1: 'reached' })).state).toBe('leaks');
+    expect(judge({ ...check, missing: 'no outside' }, evidenceOf({ jgv00000000m1: 'reached' })).state).toBe(
+      'leaks',
+    );
   });
 
   it.each<[string, Check, Record<string, Outcome>]>([
-    ['the control failed', check, { ...none, jgvm3: 'silent' }],
+    ['the control failed', check, { ...none, jgv00000000m3: 'silent' }],
     ['the control was not tried', check, none],
-    ['a try was not made', check, { jgvm1: 'refused', jgvm3: 'reached' }],
-    ['a try could not be made', check, { ...none, jgvm1: 'error', jgvm3: 'reached' }],
+    ['a try was not made', check, { jgv00000000m1: 'refused', jgv00000000m3: 'reached' }],
+    ['a try could not be made', check, { ...none, jgv00000000m1: 'error', jgv00000000m3: 'reached' }],
     ['it has no control', { ...check, controls: [] }, none],
-    ['it has no try', { ...check, tries: [] }, { jgvm3: 'reached' }],
-    ['something is missing', { ...check, missing: 'no outside' }, { ...none, jgvm3: 'reached' }],
+    ['it has no try', { ...check, tries: [] }, { jgv00000000m3: 'reached' }],
+    ['something is missing', { ...check, missing: 'no outside' }, { ...none, jgv00000000m3: 'reached' }],
   ])('is unknown where %s', (_, of, results) => {
     expect(judge(of, evidenceOf(results)).state).toBe('unknown');
   });
 
   it('takes no mark for one that begins with it', () => {
-    expect(judge(check, evidenceOf({ ...none, jgvm3: 'reached' }, ['jgvm11', 'xjgvm2x']))).toMatchObject({
+    expect(
+      judge(check, evidenceOf({ ...none, jgv00000000m3: 'reached' }, ['jgv00000000m11', 'xjgv00000000m2x'])),
+    ).toMatchObject({
       state: 'leaks',
-      detail: expect.stringMatching(/^TCP jgvm2: /),
+      detail: expect.stringMatching(/^TCP jgv00000000m2: /),
     });
   });
 
   it('leaves out what a check does not count', () => {
     const of: Check = { ...check, counts: ({ over }) => over === 'dns' };
-    expect(judge(of, evidenceOf({ ...none, jgvm3: 'reached' }, ['jgvm1'])).state).toBe('held');
+    expect(judge(of, evidenceOf({ ...none, jgv00000000m3: 'reached' }, ['jgv00000000m1'])).state).toBe(
+      'held',
+    );
   });
 });
 
