@@ -61,8 +61,8 @@ export class Service {
   readonly metrics: Metrics;
   readonly accounts: Accounts;
   readonly overview: Overview;
-  /** That nodes asked admission about. */
-  readonly names = new JobNames();
+  /** Of jobs that nodes asked admission about. */
+  readonly names = new JobNames(() => this.gateways.list().map(({ ids }) => ids.job));
   readonly #admission: Admission;
   readonly #link: EngineLink;
   readonly #watch: NetworkWatch;
@@ -256,8 +256,8 @@ export class Service {
 
   /** Asks the node's admission about a job that a Bacalhau node will run. */
   async decide(job: Job): Promise<Verdict> {
-    this.names.add(job);
     const verdict = await this.#admission.decide(job, { runBy: 'bacalhau' });
+    if (verdict.shouldBid) this.names.add(job);
     this.#decided(job, verdict);
     return verdict;
   }

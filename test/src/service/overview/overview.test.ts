@@ -72,6 +72,24 @@ describe('what people call a job', () => {
     expect(service.names.of('j-1')).toEqual({});
     expect(service.names.of('k-0')).toEqual({ name: 'another' });
   });
+
+  it('is not what a stranger on the machine tells admission later, of a job that is refused, or of many', async () => {
+    const served = cleanup.use(await startService({}, { env: { JOBGATE_ALLOWED_DOMAINS: 'example.com' } }));
+    const { port, service } = served;
+    const asked = async (ID: string, Name: string, more = HTTP) =>
+      (await ask(port, '/v1/admission', { body: { Job: spec(more, { ID, Name }) } })).body.shouldBid;
+    expect(await asked('refused', 'Weather', { Network: { Type: 'HTTP', Domains: ['other.example'] } })).toBe(
+      false,
+    );
+    expect(service.names.of('refused')).toEqual({});
+    expect(await asked('j-1', 'Weather')).toBe(true);
+    expect(await asked('j-1', 'another')).toBe(true);
+    expect(service.names.of('j-1')).toEqual({ name: 'Weather' });
+    await open(served, { jobId: 'j-1', network: HTTP.Network });
+    for (let i = 0; i < 5_000; i++) service.names.add({ id: `k-${i}`, name: 'another' });
+    expect(service.names.of('j-1')).toEqual({ name: 'Weather' });
+    expect(service.names.of('k-0')).toEqual({});
+  });
 });
 
 describe('an hour of a node', () => {
