@@ -12,7 +12,7 @@ import type { OpenedBy } from '../account/account.js';
 import type { LearnedDomains } from '../job/learned-domains.js';
 import { dockerOptions } from './docker-options.js';
 import { History } from './overview/history.js';
-import { registrable } from './overview/registrable.js';
+import { Registrables } from './overview/registrable.js';
 import { jobPolicyOf, type LivePolicy, openingPolicy, revisionOf } from './policy/live-policy.js';
 import { Throughput } from './throughput.js';
 
@@ -71,6 +71,7 @@ export class ServedGateway {
   #containerName: string | undefined;
   readonly #learned: LearnedDomains | undefined;
   readonly #runtimes: boolean;
+  readonly #domains = new Registrables();
   readonly #now = { up: new Throughput(), down: new Throughput() };
 
   constructor(
@@ -209,7 +210,7 @@ export class ServedGateway {
   }
 
   #hostView(line: HostFigures) {
-    return { ...line, registrable: registrable(line.host), ...this.bytesOf(line.host, line.port) };
+    return { ...line, registrable: this.#domains.of(line.host), ...this.bytesOf(line.host, line.port) };
   }
 }
 
