@@ -1,7 +1,7 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { DENIALS, type DenialReason } from '../../../../proxy/policy/denials.js';
 import { targetText } from '../../../job/decision-text.js';
-import { entryFor, isCovered } from './entry-for.js';
+import { domainEntry, entryFor, isCovered } from './entry-for.js';
 import { count, size, some } from './format.js';
 import type { Host, HostGroup } from './host-groups.js';
 import { Card, Copy, Text } from './parts.js';
@@ -16,14 +16,19 @@ interface Policy {
   readonly onAllow: ((entries: readonly string[]) => void) | undefined;
 }
 
-/** What was refused, why, and what would allow it. */
-export function RefusedHosts({ groups, policy }: { groups: readonly HostGroup[]; policy: Policy }) {
+/** What was refused, why, and what would allow it. While somebody points at it, it stays: what is allowed is what was seen. */
+export function RefusedHosts({ groups: now, policy }: { groups: readonly HostGroup[]; policy: Policy }) {
   const [all, setAll] = useState(false);
+  const table = useRef<HTMLTableElement>(null);
+  const seen = useRef(now);
+  const isHeld = table.current?.matches(':hover') || table.current?.querySelector(':focus-visible');
+  if (!isHeld) seen.current = now;
+  const groups = seen.current;
   return (
-    <Card title="Refused" more={<span class="dim">{some(groups.length, 'domain')}</span>}>
+    <Card title="Refused" more={<span class="dim">{some(now.length, 'domain')}</span>}>
       {groups.length === 0 && <p class="dim">Nothing was refused.</p>}
       {groups.length > 0 && (
-        <table class="hosts refused">
+        <table class="hosts refused" ref={table}>
           <thead>
             <tr>
               <th scope="col">Host, and why</th>
@@ -48,9 +53,7 @@ export function RefusedHosts({ groups, policy }: { groups: readonly HostGroup[];
 function RefusedGroup({ group, policy }: { group: HostGroup; policy: Policy }) {
   const { domain, hosts, count: refusals } = group;
   const entries = hosts.map((host) => entryFor(host, host.reasons));
-  const whole = entries.every((entry) => entry !== undefined && !entry.includes(':'))
-    ? `.${domain}`
-    : undefined;
+  const whole = domainEntry(domain, hosts);
   return (
     <tbody>
       {hosts.length > 1 && (

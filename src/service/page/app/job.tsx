@@ -66,7 +66,11 @@ export function JobPage({ kind, id }: { kind: Kind; id: string }) {
           {gateway && groups && (
             <>
               <RateCard gateway={gateway} history={history} live={live} />
-              <RefusedHosts groups={groups.refused} policy={{ domains: new Set(gateway.domains), onAllow }} />
+              <RefusedHosts
+                key={gateway.id}
+                groups={groups.refused}
+                policy={{ domains: new Set(gateway.domains), onAllow }}
+              />
               <Refusals history={history} />
               <AllowedHosts groups={groups.allowed} />
             </>

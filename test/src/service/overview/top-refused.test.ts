@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseEntry } from '../../../../proxy/policy/allowlist.js';
 import type { HostFigures } from '../../../../proxy/report/figures.js';
 import { registrable } from '../../../../src/service/overview/registrable.js';
 import { TopRefused } from '../../../../src/service/overview/top-refused.js';
@@ -16,6 +17,15 @@ it.each([
   ['<script>', '<script>'],
   ['', ''],
 ])('%s is of %s', (host, domain) => expect(registrable(host)).toBe(domain));
+
+it.each([
+  ...['a.b.example.co.uk', 'bucket.s3.amazonaws.com', 's3.amazonaws.com', 'x.github.io', 'www.ck', 'a.b.ck'],
+  ...['x.y.compute.amazonaws.com', 'a.kawasaki.jp', 'city.kawasaki.jp', 'x.city.kawasaki.jp', 'co.uk'],
+])('the domain of a name below it, as %s, is shared by nobody', (host) => {
+  const domain = registrable(host);
+  if (domain !== host) expect(parseEntry(`.${domain}`)).toMatchObject({ ok: true });
+  if (domain !== host) expect(parseEntry(`.${domain}`).warning).toBeUndefined();
+});
 
 const figures = (hosts: readonly HostFigures[]) => ({
   denied: hosts.reduce((sum, { denied }) => sum + Object.values(denied).reduce((a, b) => a + b, 0), 0),

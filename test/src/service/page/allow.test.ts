@@ -104,6 +104,22 @@ describe('what was refused is allowed from the page', () => {
     });
   });
 
+  it('what was seen, while more is refused under the pointer; afterwards it is there', async () => {
+    const id = await refused('job-5');
+    await opened(id, async (page) => {
+      const table = page.getByRole('region', { name: 'Refused', exact: true });
+      const first = table.locator('tbody').first();
+      await table.getByRole('button', { name: `Allow ${HOST}:${port}` }).hover();
+      const proxy = served.gateways.proxies.get(id)?.port ?? 0;
+      for (let i = 0; i < 3; i++) await ask(proxy, 'http://origin.tracker-example.test/');
+      await table.getByText('2 domains').waitFor();
+      expect(await first.textContent()).toContain(`${HOST}:${port}`);
+      expect(await table.locator('tbody').count()).toBe(1);
+      await page.mouse.move(1, 1);
+      await expect.poll(() => first.textContent()).toContain('origin.tracker-example.test');
+    });
+  });
+
   it('not of a gateway that is closed', async () => {
     const id = await refused('job-4');
     await ask(served.port, `/v1/gateways/${id}`, { ...asNode, method: 'DELETE' });

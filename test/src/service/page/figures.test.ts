@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { entryFor, isCovered } from '../../../../src/service/page/app/entry-for.js';
+import { domainEntry, entryFor, isCovered } from '../../../../src/service/page/app/entry-for.js';
 import { rate, size, span } from '../../../../src/service/page/app/format.js';
 import { LiveRates, minutesOf, ratesOf } from '../../../../src/service/page/app/history.js';
 import { hostGroups } from '../../../../src/service/page/app/host-groups.js';
@@ -77,6 +77,21 @@ it.each([
   ['no host', '<img>', 443, ['domain-not-allowed'], undefined],
 ])('the entry for %s', (_what, host, port, reasons, entry) => {
   expect(entryFor({ host, port }, reasons)).toBe(entry);
+});
+
+it.each([
+  ['several names below', 'a.example', ['x.a.example', 'y.a.example'], '.a.example'],
+  ['one name on two ports', 's3.amazonaws.com', ['s3.amazonaws.com', 's3.amazonaws.com'], undefined],
+  ['one name below', 'a.example', ['a.example', 'x.a.example'], undefined],
+  ['an address on two ports', '192.88.98.1', ['192.88.98.1', '192.88.98.1'], undefined],
+  ['what the operator has to allow as well', 'example', ['x.example', '10.0.0.1'], undefined],
+])('the entry for a domain: %s', (_what, domain, hosts, entry) => {
+  const refused = hosts.map((host, i) => ({
+    host,
+    port: [80, 443][i] ?? 0,
+    reasons: ['domain-not-allowed'],
+  }));
+  expect(domainEntry(domain, refused)).toBe(entry);
 });
 
 it.each([
