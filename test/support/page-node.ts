@@ -8,7 +8,7 @@ import type { ServedGateway } from '../../src/service/served-gateway.js';
 import { Cleanup } from './cleanup.js';
 import { PAGE_JOBS, type PageJob } from './page-jobs.js';
 import { type AskOptions, ask } from './serve.js';
-import { ALL_PARTS, startService, type TestService } from './service.js';
+import { ALL_PARTS, FakeEngine, startService, type TestService } from './service.js';
 
 export const PAGE_TOKEN = 'a-token-of-some-length';
 /** When the node was started. */
@@ -42,6 +42,7 @@ export async function startPageNode(flags: object = {}): Promise<PageNode> {
       { rate: '10mbit', unusedAfter: '20h', ...flags },
       {
         token: PAGE_TOKEN,
+        engine: Object.assign(new FakeEngine(), { version: '28.5.2' }),
         parts: {
           ...ALL_PARTS,
           workers: () => ({

@@ -24,6 +24,8 @@ import { Service } from '../../src/service/service.js';
 /** An engine that has what a test puts there, and may be away. */
 export class FakeEngine {
   isAway = false;
+  /** As it says of itself. */
+  version = '0';
   readonly networks: (Partial<Dockerode.NetworkInspectInfo> & { Id: string })[] = [];
   readonly containers: object[] = [];
   #events: PassThrough | undefined;
@@ -69,7 +71,7 @@ export class FakeEngine {
     return {
       docker: docker as unknown as Engine['docker'],
       endpoint: { url: 'unix:///fake', from: 'the test' },
-      version: '0',
+      version: this.version,
       product: 'Docker',
       apiVersion: '0',
     };
