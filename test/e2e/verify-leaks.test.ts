@@ -17,7 +17,12 @@ describeE2e('what leaks is found', () => {
       expect.arrayContaining(['TCP', 'UDP', 'QUIC (UDP 443)', 'DNS', 'ICMP', 'metadata services']),
     );
     expect(titles('leaks', 'this host')).toEqual(
-      expect.arrayContaining([...HOST, "another container's published port", 'forged source addresses']),
+      expect.arrayContaining([
+        ...HOST,
+        'UDP, bound to the device',
+        "another container's published port",
+        'forged source addresses',
+      ]),
     );
     expect(titles('leaks', 'another job')).toEqual(HOST);
     expect(titles('leaks', 'names')).toHaveLength(1);

@@ -4,10 +4,11 @@ import type { World } from '../world.js';
 import { controlOf, missing, tryOf } from './make.js';
 
 const GROUP = 'this host, on each of its addresses';
+const BOUND = 'UDP, bound to the device';
 
 export function hostChecks(world: World): Check[] {
   const { here, published } = world;
-  const titles = ['TCP', 'UDP', 'ICMP', 'forged source addresses'];
+  const titles = ['TCP', 'UDP', 'ICMP', BOUND, 'forged source addresses'];
   if (!here) return titles.map((title) => missing(GROUP, title, "the engine's host is another one"));
   // What the job sees of this host may have an address that no interface has here.
   const seen = [...here.addresses, KNOWN_INSIDE.gateway];
@@ -26,6 +27,7 @@ export function hostChecks(world: World): Check[] {
   // That of another container, where it has a way back, or one for benchmarks (RFC 2544).
   const source = world.neighbour?.address ?? '198.18.0.1';
   const forged = (host: string) => ({ do: 'forge', host, port: here.udp, source }) as const;
+  const bound = (host: string) => ({ do: 'bound', host, port: here.udp }) as const;
   return [
     over('tcp', 'TCP', here.tcp),
     over('udp', 'UDP', here.udp),
@@ -34,6 +36,14 @@ export function hostChecks(world: World): Check[] {
       title: 'ICMP',
       tries: seen.map((host) => tryOf(world, `ping ${nameOf(host)}`, { do: 'ping', host })),
       controls: here.addresses.map((host) => controlOf(world, 'here', `ping ${host}`, { do: 'ping', host })),
+    },
+    {
+      group: GROUP,
+      title: BOUND,
+      tries: seen.filter(isIpv4).map((host) => tryOf(world, `${nameOf(host)}:${here.udp}`, bound(host))),
+      controls: here.addresses
+        .filter(isIpv4)
+        .map((host) => controlOf(world, 'here', `${host}:${here.udp}`, bound(host))),
     },
     ...(published ? [over('tcp', "another container's published port", published.tcp, isIpv4)] : []),
     {

@@ -44,6 +44,8 @@ export type Attempt = {
       readonly bytes: number;
       readonly up: boolean;
     })
+  /** A datagram over IPv4 by a socket that is bound to a device. */
+  | (Target & { readonly do: 'bound' })
   /** A datagram of hand-made IPv4, with a source address that is not the sender's. */
   | (Target & { readonly do: 'forge'; readonly source: string })
 );

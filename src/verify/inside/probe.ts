@@ -1,3 +1,4 @@
+import { bound } from './attempts/bound.js';
 import { datagram } from './attempts/datagram.js';
 import { forge } from './attempts/forge.js';
 import { hello } from './attempts/hello.js';
@@ -54,6 +55,8 @@ function attemptOnce(attempt: Attempt, bounds: Bounds): Promise<Found> {
       return hello(attempt, bounds);
     case 'transfer':
       return transfer(attempt, bounds);
+    case 'bound':
+      return bound(attempt);
     case 'forge':
       return forge(attempt);
   }

@@ -146,7 +146,7 @@ describe('zeros for measuring', () => {
 
 describe('what it has no socket for in Node', () => {
   it.skipIf(process.getuid?.() !== 0)(
-    'an echo, and a datagram in another name, by its program for system calls',
+    'an echo, a datagram in another name, and one bound to a device, by its program for system calls',
     async () => {
       const port = await freePort();
       const said = await prober({
@@ -154,10 +154,13 @@ describe('what it has no socket for in Node', () => {
         attempts: [
           { mark: 'm1', do: 'ping', host: '127.0.0.1' },
           { mark: 'm2', do: 'forge', host: '127.0.0.1', port, source: '127.0.0.9' },
+          { mark: 'm3', do: 'bound', host: '127.0.0.1', port },
         ],
       });
       expect(said).toContainEqual(expect.objectContaining({ mark: 'm1', outcome: 'reached' }));
       expect(said).toContainEqual(expect.objectContaining({ head: 'm2', from: '127.0.0.9' }));
+      expect(said).toContainEqual(expect.objectContaining({ head: 'm3' }));
+      expect(said).toContainEqual(expect.objectContaining({ mark: 'm3', detail: 'sent by lo' }));
     },
   );
 
