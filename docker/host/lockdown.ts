@@ -43,6 +43,13 @@ interface Reading {
   readonly problems: readonly string[];
 }
 
+interface Look {
+  /** Of the families that could be read. */
+  readonly readings: readonly Reading[];
+  /** Why another could not; the worst of it. */
+  readonly unread: Error | undefined;
+}
+
 /**
  * The host's lock-down: rules that keep jobs on `jg-+` bridges from everything but their gateway's port. They are
  * static, the same for all jobs, and stay when jobgate ends. One of these per process is enough for any number of
@@ -93,7 +100,9 @@ export class Lockdown {
    * @throws LockdownError where the rules cannot be read.
    */
   async verify(): Promise<string[]> {
-    return (await this.#read()).flatMap((reading) => reading.problems);
+    const { readings, unread } = await this.#look();
+    if (unread) throw unread;
+    return readings.flatMap((reading) => reading.problems);
   }
 
   /**
@@ -206,41 +215,55 @@ export class Lockdown {
 
   async #check(): Promise<boolean> {
     this.#checks++;
-    const readings = await this.#retrying(() => this.#read());
-    if (wrong(readings).length === 0) return false;
+    const { readings, unread } = await this.#look((family) => this.#retrying(() => this.#readFamily(family)));
+    if (wrong(readings).length === 0) {
+      if (unread) throw unread;
+      return false;
+    }
     try {
       return await this.#install();
     } catch (error) {
-      // Rules have been seen to be missing: that they cannot be put back for want of anything, is no better.
-      const isStarving = error instanceof FirewallError && error.kind === 'starved';
-      throw isStarving ? new FirewallError('failed', error.message) : error;
+      // Rules have been seen to be missing: that not all can be put back, or seen, for want of anything, is no better.
+      throw isStarving(error) ? new FirewallError('failed', error.message) : error;
     }
   }
 
   // One process at a time, so that two do not both insert their jumps. Who waited finds the work done.
   #install({ tidy = false } = {}): Promise<boolean> {
+    let mended = false;
     return withHostLock('lockdown', () =>
       this.#retrying(async (attempt) => {
-        const readings = await this.#read();
+        const { readings, unread } = await this.#look();
         // What processes have left that were killed.
-        if (tidy) await this.#removePorts(readings[0]?.text, (bridge) => this.#isThere(bridge));
+        const text = readings.find(({ family }) => family === 4)?.text;
+        if (tidy) await this.#removePorts(text, (bridge) => this.#isThere(bridge));
         const broken = wrong(readings);
-        if (broken.length === 0) return false;
-        for (const reading of broken) await this.#mend(reading, attempt);
-        const left = wrong(await this.#read());
-        if (left.length) {
-          throw new FirewallError(
-            'busy',
-            `the lock-down does not hold: ${left[0]?.problems[0]}; does another program rewrite the firewall?`,
-          );
+        if (broken.length > 0) {
+          mended = true;
+          await this.#mendAll(broken, attempt);
         }
-        const problems = broken.flatMap((reading) => reading.problems);
-        // The first time on a host is no alarm; under an open gateway it is one.
-        const level = this.#watch.active ? 'warn' : 'info';
-        this.#logger?.[level]({ problems }, 'lock-down rules were missing and are installed');
-        return true;
+        // After the mending: what one family is in want of does not leave the other open.
+        if (unread) throw unread;
+        return mended;
       }),
     );
+  }
+
+  async #mendAll(broken: readonly Reading[], attempt: number): Promise<void> {
+    for (const reading of broken) await this.#mend(reading, attempt);
+    const { readings, unread } = await this.#look();
+    const left = wrong(readings);
+    if (left.length) {
+      throw new FirewallError(
+        'busy',
+        `the lock-down does not hold: ${left[0]?.problems[0]}; does another program rewrite the firewall?`,
+      );
+    }
+    const problems = broken.flatMap((reading) => reading.problems);
+    // The first time on a host is no alarm; under an open gateway it is one.
+    const level = this.#watch.active ? 'warn' : 'info';
+    this.#logger?.[level]({ problems }, 'lock-down rules were missing and are installed');
+    if (unread) throw unread;
   }
 
   async #mend({ family, table, text }: Reading, attempt: number): Promise<void> {
@@ -316,8 +339,14 @@ export class Lockdown {
     return this.#ipv6() ? [4, 6] : [4];
   }
 
-  async #read(): Promise<Reading[]> {
-    return (await Promise.all(this.#families.map((family) => this.#readFamily(family)))).flat();
+  /** Looks at each family, whatever becomes of the other. */
+  async #look(read = (family: Family) => this.#readFamily(family)): Promise<Look> {
+    const looks = await Promise.allSettled(this.#families.map(read));
+    const errors = looks.flatMap((look) => (look.status === 'rejected' ? [look.reason] : []));
+    return {
+      readings: looks.flatMap((look) => (look.status === 'fulfilled' ? look.value : [])),
+      unread: errors.find((error) => !isStarving(error)) ?? errors[0],
+    };
   }
 
   async #readFamily(family: Family): Promise<Reading[]> {
@@ -366,3 +395,5 @@ export class Lockdown {
 }
 
 const wrong = (readings: readonly Reading[]) => readings.filter((reading) => reading.problems.length > 0);
+const isStarving = (error: unknown): error is FirewallError =>
+  error instanceof FirewallError && error.kind === 'starved';

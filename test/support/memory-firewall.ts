@@ -6,7 +6,8 @@ export class MemoryFirewall implements Firewall {
   readonly applied: string[] = [];
   saves = 0;
   /** Thrown instead of what was asked for, one after the other. */
-  failing: (error: 'save' | 'restore', input?: string) => Error | undefined = () => undefined;
+  failing: (error: 'save' | 'restore', input?: string, family?: Family) => Error | undefined = () =>
+    undefined;
 
   constructor(text = '') {
     this.load(4, text);
@@ -28,7 +29,7 @@ export class MemoryFirewall implements Firewall {
 
   async save(family: Family): Promise<string> {
     this.saves++;
-    const error = this.failing('save');
+    const error = this.failing('save', undefined, family);
     if (error) throw error;
     return this.dump(family);
   }
@@ -45,7 +46,7 @@ export class MemoryFirewall implements Firewall {
   }
 
   async restore(family: Family, input: string): Promise<void> {
-    const error = this.failing('restore', input);
+    const error = this.failing('restore', input, family);
     if (error) throw error;
     this.applied.push(input);
     const name = /^\*(\S+)/.exec(input)?.[1] ?? '';

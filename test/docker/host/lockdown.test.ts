@@ -397,6 +397,44 @@ describe('watching', () => {
     });
   });
 
+  describe('of which one family cannot be looked at', () => {
+    const starve = (starved: 4 | 6) => {
+      firewall.failing = (what, _, family) =>
+        what === 'save' && family === starved ? new FirewallError('starved', 'spawn EMFILE') : undefined;
+    };
+    /** Timers of the watch are virtual, pauses between attempts are not. */
+    const until = (seen: () => void) =>
+      vi.waitFor(async () => {
+        await vi.advanceTimersByTimeAsync(100);
+        seen();
+      });
+
+    it.each([
+      [4, 6],
+      [6, 4],
+    ] as const)('IPv%i: what is missing of IPv%i is put back, and it is lost', async (starved, flushed) => {
+      const one = lockdown();
+      await one.ensure();
+      const lost = vi.fn();
+      using _ = one.watch(lost);
+      rules('filter', 'INPUT', flushed)?.splice(0);
+      starve(starved);
+      await until(() => expect(lost).toHaveBeenCalledOnce());
+      expect(rules('filter', 'INPUT', flushed)).toEqual(['-i jg-+ -j JOBGATE-INPUT']);
+    });
+
+    it('is not lost for now where the other stands', async () => {
+      const one = lockdown();
+      await one.ensure();
+      const { checks } = one.figures();
+      const lost = vi.fn();
+      using _ = one.watch(lost);
+      starve(6);
+      await until(() => expect(one.figures().checks).toBeGreaterThan(checks + 2));
+      expect(lost).not.toHaveBeenCalled();
+    });
+  });
+
   it('tells only the watcher whose own check fails', async () => {
     const one = lockdown();
     await one.ensure();
