@@ -8,7 +8,6 @@ import { type Figures, NO_FIGURES } from '../../proxy/report/figures.js';
 import { type Place, RemoteProxy } from '../../proxy/worker/remote-proxy.js';
 import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
-import { closeHostEnd } from '../host/bridge.js';
 import { hasInterface } from '../host/host-net.js';
 import { DEFAULT_GATEWAY_PORT } from '../host/lockdown-rules.js';
 import { defaultGatewayImage } from '../image/gateway-image.js';
@@ -22,6 +21,7 @@ import {
 import { directPorts, entryPorts, exactNames } from './direct-ports.js';
 import { engineHostAddresses } from './engine-host-addresses.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
+import { HostEnds } from './host-ends.js';
 import {
   createIsolatedNetwork,
   disconnectAll,
@@ -66,6 +66,7 @@ class Shared {
   readonly anyProgram: boolean;
   readonly files = new ResolverFiles();
   readonly turns = new OpeningTurns();
+  readonly hostEnds = new HostEnds();
   #checked: Promise<unknown> | undefined;
   #engineHost: Promise<string[]> | undefined;
 
@@ -143,7 +144,7 @@ async function makeContainerGateway(
         );
     const { bridge, gateway: hostEnd } = network;
     if (existing) await removePredecessor(docker, existing.id, addressAfter(hostEnd));
-    closeWhereHere(bridge, logger);
+    shared.hostEnds.close(bridge, logger);
     const addresses = shared.nodeAddresses(options, bridge);
     addresses.catch(() => {}); // awaited once the container is there
     const address = addressAfter(hostEnd);
@@ -169,13 +170,6 @@ const withNodeAddresses = (policy: EgressPolicy, addresses: readonly string[]): 
     nodeAddresses: [...new Set([...policy.operator.nodeAddresses, ...addresses])],
   },
 });
-
-/** Where the engine is here, the host's end of the bridge is closed as well. */
-function closeWhereHere(bridge: string, logger: OpenGatewayOptions['logger']): void {
-  const problem = hasInterface(bridge) ? closeHostEnd(bridge) : undefined;
-  if (problem)
-    logger?.debug({ bridge, error: problem.message }, "no second line at the host's end of the bridge");
-}
 
 /** The gateway of a `serve` that died has ended with it, or is about to. */
 async function removePredecessor(docker: Dockerode, network: string, address: string): Promise<void> {
@@ -227,7 +221,7 @@ class ContainerGateway implements Gateway {
   readonly #network: IsolatedNetwork;
   names: Gateway['names'];
   #policy: EgressPolicy;
-  readonly #shared: Pick<Shared, 'image' | 'outside' | 'files'>;
+  readonly #shared: Pick<Shared, 'image' | 'outside' | 'files' | 'hostEnds'>;
   readonly #docker: Dockerode;
   #fail: (error: Error) => void = () => {};
   #egress: RemoteProxy | undefined;
@@ -241,7 +235,7 @@ class ContainerGateway implements Gateway {
   constructor(
     options: OpenGatewayOptions,
     network: IsolatedNetwork,
-    shared: Pick<Shared, 'image' | 'outside' | 'files'>,
+    shared: Pick<Shared, 'image' | 'outside' | 'files' | 'hostEnds'>,
     { port, names }: ContainerShape,
   ) {
     this.id = gatewayId(network);
@@ -289,7 +283,7 @@ class ContainerGateway implements Gateway {
   async #start(container: ProxyContainer, waitedMs: number, open: () => Promise<unknown>): Promise<void> {
     await container.start(open, waitedMs);
     // Once more: Podman makes the bridge with its first container.
-    closeWhereHere(this.#network.bridge, this.#options.logger);
+    this.#shared.hostEnds.close(this.#network.bridge, this.#options.logger);
   }
 
   /** Takes away what `open` made before it failed. */

@@ -86,12 +86,16 @@ function set(path: string, value: string): void {
   throw new LockdownError(`${path} does not stay ${value}: does another program set it?`);
 }
 
+/** What the system says of a setting that this process may not change. */
+const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
+
 /**
  * The host's end of a bridge on which it has no IPv4 address: no IPv6 either, nothing that comes in by it is taken (it
- * has no valid source there), no ARP is answered for the host's other addresses. Jobs cannot send what this would stop:
- * a second line, where this process can draw it.
+ * has no valid source there), no ARP is answered for the host's other addresses. A job that binds a socket to its
+ * interface would reach UDP services of the host otherwise, without any capability.
  *
- * @returns why it cannot.
+ * @returns why it stays open, where this process may not close it and the kernel takes any source there.
+ * @throws LockdownError where it may, and a setting does not hold.
  */
 export function closeHostEnd(bridge: string): Error | undefined {
   try {
@@ -100,6 +104,20 @@ export function closeHostEnd(bridge: string): Error | undefined {
     set(`/proc/sys/net/ipv4/conf/${bridge}/arp_ignore`, '8');
     return undefined;
   } catch (error) {
-    return error as Error;
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (!FORBIDDEN.has(String(code))) throw error;
+    return filtersSources(bridge) ? undefined : (error as Error);
+  }
+}
+
+/**
+ * Whether the kernel drops what comes in by an interface without addresses: with either kind of reverse path filter it
+ * does, since no source is valid there. What cannot be read is none.
+ */
+export function filtersSources(name: string, settings = '/proc/sys/net/ipv4/conf'): boolean {
+  try {
+    return ['all', name].some((of) => Number(readFileSync(`${settings}/${of}/rp_filter`, 'utf8')) > 0);
+  } catch {
+    return false;
   }
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { filtersSources } from '../../docker/host/bridge.js';
 import { hasIpv6 } from '../../docker/host/host-net.js';
 import { DEFAULT_GATEWAY_PORT } from '../../docker/host/lockdown-rules.js';
 import { capabilities, mostOpenFiles } from '../../proxy/util/own-process.js';
@@ -134,6 +135,31 @@ export function bridgeSettings(file = '/proc/sys/net/ipv4/conf/default/forwardin
         'run as root',
       );
     return fail(check, `${file} cannot be looked at: ${code}`, 'mount /proc');
+  }
+}
+
+/** Whether jobs with gateways in containers can send datagrams to services of the host. @param isHere the engine */
+export function hostEnd(isHere: boolean | undefined, settings = '/proc/sys/net/ipv4/conf'): Finding {
+  const check = 'host end';
+  const fix = 'sysctl -w net.ipv4.conf.default.rp_filter=2, and in /etc/sysctl.d';
+  if (isHere === false) {
+    return warn(
+      check,
+      "the engine is elsewhere: where its rp_filter is 0, jobs can send datagrams to its host's services",
+      `there: ${fix}`,
+    );
+  }
+  if (filtersSources('default', settings))
+    return ok(check, 'rp_filter keeps datagrams of jobs from the host');
+  try {
+    accessSync(`${settings}/default/rp_filter`, constants.W_OK);
+    return ok(check, "closed on each job's bridge as it is made");
+  } catch {
+    return warn(
+      check,
+      'rp_filter is 0 and this user may not set it: jobs can send datagrams to services of this host',
+      fix,
+    );
   }
 }
 

@@ -13,7 +13,15 @@ import { Lockdown } from '../../docker/host/lockdown.js';
 import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
 import type { Config } from '../config/load.js';
 import { type Finding, fail, failure, ok, warn } from './finding.js';
-import { bridgeSettings, firewallTools, kernel, otherFirewalls, platform, privileges } from './host.js';
+import {
+  bridgeSettings,
+  firewallTools,
+  hostEnd,
+  kernel,
+  otherFirewalls,
+  platform,
+  privileges,
+} from './host.js';
 
 /** Both placements of gateways, what each lacks, and which one jobs get. */
 export async function placements(config: Config, engine: Engine | undefined): Promise<Finding[]> {
@@ -106,6 +114,7 @@ async function inContainer(config: Config, engine: Engine | undefined): Promise<
     await judged('servers', 'no DNS server or upstream proxy on a loopback', () =>
       assertServersReachable(config.operator),
     ),
+    hostEnd(engine.product === 'Podman' ? undefined : await engineIsHere(engine.docker)),
   ];
 }
 

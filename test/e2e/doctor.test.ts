@@ -20,7 +20,7 @@ describeE2e('jobgate doctor', () => {
     expect(checks('host')).toEqual(
       expect.arrayContaining(['engine here', 'privileges', 'firewall tools', 'lock-down', 'kernel']),
     );
-    expect(checks('container')).toEqual(['engine API', 'image', 'outside network', 'servers']);
+    expect(checks('container')).toEqual(['engine API', 'image', 'outside network', 'servers', 'host end']);
     expect(findings.filter(({ status }) => status === 'fail')).toEqual([]);
     expect(of('placement')?.detail).toContain(placement === 'host' ? 'on the host' : 'in containers');
     expect(of('image', 'container')?.detail).toMatch(/^jobgate:\S+, \d+ MB, user 10213:10213$/);

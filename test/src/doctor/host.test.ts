@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { bridgeSettings, otherFirewalls, privileges } from '../../../src/doctor/host.js';
+import { bridgeSettings, hostEnd, otherFirewalls, privileges } from '../../../src/doctor/host.js';
 import { run } from '../../support/e2e.js';
 import { projectRoot } from '../../support/engine.js';
 
@@ -62,5 +62,24 @@ describe('what doctor could not read is told as that', () => {
       detail: expect.stringContaining('no CAP_NET_ADMIN'),
     });
     expect(privileges('CapEff:\t000001ffffffffff\n')).toMatchObject({ status: 'ok' });
+  });
+});
+
+it('the host’s end of bridges is open where rp_filter is 0 and may not be set', () => {
+  const set = (all: string, other: string | undefined) => {
+    const settings = mkdtempSync(join(folder, 'conf-'));
+    for (const name of ['all', 'default']) mkdirSync(join(settings, name));
+    writeFileSync(join(settings, 'all/rp_filter'), all);
+    if (other) writeFileSync(join(settings, 'default/rp_filter'), other);
+    return settings;
+  };
+  const open = { check: 'host end', status: 'warn', fix: expect.stringContaining('default.rp_filter=2') };
+  expect(hostEnd(true, set('0\n', undefined))).toMatchObject(open);
+  expect(hostEnd(undefined, set('0\n', undefined))).toMatchObject(open);
+  expect(hostEnd(true, set('0\n', '2\n'))).toMatchObject({ status: 'ok' });
+  expect(hostEnd(true, set('1\n', '0\n'))).toMatchObject({ status: 'ok' });
+  expect(hostEnd(false, set('1\n', '1\n'))).toMatchObject({
+    ...open,
+    detail: expect.stringContaining('elsewhere'),
   });
 });
