@@ -1,5 +1,5 @@
-// A job, busy and hostile, as long as its container lives. /work/plan.json says what there is to load and to try, /work/pause
-// has it load nothing; what it saw goes to /work/log, a line of JSON each.
+// A job, busy and hostile, as long as its container lives. /chaos/plan.json says what there is to load and to try, /chaos/pause
+// has it load nothing; what it saw goes to /chaos/log, a line of JSON each.
 const { appendFileSync, existsSync, readFileSync } = require('node:fs');
 const dgram = require('node:dgram');
 const net = require('node:net');
@@ -17,9 +17,9 @@ const tell = (line) => lines.push(JSON.stringify({ t: now(), ...line }));
 const flush = () => {
   const text = lines.map((line) => `${line}\n`).join('');
   lines = [];
-  if (text) appendFileSync('/work/log', text);
+  if (text) appendFileSync('/chaos/log', text);
 };
-const plan = () => JSON.parse(readFileSync('/work/plan.json', 'utf8'));
+const plan = () => JSON.parse(readFileSync('/chaos/plan.json', 'utf8'));
 
 /** Sockets to the gateway: all that passes on these is the job's traffic. */
 const open = new Set();
@@ -111,7 +111,7 @@ const LOADS = [
 ];
 async function load(first) {
   for (let i = first; ; i++) {
-    if (existsSync('/work/pause')) await sleep(100);
+    if (existsSync('/chaos/pause')) await sleep(100);
     else {
       const began = now();
       await LOADS[i % LOADS.length](plan());

@@ -98,8 +98,8 @@ export class Job {
   async start(): Promise<void> {
     const { slot } = this;
     this.plan([]);
-    const mount = ['-v', `${this.folder}:/work`];
-    const image = [JOB_IMAGE, 'node', '/work/agent.cjs'];
+    const mount = ['-v', `${this.folder}:/chaos`];
+    const image = [JOB_IMAGE, 'node', '/chaos/agent.cjs'];
     const domains = [slot.own, slot.shared];
     if (slot.via === 'gate') {
       const labels = [
