@@ -14,13 +14,18 @@ export function registrable(host: string): string {
 /** The same for hosts that are told again and again: each is looked up once, 2 µs each time otherwise. */
 export class Registrables {
   readonly #byHost = new Map<string, string>();
+  readonly #lookUp: (host: string) => string;
+
+  constructor(lookUp = registrable) {
+    this.#lookUp = lookUp;
+  }
 
   of(host: string): string {
     const known = this.#byHost.get(host);
     if (known !== undefined) return known;
     // A proxy has no more lines than that; those of its next worker may be others.
     if (this.#byHost.size > MAX_HOSTS) this.#byHost.clear();
-    const domain = registrable(host);
+    const domain = this.#lookUp(host);
     this.#byHost.set(host, domain);
     return domain;
   }
