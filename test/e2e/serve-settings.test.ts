@@ -84,7 +84,8 @@ describeE2e('jobgate serve as its operator sets it', () => {
     ]);
     expect((await networksOf(container)).sort()).toEqual(['bridge', body.network.name].sort());
     expect(await status(container, 'http://example.com/')).toBe('200');
-    expect((await serve.ask('/')).body).toContain(`${container} (not enforced)`);
+    const { containers: counted } = (await serve.ask('/v1/overview')).body;
+    expect(counted).toEqual({ enforced: 0, unenforced: 1 });
     // Once it keeps the contract again, that is shown as well.
     await docker('network', 'disconnect', 'bridge', container);
     await vi.waitFor(async () =>
