@@ -136,13 +136,13 @@ export async function livenessOfId(id: string): Promise<Liveness> {
  * A name for a container of this owner. The engine lets nobody but its own clients choose names, so, unlike a
  * label, a name cannot come from an image: it is a ground for sweeping.
  */
-export function containerName(owner: Owner): string {
-  return `jobgate-${owner.id}-${randomBytes(4).toString('hex')}`;
+export function containerName(owner: Owner, prefix: 'jobgate' | 'verify' = 'jobgate'): string {
+  return `${prefix}-${owner.id}-${randomBytes(4).toString('hex')}`;
 }
 
 /** The owner's id in a name that `containerName` made. */
 export function ownerOfContainerName(name: string): string | undefined {
-  return /^\/?jobgate-([0-9a-f]{20})-[0-9a-f]{8}$/.exec(name)?.[1];
+  return /^\/?(?:jobgate|verify)-([0-9a-f]{20})-[0-9a-f]{8}$/.exec(name)?.[1];
 }
 
 /** Whether something is an owner as `Owner` makes them. */

@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
@@ -23,6 +23,7 @@ describeE2e('a client of the gate that looks for ways round', () => {
 
   it('mounts nothing that was moved between the create and the start', async () => {
     const path = `${gate.allowed}/sub`;
+    rmSync(path, { recursive: true, force: true });
     mkdirSync(path);
     const id = await gate.docker('create', '-v', `${path}:/x:ro`, JOB_IMAGE, 'sleep', '60');
     const sees = async () => (await gate.docker('exec', id, 'ls', '/x')).split('\n');

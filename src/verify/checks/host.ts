@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import type { Check } from '../check.js';
 import { KNOWN_INSIDE } from '../inside/plan.js';
 import type { World } from '../world.js';
@@ -41,8 +42,9 @@ export function hostChecks(world: World): Check[] {
       group: GROUP,
       title: BOUND,
       tries: seen.filter(isIpv4).map((host) => tryOf(world, `${nameOf(host)}:${here.udp}`, bound(host))),
+      // Nothing is sent by a device that is down, as Docker's own bridge is while nobody is on it.
       controls: here.addresses
-        .filter(isIpv4)
+        .filter((host) => isIpv4(host) && !isDown(host))
         .map((host) => controlOf(world, 'here', `${host}:${here.udp}`, bound(host))),
     },
     ...(published ? [over('tcp', "another container's published port", published.tcp, isIpv4)] : []),
@@ -56,3 +58,7 @@ export function hostChecks(world: World): Check[] {
 }
 
 const isIpv4 = (host: string) => !host.includes(':');
+
+/** Node lists addresses of devices that run alone. */
+const isDown = (host: string) =>
+  !Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === host));

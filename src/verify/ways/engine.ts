@@ -35,7 +35,8 @@ export function anyEngine(engine: Engine, options: EngineWayOptions): Containers
       return {
         ...(proxy && { proxy: proxyAt(proxy) }),
         create: {
-          name: containerName(owner),
+          // A gate keeps the other prefix for itself.
+          name: containerName(owner, 'verify'),
           Labels: { 'jobgate.domains': domains.join(','), 'jobgate.job': id },
           Env: proxy
             ? ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map((name) => `${name}=${proxy}`)
