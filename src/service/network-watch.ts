@@ -32,10 +32,8 @@ export class NetworkWatch {
   readonly #timer: NodeJS.Timeout;
   /** One look per gateway at a time; asked for meanwhile: one more. */
   readonly #looking = new Map<string, { again: boolean; done: Promise<void> }>();
-  /** By gateway: what the engine's lists said of its network when it was looked at. */
+  /** By gateway: what the engine's lists said of its network; the one that was looked at in turn last is at the end. */
   readonly #listed = new Map<string, string>();
-  /** Gateways that were looked at in this turn. */
-  readonly #turn = new Set<string>();
 
   constructor(options: NetworkWatchOptions) {
     this.#options = options;
@@ -86,13 +84,13 @@ export class NetworkWatch {
     });
     const known = new Set(all.map(({ id }) => id));
     for (const id of this.#listed.keys()) if (!known.has(id)) this.#listed.delete(id);
-    let inTurn = all.filter(({ id }) => !this.#turn.has(id)).slice(0, IN_TURN);
-    if (inTurn.length === 0) {
-      this.#turn.clear();
-      inTurn = all.slice(0, IN_TURN);
+    const due = new Set(others.map(({ id }) => id));
+    for (const [id, listed] of [...this.#listed].slice(0, IN_TURN)) {
+      due.add(id);
+      this.#listed.delete(id);
+      this.#listed.set(id, listed);
     }
-    for (const { id } of inTurn) this.#turn.add(id);
-    await this.#lookAt([...new Set([...others, ...inTurn])]);
+    await this.#lookAt(all.filter(({ id }) => due.has(id)));
   }
 
   async #lookAt(gateways: readonly ServedGateway[]): Promise<void> {

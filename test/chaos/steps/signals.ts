@@ -1,3 +1,4 @@
+import type { World } from '../world.js';
 import {
   CONTAINER_MS,
   type Draw,
@@ -18,39 +19,29 @@ function send(pid: number, signal: NodeJS.Signals): void {
   } catch {} // gone
 }
 
-const worker: Draw = (below) => {
-  const [signal, index, ms] = [pick(below, SIGNALS), below(4), time(below, 500, 5_000)];
-  return {
-    what: `${signal}#${index}${signal === 'SIGSTOP' ? ` ${inSeconds(ms)}` : ''}`,
-    withinMs: WORKER_MS,
-    async run({ world }) {
-      const workers = world.serve.workers();
-      const pid = workers[index % workers.length];
-      if (pid === undefined) return;
-      send(pid, signal);
-      if (signal !== 'SIGSTOP') return;
-      await sleep(ms);
-      send(pid, 'SIGCONT');
-    },
+/** A signal for one of some processes; one that is stopped goes on after at most so many ms. */
+const oneOf =
+  (
+    pids: (world: World) => readonly number[] | Promise<readonly number[]>,
+    most: number,
+    withinMs: number,
+  ): Draw =>
+  (below) => {
+    const [signal, index, ms] = [pick(below, SIGNALS), below(4), time(below, 500, most)];
+    return {
+      what: `${signal}#${index}${signal === 'SIGSTOP' ? ` ${inSeconds(ms)}` : ''}`,
+      withinMs,
+      async run({ world }) {
+        const all = await pids(world);
+        const pid = all[index % all.length];
+        if (pid === undefined) return;
+        send(pid, signal);
+        if (signal !== 'SIGSTOP') return;
+        await sleep(ms);
+        send(pid, 'SIGCONT');
+      },
+    };
   };
-};
-
-const containerWorker: Draw = (below) => {
-  const [signal, index, ms] = [pick(below, SIGNALS), below(4), time(below, 500, 13_000)];
-  return {
-    what: `${signal}#${index}${signal === 'SIGSTOP' ? ` ${inSeconds(ms)}` : ''}`,
-    withinMs: CONTAINER_MS,
-    async run({ world }) {
-      const workers = await world.proxyContainers();
-      const pid = workers[index % workers.length];
-      if (pid === undefined) return;
-      send(pid, signal);
-      if (signal !== 'SIGSTOP') return;
-      await sleep(ms);
-      send(pid, 'SIGCONT');
-    },
-  };
-};
 
 const serve: Draw = (below) => {
   const [signal, ms] = [pick(below, SIGNALS), time(below, 500, 8_000)];
@@ -79,8 +70,8 @@ const engine: Draw = (below) => {
 };
 
 export const signals: Readonly<Record<string, Draw>> = {
-  worker,
-  'container-worker': containerWorker,
+  worker: oneOf(({ serve }) => serve.workers(), 5_000, WORKER_MS),
+  'container-worker': oneOf((world) => world.proxyContainers(), 13_000, CONTAINER_MS),
   serve,
   engine,
 };

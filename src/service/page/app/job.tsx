@@ -4,13 +4,14 @@ import { allow } from './allow.js';
 import { Chart } from './chart.js';
 import { alarmOf, hasEnded, nameOf, stateOf } from './entry.js';
 import { count, rate, size, span } from './format.js';
-import { minutesOf, ratesOf } from './history.js';
+import { ratesOf } from './history.js';
 import { hostGroups } from './host-groups.js';
 import { AccountCard } from './job-account.js';
 import { AllowedHosts, RefusedHosts } from './job-hosts.js';
 import { JobLog } from './job-log.js';
 import { Budget, Policy } from './job-policy.js';
 import { Ago, Card, Copy, State, Text, Tile } from './parts.js';
+import { Refusals } from './refusals.js';
 import type { Entry, GatewayView, History } from './server-types.js';
 import { type Kind, type Live, useJob } from './use-job.js';
 
@@ -240,22 +241,6 @@ function RateCard({ gateway, history, live }: RateProps) {
         limit={limit === null ? undefined : { label: 'limit', value: limit }}
         least={limit === null ? 1e6 : limit}
         range={RANGES[range]}
-      />
-    </Card>
-  );
-}
-
-function Refusals({ history }: { history: History | undefined }) {
-  const minutes = minutesOf(history);
-  return (
-    <Card title="Refused by the minute">
-      <Chart
-        label="Refusals by the minute in the last hour"
-        times={minutes.times}
-        lines={[{ label: 'refused', color: 'bad', values: minutes.denied, bars: true }]}
-        format={count}
-        least={5}
-        range={3_600}
       />
     </Card>
   );

@@ -2,8 +2,9 @@ import { ask } from './api.js';
 import { Chart } from './chart.js';
 import { useEvents } from './connection.js';
 import { count, rate, size, some, span, times } from './format.js';
-import { minutesOf, ratesOf } from './history.js';
+import { ratesOf } from './history.js';
 import { Ago, Card, State, Text, Tile } from './parts.js';
+import { Refusals } from './refusals.js';
 import type { Overview } from './server-types.js';
 import { useData } from './use-data.js';
 
@@ -25,7 +26,6 @@ export function OverviewPage() {
 function Node({ overview }: { overview: Overview }) {
   const { history, gateways, jobs, containers, refused, admission } = overview;
   const rates = ratesOf(history);
-  const minutes = minutesOf(history);
   return (
     <>
       <h1>Overview</h1>
@@ -64,16 +64,7 @@ function Node({ overview }: { overview: Overview }) {
               range={HOUR}
             />
           </Card>
-          <Card title="Refused by the minute">
-            <Chart
-              label="Refusals by the minute in the last hour"
-              times={minutes.times}
-              lines={[{ label: 'refused', color: 'bad', values: minutes.denied, bars: true }]}
-              format={count}
-              least={5}
-              range={HOUR}
-            />
-          </Card>
+          <Refusals history={history} />
           <TopRefused refused={refused} />
         </div>
         <div>
