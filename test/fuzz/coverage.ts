@@ -4,7 +4,7 @@ import { type Profiler, Session } from 'node:inspector';
 type Ranges = readonly (readonly [start: number, end: number])[];
 
 /** What ran: for each function that did, the parts of it that did not. */
-type Taken = ReadonlyMap<string, Ranges>;
+export type Taken = ReadonlyMap<string, Ranges>;
 
 /**
  * Which code runs, by V8's own coverage, block by block: it needs no instrumented build, and every supported Node has it. The

@@ -11,7 +11,7 @@ export interface GuidedOptions {
   /** When to stop: after so many rounds, or `ms`. A run for a longer time begins with what a shorter one does. */
   readonly rounds?: number;
   readonly ms?: number;
-  readonly coverage: Coverage;
+  readonly coverage: Pick<Coverage, 'take'>;
   readonly watchdog?: Watchdog;
   readonly onFinding?: (finding: Finding) => void;
 }
@@ -34,7 +34,7 @@ const MEASURED_EACH = 4;
 
 /**
  * Gives its targets inputs made of their seeds by small changes, and keeps those that reach code which none did before, to
- * change them further. The same seed makes the same inputs.
+ * change them further. The same seed makes the same inputs, as far as V8 tells the same code of them.
  */
 export async function guided(targets: readonly Target[], options: GuidedOptions): Promise<Outcome> {
   const all = targets.map(
@@ -73,7 +73,7 @@ class Fuzzed {
   constructor(
     readonly target: Target,
     private readonly seed: number,
-    private readonly coverage: Coverage,
+    private readonly coverage: Pick<Coverage, 'take'>,
     private readonly watchdog: Watchdog | undefined,
   ) {
     this.#pool = [...target.seeds];

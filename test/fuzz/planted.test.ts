@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { readSimpleHead } from '../../proxy/http/simple-head.js';
 import { random } from '../proxy/policy/target-grammar.js';
 import { HEADER_BYTES, requestByNode } from '../support/node-parsers.js';
-import { Coverage } from './coverage.js';
+import { Coverage, type Taken } from './coverage.js';
 import { guided, shortened, tried } from './guided.js';
 import { mutatedText } from './mutate-text.js';
 import { readerTarget, type Target } from './target.js';
@@ -116,15 +116,23 @@ describe('a planted fault is found', () => {
 test('the same seed gives the same inputs, another seed others, and a longer run begins as a shorter one', async () => {
   const heard = async (seed: number, rounds: number) => {
     const inputs: string[] = [];
+    // Code that is told by hand: in a process with much behind it V8 does not tell the same twice.
+    const parts = new Set<string>();
     const listening: Target = {
       ...crash,
       run: (input) => {
         inputs.push(input);
-        if (input.startsWith('\0')) return 1;
-        return input.length > 20 ? 2 : 3;
+        parts.add(input.startsWith('\0') ? 'zero' : input.length > 20 ? 'long' : 'short');
       },
     };
-    await guided([listening], { seed, rounds, coverage });
+    const told = {
+      take: (): Taken => {
+        const taken = new Map([...parts].map((part) => [part, []] as const));
+        parts.clear();
+        return taken;
+      },
+    };
+    await guided([listening], { seed, rounds, coverage: told });
     return inputs;
   };
   const once = await heard(7, 12);
