@@ -16,6 +16,7 @@ export class Patches {
   #over = false;
   #pausing = false;
   #busy: Promise<void> = Promise.resolve();
+  readonly #left = new Set<Job>();
 
   constructor(
     private readonly world: World,
@@ -39,13 +40,18 @@ export class Patches {
     if (yes) await this.#busy;
   }
 
+  /** What a job has stays as it is. */
+  leave(job: Job): void {
+    this.#left.add(job);
+  }
+
   async end(): Promise<void> {
     this.#over = true;
     await this.#busy;
   }
 
   async #one(): Promise<void> {
-    const jobs = [...this.world.jobs.values()].filter(({ isStarted }) => isStarted);
+    const jobs = [...this.world.jobs.values()].filter((job) => job.isStarted && !this.#left.has(job));
     const [index, kind, part] = [this.below(60), this.below(3), 25 * (1 + this.below(4))];
     const job = jobs[index % jobs.length];
     if (!job) return;
@@ -90,6 +96,7 @@ export class Patches {
 
   /** What a change lets through, is reached: so it would be seen elsewhere. @returns what is wrong with that */
   async control(job: Job, withinMs: number): Promise<string | undefined> {
+    if (this.#left.has(job)) return undefined;
     if (job.budget !== undefined) await this.#budget(job);
     if (!(await this.allowExtra(job))) return `${job.id} cannot be let reach ${job.slot.extra}`;
     const since = now();

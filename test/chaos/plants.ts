@@ -4,6 +4,8 @@ import { docker, run } from '../support/e2e.js';
 import { open } from '../support/serve.js';
 import type { Account } from './invariants/accounts.js';
 import type { Job } from './job.js';
+import { now } from './now.js';
+import type { Patches } from './patches.js';
 import type { World } from './world.js';
 
 /**
@@ -11,7 +13,7 @@ import type { World } from './world.js';
  * done when all is well, `end` once the jobs are over.
  */
 export interface Plant {
-  readonly now?: (world: World) => Promise<unknown>;
+  readonly now?: (world: World, patches: Patches) => Promise<unknown>;
   readonly mix?: (accounts: (Account | undefined)[]) => (Account | undefined)[];
   readonly end?: (world: World) => Promise<unknown>;
   /** The finding. */
@@ -53,7 +55,16 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     },
     finds: /^rate: g1/,
   },
-  budget: { now: (world) => patch(world, jobOf(world, 'h2'), { budget: 'unlimited' }), finds: /^budget: h2/ },
+  budget: {
+    now(world, patches) {
+      const job = jobOf(world, 'h2');
+      // Else it would be given more before it is at its end.
+      patches.leave(job);
+      job.rates.push({ from: now(), rate: job.slot.rate });
+      return patch(world, job, { budget: 'unlimited', rate: `${job.slot.rate / 1000}kbit` });
+    },
+    finds: /^budget: h2/,
+  },
   account: {
     mix: ([one, two, ...more]) => [
       one && two && { ...one, total: two.total },

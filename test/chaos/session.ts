@@ -118,7 +118,7 @@ export class Session {
     const { plants } = this.#options;
     this.#planted = plants.map((name) => PLANTS[name] as Plant);
     if (plants.length > 0) this.#say(`planted: ${plants}`);
-    for (const { now: plant } of this.#planted) await plant?.(world);
+    for (const { now: plant } of this.#planted) await plant?.(world, patches);
     for (let i = 0; i < PLANTED_ROUNDS && this.#missing.some(({ end }) => !end); i++) {
       // Others may be a reason for what is to be found.
       await this.#round(world, patches, below, ['rules']);
