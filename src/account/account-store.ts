@@ -9,6 +9,11 @@ interface AccountStoreOptions {
   readonly keepBytes: number;
 }
 
+interface Kept {
+  readonly mtimeMs: number;
+  readonly size: number;
+}
+
 const FILE = /^[0-9a-f]{1,64}\.json$/;
 
 /** The accounts of jobs that have ended: a file for each, by the id of its gateway. */
@@ -16,6 +21,9 @@ export class AccountStore {
   readonly #options: AccountStoreOptions;
   readonly #folder: string;
   #turn: Promise<unknown> = Promise.resolve();
+  /** By the ids of their gateways, the oldest first. */
+  #files: Map<string, Kept> | undefined;
+  #bytes = 0;
 
   constructor(options: AccountStoreOptions) {
     this.#options = options;
@@ -29,7 +37,7 @@ export class AccountStore {
       .then(async () => {
         await mkdir(this.#folder, { recursive: true, mode: 0o700 });
         await writeWhole(this.#path(gateway), text);
-        await this.#forgetOld();
+        await this.#forgetOld(gateway);
       });
     this.#turn = turn;
     return turn;
@@ -43,21 +51,34 @@ export class AccountStore {
     return readFile(path, 'utf8').catch(() => undefined);
   }
 
-  async #forgetOld(): Promise<void> {
+  /** What is there is looked at once: a node that has had thousands of jobs must not look at all of them for each. */
+  async #forgetOld(written: string): Promise<void> {
     const { keepMs, keepBytes } = this.#options;
-    const names = (await readdir(this.#folder)).filter((name) => FILE.test(name));
-    const files = await Promise.all(
-      names.map(async (name) => {
-        const path = join(this.#folder, name);
-        const { mtimeMs, size } = await stat(path).catch(() => ({ mtimeMs: 0, size: 0 }));
-        return { path, mtimeMs, size };
-      }),
-    );
-    let bytes = 0;
-    for (const { path, mtimeMs, size } of files.sort((a, b) => b.mtimeMs - a.mtimeMs)) {
-      bytes += size;
-      if (bytes > keepBytes || mtimeMs + keepMs <= Date.now()) await rm(path, { force: true });
+    this.#files ??= await this.#readAll();
+    const before = this.#files.get(written);
+    if (before) this.#bytes -= before.size;
+    this.#files.delete(written);
+    const { mtimeMs, size } = await stat(this.#path(written));
+    this.#files.set(written, { mtimeMs, size });
+    this.#bytes += size;
+    for (const [gateway, old] of this.#files) {
+      if (this.#bytes <= keepBytes && old.mtimeMs + keepMs > Date.now()) return;
+      await rm(this.#path(gateway), { force: true });
+      this.#files.delete(gateway);
+      this.#bytes -= old.size;
     }
+  }
+
+  /** In the order of their time. */
+  async #readAll(): Promise<Map<string, Kept>> {
+    const found: [string, Kept][] = [];
+    for (const name of (await readdir(this.#folder)).filter((one) => FILE.test(one))) {
+      const one = await stat(join(this.#folder, name)).catch(() => undefined);
+      if (one) found.push([name.slice(0, -'.json'.length), { mtimeMs: one.mtimeMs, size: one.size }]);
+    }
+    found.sort(([, a], [, b]) => a.mtimeMs - b.mtimeMs);
+    this.#bytes = found.reduce((sum, [, { size }]) => sum + size, 0);
+    return new Map(found);
   }
 
   #path(gateway: string): string {

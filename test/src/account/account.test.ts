@@ -1,6 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -162,8 +170,11 @@ describe('kept accounts', () => {
     expect(await Promise.all(['a', 'b', 'c', 'd'].map((id) => kept.read(id)))).toEqual([
       ...[undefined, text, text, text],
     ]);
-    ago('c', 11_000);
-    expect(await kept.read('c')).toBeUndefined();
+    ago('b', 11_000);
+    expect(await kept.read('b')).toBeUndefined();
+    // As one that begins with what another left.
+    await store(10_000, 250).write('e', text);
+    expect(readdirSync(join(folder, 'state', 'accounts')).sort()).toEqual(['d.json', 'e.json']);
     await expect(kept.read('../../etc/passwd')).rejects.toThrow();
   });
 });
