@@ -185,6 +185,10 @@ export class Recovery implements AsyncDisposable {
       hub.publish({ type: 'gateway', time: Date.now(), ...ids, gateway, change: 'failed', reason: problem });
     }
     left.problem = problem;
+    this.#later(left);
+  }
+
+  #later(left: Left): void {
     if (this.#stopped) return;
     left.timer = this.#clock.setTimeout(() => this.#again(left), left.wait);
     left.wait = Math.min(LONGEST_WAIT_MS, left.wait * 2);
@@ -196,7 +200,9 @@ export class Recovery implements AsyncDisposable {
     try {
       engine = this.#options.engine();
     } catch {
-      return; // it is away: all are tried when it comes back
+      // It is away, or only not ready yet: while others are opened again, for longer than the first wait.
+      this.#later(left);
+      return;
     }
     void this.#attempt(left, engine);
   }

@@ -45,10 +45,10 @@ const JOBS = [
   { domain: 'two.test', job: 'job-2', rate: 80_000_000 },
 ];
 /** Of the proxies' limits, ms; long enough for a busy machine, on which a client may have no turn for a while. */
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 10_000;
 const DENIED_ADDRESS = '127.8.8.8';
 /** A client that breaks off a handshake with a FIN is let go after so many ms. */
-const HANDSHAKE_MS = 4_000;
+const HANDSHAKE_MS = 20_000;
 const TRAP_ADDRESS = '127.9.9.9';
 
 export async function createWorld(report: Report): Promise<World> {

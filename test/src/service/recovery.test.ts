@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { GatewayError } from '../../../docker/engine/errors.js';
+import { EngineError, GatewayError } from '../../../docker/engine/errors.js';
 import { livenessOfId, type Owner, openOwner } from '../../../docker/gateway/owner.js';
 import { silentLogger } from '../../../proxy/policy/logger.js';
 import { EventHub, type GatewayEvent } from '../../../src/service/event-hub.js';
@@ -96,7 +96,9 @@ describe('what a dead serve left', () => {
     let recovery: Recovery;
     let events: GatewayEvent[];
     let asked = 0;
+    let isAway = false;
     beforeEach(async () => {
+      isAway = false;
       clock = new VirtualClock();
       asked = 0;
       events = [];
@@ -105,7 +107,10 @@ describe('what a dead serve left', () => {
       const { docker } = await engine.connect();
       recovery = cleanup.use(
         new Recovery({
-          engine: () => ({ docker }) as never,
+          engine: () => {
+            if (isAway) throw new EngineError('not asked yet');
+            return { docker } as never;
+          },
           gateways: {
             isTaken: () => false,
             reopen: async () => {
@@ -147,6 +152,16 @@ describe('what a dead serve left', () => {
         expect(asked).toBe(times);
       }
       expect(events).toMatchObject([{ change: 'failed', job: 'job-1', reason: cannot.message }]);
+    });
+
+    it('goes on where the engine could not be asked meanwhile', async () => {
+      isAway = true;
+      await pass(1_000);
+      await pass(2_000);
+      expect(asked).toBe(1);
+      isAway = false;
+      await pass(4_000);
+      expect(asked).toBe(2);
     });
 
     it('ends with the serve, which leaves it to the next one', async () => {
