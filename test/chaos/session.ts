@@ -208,7 +208,7 @@ export class Session {
   }
 
   async #endAll(world: World): Promise<void> {
-    if (this.#findings.size > 0) return world.endJobs();
+    if (!this.#isClean) return world.endJobs();
     const stopped = await Promise.race([world.serve.stop(), sleep(QUIET_MS).then(() => 'late')]);
     if (stopped !== 0) this.#found(`left: serve ended with ${stopped}`);
     await sleep(1_000);

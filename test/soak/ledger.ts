@@ -6,8 +6,10 @@ export class Ledger {
   #allowed = 0;
   #denied = 0;
   #closed = 0;
-  /** Allowed flows that have not ended, by connection and method. */
+  /** Allowed flows that have not ended, by connection and method; below 0, flows that ended and were not allowed yet. */
   readonly #open = new Map<string, number>();
+  /** Whether a flood was told as one event, which does not say what it stands for. */
+  #coalesced = false;
   readonly #report: (problem: string) => void;
 
   constructor(report: (problem: string) => void) {
@@ -20,16 +22,16 @@ export class Ledger {
 
   add(event: ProxyEvent): void {
     if (/[^!-~]/.test(event.host)) this.#report(`an event's host has odd bytes: ${JSON.stringify(event)}`);
-    const flow = `${event.connection} ${event.method} ${event.host}:${event.port}`;
-    if (event.type === 'closed') {
-      this.#closed++;
-      this.#count(flow, -1, event);
-    } else if (event.decision === 'allow') {
-      this.#allowed++;
-      this.#count(flow, 1, event);
-    } else {
-      this.#denied += event.count ?? 1;
+    const { count = 1 } = event;
+    if (event.type === 'decision' && event.decision === 'deny') {
+      this.#denied += count;
+      return;
     }
+    const by = event.type === 'closed' ? -1 : 1;
+    if (by < 0) this.#closed += count;
+    else this.#allowed += count;
+    if (count > 1 || event.port === 0) this.#coalesced = true;
+    else this.#count(`${event.connection} ${event.method} ${event.host}:${event.port}`, by);
   }
 
   /** To be asked once nothing is under way, and events that were held back are out. */
@@ -42,17 +44,18 @@ export class Ledger {
       this.#report(`${allowed} allowed by the figures, ${this.#allowed} by the events`);
     if (this.#denied !== denied)
       this.#report(`${denied} denied by the figures, ${this.#denied} by the events`);
-    if (this.#closed !== this.#allowed) {
-      const left = [...this.#open.keys()].slice(0, 5).join(', ');
+    const left = [...this.#open].map(([flow, count]) => `${flow} (${count})`).slice(0, 5);
+    if (this.#closed !== this.#allowed || (left.length > 0 && !this.#coalesced)) {
       this.#report(
-        `${this.#allowed} flows were allowed, but ${this.#closed} were closed; not closed: ${left}`,
+        `${this.#allowed} flows were allowed, and ${this.#closed} closed; those that do not match: ${left.join(', ')}`,
       );
     }
+    this.#open.clear();
+    this.#coalesced = false;
   }
 
-  #count(flow: string, by: number, event: ProxyEvent): void {
+  #count(flow: string, by: number): void {
     const count = (this.#open.get(flow) ?? 0) + by;
-    if (count < 0) this.#report(`closed without being allowed, or twice: ${JSON.stringify(event)}`);
     if (count === 0) this.#open.delete(flow);
     else this.#open.set(flow, count);
   }
