@@ -4,8 +4,11 @@ import { sleep, waitFor } from '../now.js';
 import type { World } from '../world.js';
 import type { Report } from './reached.js';
 
-/** For what is under way to end, and for figures to come, ms: workers tell them each second. */
+/** For what is under way to end, ms. */
 const QUIET_MS = 1_600;
+/** For figures to come, ms: workers tell them each second, on a busy machine later. */
+const FIGURES_MS = 1_200;
+const MOST_MS = 12_000;
 const BUSY_MS = 3_000;
 /** Beats, tries and their answers go on while the loads pause; and a part for what each side counts a little later. */
 const SMALL = 96_000;
@@ -45,9 +48,9 @@ export class Accounts {
     const moment = async () => {
       for (const job of jobs) job.pause(true);
       await sleep(QUIET_MS);
-      await waitFor(() => this.#isQuiet(jobs), 12_000, 500);
+      await waitFor(() => this.#isQuiet(jobs), MOST_MS, 500);
       await world.net.seen();
-      const asked = await Promise.all(jobs.map((job) => this.#account(job)));
+      const asked = await this.#settled(jobs);
       const accounts = mix?.(asked) ?? asked;
       return jobs.map((job, i) => ({
         account: accounts[i],
@@ -73,6 +76,21 @@ export class Accounts {
       const before = counts.findLast(({ t }) => last && last.t - t >= 1_000);
       return last && before && last.down - before.down + last.up - before.up < SMALL / 2;
     });
+  }
+
+  /** The accounts once they have all of it. */
+  async #settled(jobs: readonly Job[]): Promise<(Account | undefined)[]> {
+    const ask = () => Promise.all(jobs.map((job) => this.#account(job)));
+    const bytes = (account: Account | undefined) => (account ? account.total.up + account.total.down : 0);
+    let asked = await ask();
+    const isSame = async () => {
+      const before = asked;
+      asked = await ask();
+      return asked.every((one, i) => bytes(one) - bytes(before[i]) < SMALL / 8);
+    };
+    await sleep(FIGURES_MS);
+    await waitFor(isSame, MOST_MS, FIGURES_MS);
+    return asked;
   }
 
   async #account(job: Job): Promise<Account | undefined> {
