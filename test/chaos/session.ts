@@ -28,6 +28,8 @@ export interface SessionOptions {
 
 const MOST_STEPS = 5;
 const KEPT_STEPS = 100;
+/** Lines of serve that changes of policies make. */
+const ALL_THE_WHILE = /"msg":"(?:policy changed|admission: yes)"/;
 const READ_MS = 200;
 const QUIET_MS = 60_000;
 /** Rounds in which what is planted must be found. */
@@ -228,7 +230,8 @@ export class Session {
     process.stdout.write(`  --seed ${this.#options.seed}; the last ${this.#steps.length} steps:\n`);
     for (const step of this.#steps) process.stdout.write(`    ${step}\n`);
     process.stdout.write('  the last that serve said:\n');
-    for (const line of log.slice(-40)) process.stdout.write(`    ${line.slice(0, 400)}\n`);
+    const told = log.filter((line) => !ALL_THE_WHILE.test(line));
+    for (const line of told.slice(-60)) process.stdout.write(`    ${line.slice(0, 400)}\n`);
   }
 
   #time(): string {
