@@ -11,7 +11,7 @@ import { now, waitFor } from './now.js';
 const RESTART_MS = 200;
 const STOP_MS = 45_000;
 const ASK_MS = 60_000;
-const KEPT_LINES = 120;
+const KEPT_LINES = 2_000;
 
 /** A serve that is started again whenever it ends, as systemd does. */
 export class ServeProcess {
