@@ -71,7 +71,9 @@ export class Alive {
   #mayEnd({ slot }: Job, state: string | number | undefined, { engine, serve }: Excuses): string | undefined {
     const recent = now() - PROBATION_MS;
     const losses = slot.serve.workerEnds.filter((t) => t > recent).length;
-    if (state === 'failed' && losses >= LOSSES) return `workers ended ${losses} times within ten minutes`;
+    // A serve that ends closes what had failed: it is started again to place another job elsewhere.
+    const isClosed = state === 'failed' || state === 404;
+    if (isClosed && losses >= LOSSES) return `workers ended ${losses} times within ten minutes`;
     // Its container had ended with the engine, and so had its serve: there was no job for the next one.
     if ((state === 404 || state === 'closed') && engine && serve)
       return 'the engine ended it while its serve was away';
