@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { EngineError, engineMessage, engineStatus, PlacementError } from '../engine/errors.js';
-import { bridgeIsHere } from '../host/bridge.js';
 import {
   BRIDGE_PREFIX,
   CONTAINER_BRIDGE_PREFIX,
+  hasInterface,
   rangesInUse,
+  recentRangesInUse,
   SHARED_BRIDGE_PREFIX,
 } from '../host/host-net.js';
 import type { NetworkWish } from './gateway.js';
@@ -48,7 +49,7 @@ export async function createIsolatedNetwork(
   const name = wish?.name ?? `jobgate-${random}`;
   const bridge = bridgeName(random, wall, wish);
   const tried: string[] = [];
-  let free = chain(wish?.subnet ? [wish.subnet] : [], pool.free(rangesInUse()));
+  let free = chain(wish?.subnet ? [wish.subnet] : [], pool.free(recentRangesInUse()));
   for (;;) {
     const { value: subnet } = free.next();
     if (!subnet || tried.push(subnet.cidr) > MAX_ATTEMPTS) throw pool.exhausted();
@@ -155,7 +156,8 @@ export function gatewayId({ bridge }: { readonly bridge: string }): string {
  */
 export async function assertLocal(network: IsolatedNetwork): Promise<void> {
   for (let attempt = 0; attempt < 10; attempt++) {
-    if (bridgeIsHere(network.bridge, network.cidr)) return;
+    // Of no other network: much of its name is random.
+    if (hasInterface(network.bridge)) return;
     await sleep(20);
   }
   throw new PlacementError(

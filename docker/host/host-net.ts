@@ -59,7 +59,20 @@ const LOOPBACK = '127.0.0.0/8';
 
 /** IPv4 addresses and routes of this machine: what no subnet may overlap. */
 export function rangesInUse(): string[] {
-  return [LOOPBACK, ...machineIpv4Addresses(), ...routes().map(({ cidr }) => cidr)];
+  const began = performance.now();
+  const ranges = [LOOPBACK, ...machineIpv4Addresses(), ...routes().map(({ cidr }) => cidr)];
+  const now = performance.now();
+  recent = { ranges, until: now + Math.min(RECENT_MS, RECENT_TIMES * (now - began)) };
+  return ranges;
+}
+
+/** So old, ms, and so many times what reading took, is the oldest that `recentRangesInUse` gives. */
+const [RECENT_MS, RECENT_TIMES] = [3_000, 50];
+let recent: { readonly ranges: string[]; readonly until: number } | undefined;
+
+/** The same as it was a moment ago, where reading it takes long: the kernel's tables of 2,000 bridges take 80 ms. */
+export function recentRangesInUse(): string[] {
+  return recent && performance.now() < recent.until ? recent.ranges : rangesInUse();
 }
 
 /** Whether the kernel has IPv6 at all (`ipv6.disable=1` takes it away). */
