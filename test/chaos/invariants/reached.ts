@@ -21,6 +21,8 @@ export class Reached {
   readonly #until = new Map<string, number>();
   /** Until when the host's own services may be reached. */
   #hole = 0;
+  /** Until when serve is kept from looking at rules. */
+  #blind = 0;
   readonly #flushed = new Map<string, number>();
   readonly #gone = new Map<string, number>();
   #queries = 0;
@@ -43,7 +45,13 @@ export class Reached {
   }
 
   excuseHost(patience: number): void {
-    this.#hole = now() + HOLE_MS * patience;
+    this.#hole = Math.max(now(), this.#blind) + HOLE_MS * patience;
+  }
+
+  /** For so long serve has no descriptors or processes: what was taken away is seen behind that. */
+  blind(ms: number, patience: number): void {
+    this.#blind = Math.max(this.#blind, now() + ms);
+    if (this.#hole > now()) this.excuseHost(patience);
   }
 
   /** One line of the two that there are. What is flushed is back after the next check. */

@@ -54,8 +54,9 @@ const descriptors: Draw = (below) => {
   return {
     what: `${what} +${more} ${inSeconds(ms)}`,
     withinMs: SERVE_MS,
-    async run({ world }) {
+    async run({ world, reached, patience }) {
       const { serve } = world;
+      if (what === 'serve') reached.blind(ms, patience);
       const pid = what === 'serve' ? serve.pid : (serve.workers()[0] ?? serve.pid);
       const limit = (to: string) => run('prlimit', ['--pid', String(pid), `--nofile=${to}`]);
       const { descriptors: now } = what === 'serve' ? serve.size() : { descriptors: 40 };
@@ -71,7 +72,8 @@ const processes: Draw = (below) => {
   return {
     what: inSeconds(ms),
     withinMs: SERVE_MS,
-    async run({ world }) {
+    async run({ world, reached, patience }) {
+      reached.blind(ms, patience);
       world.serve.cgroup.limitProcesses(0);
       await sleep(ms);
       world.serve.cgroup.limitProcesses(undefined);
@@ -84,8 +86,9 @@ const memory: Draw = (below) => {
   return {
     what: `+${more / 1e6}MB ${inSeconds(ms)}`,
     withinMs: SERVE_MS,
-    async run({ world }) {
+    async run({ world, reached, patience }) {
       const { serve } = world;
+      reached.blind(ms, patience);
       serve.cgroup.limitMemory(more);
       const end = Date.now() + ms;
       // Something has to ask for some.
