@@ -25,6 +25,8 @@ export interface Outside extends AsyncDisposable {
   readonly dns: string;
   /** A link-local one, as metadata services have. */
   readonly linkLocal: string;
+  /** Of this host, on the link to it. */
+  readonly device: string;
   /** Why its process has ended; undefined while it listens. */
   readonly over: () => string | undefined;
 }
@@ -108,6 +110,7 @@ export async function openOutside(token: string, onSaid: (said: Said) => void): 
       origin,
       dns,
       linkLocal,
+      device: DEVICE,
       ...(origin6 && { origin6 }),
       over: () => over,
       [Symbol.asyncDispose]: close,

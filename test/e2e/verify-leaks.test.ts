@@ -8,6 +8,7 @@ import { verifyHere } from '../support/verify.js';
 
 const engine = () => ['--docker-host', process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock'];
 const HOST = ['TCP', 'UDP', 'ICMP'];
+const FRAMES = 'hand-made frames';
 
 describeE2e('what leaks is found', () => {
   it("on Docker's default bridge", async () => {
@@ -22,9 +23,10 @@ describeE2e('what leaks is found', () => {
         'UDP, bound to the device',
         "another container's published port",
         'forged source addresses',
+        FRAMES,
       ]),
     );
-    expect(titles('leaks', 'another job')).toEqual(HOST);
+    expect(titles('leaks', 'another job')).toEqual([...HOST, FRAMES]);
     expect(titles('leaks', 'names')).toHaveLength(1);
   });
 
@@ -45,7 +47,7 @@ describeE2e('what leaks is found', () => {
     const { code, titles } = await verifyHere([...engine(), '--network', network]);
     expect(code).toBe(1);
     expect(titles('leaks', 'this host')).toEqual(expect.arrayContaining(HOST));
-    expect(titles('leaks', 'another job')).toEqual(HOST);
+    expect(titles('leaks', 'another job')).toEqual([...HOST, FRAMES]);
     expect(titles('held', 'the outside')).toEqual(expect.arrayContaining(['TCP', 'UDP', 'DNS', 'ICMP']));
   });
 

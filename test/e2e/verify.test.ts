@@ -1,9 +1,13 @@
 import { networkInterfaces } from 'node:os';
 import { expect, it } from 'vitest';
+import { openOwner } from '../../docker/gateway/owner.js';
+import { DEFAULT_OPERATOR_POLICY } from '../../proxy/policy/policy.js';
 import { Cleanup } from '../support/cleanup.js';
 import { cli, startCli } from '../support/cli.js';
-import { describeE2e, docker } from '../support/e2e.js';
+import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
 import { startGate } from '../support/gate.js';
+import { openEngine, startPlain } from '../support/isolated-job.js';
+import { testGateways } from '../support/placement.js';
 import { startServe } from '../support/serve.js';
 import { openServed, startBehind } from '../support/served-job.js';
 import { expectHeld, verifyHere } from '../support/verify.js';
@@ -43,6 +47,21 @@ describeE2e('a hostile job finds no way out', () => {
     expect(titles('unknown')).toHaveLength(1);
     expect(titles('unknown', 'names')).toHaveLength(1);
     expect(code).toBe(125);
+  });
+
+  it('nor of one that can make frames by hand, which no job can', async () => {
+    await using cleanup = new Cleanup();
+    const engine = await openEngine();
+    const owner = cleanup.use(await openOwner('run'));
+    const policy = { job: { job: 'j', allow: [], rate: null }, operator: DEFAULT_OPERATOR_POLICY };
+    // A serve would take it off the network.
+    const { network } = cleanup.use(await testGateways()({ engine, owner, policy }));
+    const name = await startPlain(cleanup, '--network', network.name, JOB_IMAGE, 'sleep', '600');
+    const { report, titles } = await verifyHere(['--inside', `docker exec -i ${name}`]);
+    expect(titles('held', 'this host')).toContain('hand-made frames');
+    const sent = report.lines.find(({ title }) => title === 'hand-made frames')?.tries ?? [];
+    expect(sent.length).toBeGreaterThan(3);
+    for (const one of sent) expect(one).toMatchObject({ outcome: 'silent', detail: 'sent by eth0' });
   });
 
   it('nor does anything stay of one that is interrupted', async () => {

@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os';
 import type { Check } from '../check.js';
 import { KNOWN_INSIDE } from '../inside/plan.js';
 import type { World } from '../world.js';
+import { ALL_NODES, FRAMES, framesCheck } from './frames.js';
 import { controlOf, missing, tryOf } from './make.js';
 
 const GROUP = 'this host, on each of its addresses';
@@ -9,7 +10,7 @@ const BOUND = 'UDP, bound to the device';
 
 export function hostChecks(world: World): Check[] {
   const { here, published } = world;
-  const titles = ['TCP', 'UDP', 'ICMP', BOUND, 'forged source addresses'];
+  const titles = ['TCP', 'UDP', 'ICMP', BOUND, 'forged source addresses', FRAMES];
   if (!here) return titles.map((title) => missing(GROUP, title, "the engine's host is another one"));
   // What the job sees of this host may have an address that no interface has here.
   const seen = [...here.addresses, KNOWN_INSIDE.gateway];
@@ -29,9 +30,11 @@ export function hostChecks(world: World): Check[] {
   const source = world.neighbour?.address ?? '198.18.0.1';
   const forged = (host: string) => ({ do: 'forge', host, port: here.udp, source }) as const;
   const bound = (host: string) => ({ do: 'bound', host, port: here.udp }) as const;
+  const datagrams = over('udp', 'UDP', here.udp);
+  const framed = [...seen, ALL_NODES].map((host) => [host, nameOf(host)] as const);
   return [
     over('tcp', 'TCP', here.tcp),
-    over('udp', 'UDP', here.udp),
+    datagrams,
     {
       group: GROUP,
       title: 'ICMP',
@@ -54,6 +57,7 @@ export function hostChecks(world: World): Check[] {
       tries: seen.filter(isIpv4).map((host) => tryOf(world, `UDP ${nameOf(host)}`, forged(host))),
       controls: [controlOf(world, 'here', `a raw socket, to ${first}`, { ...forged(first), source: first })],
     },
+    framesCheck(world, GROUP, here.udp, framed, datagrams.controls),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { Check, Control } from '../check.js';
 import type { World } from '../world.js';
+import { framesCheck } from './frames.js';
 import { http, tryOf } from './make.js';
 
 const GROUP = 'another job';
@@ -35,6 +36,7 @@ export function neighbourChecks(world: World): Check[] {
       tries: [tryOf(world, `ping ${address}`, { do: 'ping', host: address })],
       controls: itself('ping'),
     },
+    framesCheck(world, GROUP, udp, [[address, `UDP ${address}`]], itself('udp')),
   ];
   if (proxy) {
     const asked = tryOf(world, `its proxy ${proxy.host}:${proxy.port}`, (mark) => ({

@@ -48,6 +48,8 @@ export type Attempt = {
   | (Target & { readonly do: 'bound' })
   /** A datagram of hand-made IPv4, with a source address that is not the sender's. */
   | (Target & { readonly do: 'forge'; readonly source: string })
+  /** A datagram in Ethernet frames made by hand, by each device that leads out of here, or by that one. */
+  | (Target & { readonly do: 'frame'; readonly device?: string })
 );
 
 /**

@@ -1,6 +1,7 @@
 import { bound } from './attempts/bound.js';
 import { datagram } from './attempts/datagram.js';
 import { forge } from './attempts/forge.js';
+import { frame } from './attempts/frame.js';
 import { hello } from './attempts/hello.js';
 import { type Bounds, type Found, ofError } from './attempts/outcome.js';
 import { ping } from './attempts/ping.js';
@@ -59,5 +60,7 @@ function attemptOnce(attempt: Attempt, bounds: Bounds): Promise<Found> {
       return bound(attempt);
     case 'forge':
       return forge(attempt);
+    case 'frame':
+      return frame(attempt);
   }
 }

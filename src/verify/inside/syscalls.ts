@@ -19,18 +19,18 @@ const CODE: Readonly<Record<string, { machine: number; hex: string; calls: Recor
     hex:
       '41bc000050004531ed31ff4b8d342cba000800004429ea31c00f0585c07e4a4101c54181fd000800007cde498b0424498b7c2408498b7424' +
       '10498b5424184d8b5424204d8b4424284d8b4c24300f0549890424bf010000004c89e6ba00080000b8010000000f05eb9db83c00000031ff0f05',
-    calls: { socket: 41, sendto: 44, recvfrom: 45, setsockopt: 54 },
+    calls: { socket: 41, sendto: 44, recvfrom: 45, setsockopt: 54, ioctl: 16 },
   },
   arm64: {
     machine: 183,
     hex:
       '130aa0d2140080d2000080d26102148b020081d2420014cbe80780d2010000d41f0000f10d0200549402008b9f0220f1cbfeff54680240f9' +
       '608640a9628e41a9649642a9010000d4600200f9200080d2e10313aa020081d2080880d2010000d4e9ffff17a80b80d2000080d2010000d4',
-    calls: { socket: 198, sendto: 206, recvfrom: 207, setsockopt: 208 },
+    calls: { socket: 198, sendto: 206, recvfrom: 207, setsockopt: 208, ioctl: 29 },
   },
 };
 
-type Call = 'socket' | 'sendto' | 'recvfrom' | 'setsockopt';
+type Call = 'socket' | 'sendto' | 'recvfrom' | 'setsockopt' | 'ioctl';
 
 const BASE = 0x400000;
 const BUFFER = 0x500000;

@@ -2,11 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { hasIpv6 } from '../../../docker/host/host-net.js';
 import {
   checksum,
+  deviceAddress,
   echoRequest,
+  ethernetFrame,
   socketAddress,
   udpPacket,
+  udpPacket6,
 } from '../../../src/verify/inside/attempts/packets.js';
 import { listen } from '../../../src/verify/inside/listen.js';
 import type { Plan, Result, Said } from '../../../src/verify/inside/plan.js';
@@ -14,14 +18,20 @@ import { program } from '../../../src/verify/program.js';
 
 const TOKEN = 'the-word-of-the-listener';
 
-/** Runs the prober as it is run in a container: its text as an argument, with nothing beside it. */
+/**
+ * Runs the prober as it is run in a container: its text as an argument, with nothing beside it.
+ *
+ * @param by what runs the command behind it
+ */
 async function prober(
   plan: Omit<Plan, 'token' | 'waitMs'>,
   env: Record<string, string> = {},
+  by: readonly string[] = [],
 ): Promise<Said[]> {
   const whole: Plan = { token: TOKEN, waitMs: 1000, ...plan };
-  const args = ['--input-type=module', '-e', program(), JSON.stringify(whole)];
-  const child = spawn(process.execPath, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const node = [process.execPath, '--input-type=module', '-e', program(), JSON.stringify(whole)];
+  const [file = '', ...args] = [...by, ...node];
+  const child = spawn(file, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'inherit'] });
   let stdout = '';
   for await (const chunk of child.stdout) {
     stdout += chunk;
@@ -163,6 +173,44 @@ describe('what it has no socket for in Node', () => {
       expect(said).toContainEqual(expect.objectContaining({ mark: 'm3', detail: 'sent by lo' }));
     },
   );
+
+  it.skipIf(process.getuid?.() !== 0 || !hasIpv6())(
+    'datagrams in frames made by hand, from one end of a link to the other',
+    async () => {
+      const link = `
+        for one in all default; do echo 0 >/proc/sys/net/ipv4/conf/$one/rp_filter; done
+        ip link add jga type veth peer name jgb && ip addr add 192.0.2.1/24 dev jgb &&
+        ip -6 addr add 2001:db8::1/64 dev jgb nodad && ip -6 addr add fe80::1/64 dev jga nodad &&
+        ip link set jga up && ip link set jgb up && exec "$@"`;
+      const port = 5353;
+      const to = (mark: string, host: string) => ({ mark, do: 'frame', host, port, device: 'jga' }) as const;
+      const said = await prober(
+        {
+          listen: { at: 'here', addresses: ['::'], tcp: [], udp: [port] },
+          attempts: [to('m1', '192.0.2.1'), to('m2', '2001:db8::1'), to('m3', 'ff02::1')],
+        },
+        { PATH: process.env.PATH ?? '' },
+        ['unshare', '--net', 'sh', '-c', link, 'sh'],
+      );
+      expect(said).toContainEqual(expect.objectContaining({ head: 'm1', from: '::ffff:198.18.0.1' }));
+      expect(said).toContainEqual(expect.objectContaining({ head: 'm2', from: 'fe80::6a67%jgb' }));
+      expect(said).toContainEqual(expect.objectContaining({ head: 'm3', from: 'fe80::6a67%jgb' }));
+      expect(said).toContainEqual(expect.objectContaining({ mark: 'm3', detail: 'sent by jga' }));
+    },
+  );
+
+  it('a frame as Linux sends it', () => {
+    const packet = udpPacket6('fe80::6a67', 'ff02::1', 53, 'odd');
+    expect(ethernetFrame('33:33:00:00:00:01', '02:00:00:00:00:01', packet).toString('hex')).toBe(
+      '33330000000102000000000186dd' +
+        '60000000000b1140fe800000000000000000000000006a67ff020000000000000000000000000001' +
+        '9c400035000b28126f6464',
+    );
+    const packet4 = udpPacket('192.0.2.1', '192.0.2.2', 53, 'mark');
+    const frame4 = ethernetFrame('ff:ff:ff:ff:ff:ff', '02:00:00:00:00:01', packet4);
+    expect(frame4.toString('hex', 0, 14)).toBe('ffffffffffff0200000000010800');
+    expect(deviceAddress(7).toString('hex')).toBe('1100000007000000000000000000000000000000');
+  });
 
   it('packets as RFC 791, 768, 792 and 4443 have them', () => {
     const echo = echoRequest(4, 'mark');

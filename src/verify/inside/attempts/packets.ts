@@ -19,16 +19,50 @@ export function echoRequest(family: 4 | 6, payload: string): Buffer {
 
 /** An IPv4 packet with a UDP datagram (its checksum is left out, as IPv4 allows). */
 export function udpPacket(source: string, destination: string, port: number, payload: string): Buffer {
-  const body = Buffer.from(payload);
-  const udp = Buffer.alloc(8);
-  udp.writeUInt16BE(40_000, 0);
-  udp.writeUInt16BE(port, 2);
-  udp.writeUInt16BE(8 + body.length, 4);
+  const udp = udpDatagram(port, payload);
   const head = Buffer.from('450000000001000040110000', 'hex');
-  head.writeUInt16BE(20 + udp.length + body.length, 2);
+  head.writeUInt16BE(20 + udp.length, 2);
   const whole = Buffer.concat([head, ipv4(source), ipv4(destination)]);
   whole.writeUInt16BE(checksum(whole), 10);
-  return Buffer.concat([whole, udp, body]);
+  return Buffer.concat([whole, udp]);
+}
+
+/** An IPv6 packet with a UDP datagram, which IPv6 takes with a checksum only (RFC 8200, 8.1). */
+export function udpPacket6(source: string, destination: string, port: number, payload: string): Buffer {
+  const udp = udpDatagram(port, payload);
+  const head = Buffer.from('6000000000001140', 'hex');
+  head.writeUInt16BE(udp.length, 4);
+  const addresses = Buffer.concat([ipv6(source), ipv6(destination)]);
+  const pseudo = Buffer.from('0000000000000011', 'hex');
+  pseudo.writeUInt32BE(udp.length);
+  const padded = udp.length % 2 === 0 ? udp : Buffer.concat([udp, Buffer.of(0)]);
+  // A sum of 0 is sent as its other spelling: 0 says that there is none.
+  udp.writeUInt16BE(checksum(Buffer.concat([addresses, pseudo, padded])) || 0xffff, 6);
+  return Buffer.concat([head, addresses, udp]);
+}
+
+function udpDatagram(port: number, payload: string): Buffer {
+  const body = Buffer.from(payload);
+  const head = Buffer.alloc(8);
+  head.writeUInt16BE(40_000, 0);
+  head.writeUInt16BE(port, 2);
+  head.writeUInt16BE(head.length + body.length, 4);
+  return Buffer.concat([head, body]);
+}
+
+/** An Ethernet frame, whose end the device makes. @param to, from addresses as `02:00:00:00:00:01` */
+export function ethernetFrame(to: string, from: string, packet: Buffer): Buffer {
+  // The version is the first thing of both.
+  const type = (packet[0] ?? 0) >> 4 === 6 ? '86dd' : '0800';
+  return Buffer.concat([mac(to), mac(from), Buffer.from(type, 'hex'), packet]);
+}
+
+/** `struct sockaddr_ll` (packet(7)): only the device counts where the frame has its head. */
+export function deviceAddress(index: number): Buffer {
+  const bytes = Buffer.alloc(20);
+  bytes.writeUInt16LE(17);
+  bytes.writeInt32LE(index, 4);
+  return bytes;
 }
 
 /** `struct sockaddr_in` or `sockaddr_in6`, of an address that may have a zone. */
@@ -50,6 +84,7 @@ export function socketAddress(host: string, port = 0): Buffer {
   return bytes;
 }
 
+const mac = (address: string) => Buffer.from(address.replaceAll(':', ''), 'hex');
 const ipv4 = (address: string) => Buffer.from(address.split('.').map(Number));
 
 function ipv6(address: string): Buffer {
