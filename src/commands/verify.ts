@@ -125,7 +125,8 @@ interface Parts {
 function wayOf(flags: VerifyFlags, config: Config, { engine, owner, logger }: Parts): Way {
   const { serve, dockerHost, network, neighbourNetwork, proxy, image = defaultGatewayImage() } = flags;
   const { rate, operator } = config;
-  const promised = { rate, burst: operator.burst, jobHeader: operator.jobHeader };
+  const { burst, limits, jobHeader } = operator;
+  const promised = { rate, burst, limits, jobHeader };
   if (!engine) return insideBy(flags.inside ?? '', promised);
   if (serve !== undefined) {
     return servedGateways(clientAt(serve, config), serve, config, { engine, owner, image });

@@ -11,6 +11,8 @@ export interface Check {
   readonly counts?: (arrival: Arrival) => boolean;
   /** What of a try's result is a leak. Default: that the listener's word came back. */
   readonly leak?: (result: Result) => string | undefined;
+  /** What people see of a try where it held. Default: what came of all tries, counted. */
+  readonly shows?: (result: Result) => string;
   /** Why it can't be told here, whatever comes of it but a leak. */
   readonly missing?: string;
 }

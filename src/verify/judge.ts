@@ -4,7 +4,7 @@ import type { Arrival, Result } from './inside/plan.js';
 
 /** What came of a check. Nothing is held where a control failed, or where a try was not made. */
 export function judge(check: Check, evidence: Evidence): Line {
-  const { group, title, counts = () => true, leak = reached } = check;
+  const { group, title, counts = () => true, leak = reached, shows } = check;
   const controls = check.controls.map((control) => ({
     name: control.name,
     from: control.from,
@@ -48,7 +48,8 @@ export function judge(check: Check, evidence: Evidence): Line {
     );
   }
   if (tries.length === 0) return line('unknown', 'nothing was tried');
-  return line('held', summary(tries.map(({ result }) => result as Result)));
+  const results = tries.map(({ result }) => result as Result);
+  return line('held', shows ? some(results.map(shows)) : summary(results));
 }
 
 const FROM: Readonly<Record<Control['from'], string>> = {

@@ -26,6 +26,8 @@ const SAID = z.discriminatedUnion('says', [
     ms: z.number().nonnegative(),
     heard: text(HEAD).optional(),
     bytes: z.number().nonnegative().optional(),
+    opened: z.int().nonnegative().optional(),
+    served: z.int().nonnegative().optional(),
   }),
   z.object({
     says: z.literal('done'),

@@ -5,6 +5,7 @@ import { abortable } from '../../proxy/util/abort.js';
 import type { Check } from './check.js';
 import { directChecks } from './checks/direct.js';
 import { hostChecks } from './checks/host.js';
+import { limitChecks } from './checks/limits.js';
 import { nameChecks } from './checks/names.js';
 import { neighbourChecks } from './checks/neighbours.js';
 import { protocolChecks } from './checks/protocol.js';
@@ -89,6 +90,7 @@ export async function verify(way: Way, options: VerifyOptions): Promise<Report> 
     watchesResolvers: containers !== undefined,
     rate: way.rate,
     burst: way.burst,
+    limits: way.limits,
     jobHeader: way.jobHeader,
     publicNames,
   });
@@ -128,6 +130,7 @@ const allChecks = (world: World): Check[] => [
   ...proxiedChecks(world),
   ...protocolChecks(world),
   ...rateChecks(world),
+  ...limitChecks(world),
   ...publicNameChecks(world),
 ];
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Limits } from '../../proxy/policy/policy.js';
 import type { Outside } from './outside.js';
 
 /** What the checks are made of: what there is to be reached, or not. */
@@ -18,10 +19,14 @@ export interface World {
   readonly rate: number | null;
   /** bytes */
   readonly burst: number;
+  /** That the job is promised to stay within. */
+  readonly limits: ConnectionLimits;
   readonly jobHeader: string;
   /** That the operator has, and lets the job declare: on port 80 something answers. */
   readonly publicNames: readonly string[];
 }
+
+export type ConnectionLimits = Pick<Limits, 'connections' | 'connectionsPerSecond'>;
 
 export interface Neighbour {
   readonly address: string;

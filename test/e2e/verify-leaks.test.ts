@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { defaultGatewayImage } from '../../docker/image/gateway-image.js';
 import { Cleanup } from '../support/cleanup.js';
 import { describeE2e, docker, JOB_IMAGE } from '../support/e2e.js';
+import { startServe } from '../support/serve.js';
 import { verifyHere } from '../support/verify.js';
 
 const engine = () => ['--docker-host', process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock'];
@@ -122,6 +123,14 @@ describeE2e('what leaks is found', () => {
       'declared names that change their address (rebinding)',
       'mine.example.com, should it lead to this host (rebinding)',
     ]);
+  });
+
+  it('behind a gateway of a serve that lets in more connections than is promised', async () => {
+    await using serve = await startServe(['--dns', '203.0.113.53', '--allow-address', '203.0.113.50/32']);
+    const promised = { JOBGATE_LIMIT_CONNECTIONS: '20', JOBGATE_LIMIT_CONNECTIONS_PER_SECOND: '50' };
+    const { code, titles } = await verifyHere(['--serve', `unix:${serve.socket}`], promised);
+    expect(code).toBe(1);
+    expect(titles('leaks')).toEqual(['open at once, at most 20', 'new ones, at most 50 per second']);
   });
 
   it('behind a gateway of jobgate that does not look into tunnels', async () => {

@@ -19,7 +19,9 @@ describeE2e('a hostile job finds no way out', () => {
   it('of a gateway as run opens it, and nothing of it stays', async () => {
     const what = ['ps', '-aq'] as const;
     const before = [await docker(...what), await docker('network', 'ls', '-q')];
-    expectHeld(await verifyHere());
+    const held = await verifyHere([], { JOBGATE_LIMIT_CONNECTIONS: '200' });
+    expectHeld(held);
+    expect(held.titles('held', 'connections')).toHaveLength(2);
     expect([await docker(...what), await docker('network', 'ls', '-q')]).toEqual(before);
     expect(Object.keys(networkInterfaces()).filter((name) => name.startsWith('jgv-'))).toEqual([]);
   });

@@ -20,5 +20,6 @@ export function expectHeld({ code, report }: Awaited<ReturnType<typeof verifyHer
   expect(code).toBe(0);
   expect(report.lines.length).toBeGreaterThan(25);
   expect(report.lines.flatMap(({ tries }) => tries).length).toBeGreaterThan(150);
+  expect(report.lines.filter(({ group }) => group === 'connections').length).toBeGreaterThan(0);
   expect(report.seconds).toBeLessThan(120);
 }

@@ -20,7 +20,7 @@ export function rateChecks(world: World): Check[] {
     up: http(`POST http://${outside.origin}/`, `Host: ${outside.origin}`, 'Content-Length: BYTES'),
   };
   return (['down', 'up'] as const).map((direction): Check => {
-    const title = `${direction}load over ${CONNECTIONS} connections, at ${(rate / 1e6).toFixed(1)} Mbit/s`;
+    const title = `${direction}load over ${CONNECTIONS} connections, at ${inMbit(rate)}`;
     const one = tryOf(world, `${direction}load`, {
       do: 'transfer',
       ...proxy,
@@ -37,13 +37,19 @@ export function rateChecks(world: World): Check[] {
       controls: [{ ...one, from: 'job' }],
       counts: () => false,
       leak: (result) => tooFast(result, rate, burst),
+      shows: (result) => inMbit(measured(result, burst)),
     };
   });
 }
 
 /** @param rate bit/s @param burst bytes */
-export function tooFast({ outcome, bytes = 0, ms }: Result, rate: number, burst: number): string | undefined {
-  if (outcome !== 'reached') return undefined;
-  const measured = ((bytes - burst) * 8 * 1000) / ms;
-  return measured > rate * TOLERANCE ? `${(measured / 1e6).toFixed(1)} Mbit/s` : undefined;
+export function tooFast(result: Result, rate: number, burst: number): string | undefined {
+  if (result.outcome !== 'reached') return undefined;
+  const found = measured(result, burst);
+  return found > rate * TOLERANCE ? inMbit(found) : undefined;
 }
+
+/** bit/s */
+const measured = ({ bytes = 0, ms }: Result, burst: number) => ((bytes - burst) * 8 * 1000) / ms;
+
+const inMbit = (rate: number) => `${(rate / 1e6).toFixed(1)} Mbit/s`;

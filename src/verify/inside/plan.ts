@@ -44,6 +44,16 @@ export type Attempt = {
       readonly bytes: number;
       readonly up: boolean;
     })
+  /**
+   * Opens so many connections that each say `say`, a request: as fast as they can be, and each is closed once it is
+   * answered; or so many per second, to hold them.
+   */
+  | (Target & {
+      readonly do: 'connections';
+      readonly say: string;
+      readonly most: number;
+      readonly hold?: { readonly perSecond: number };
+    })
   /** A datagram over IPv4 by a socket that is bound to a device. */
   | (Target & { readonly do: 'bound' })
   /** A datagram of hand-made IPv4, with a source address that is not the sender's. */
@@ -67,6 +77,9 @@ export interface Result {
   /** What came back, Latin-1, its beginning. */
   readonly heard?: string;
   readonly bytes?: number;
+  /** Connections, and those of them that were let in; where they are held, all at once. */
+  readonly opened?: number;
+  readonly served?: number;
 }
 
 /** Something came to a listener. */

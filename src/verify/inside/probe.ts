@@ -1,4 +1,5 @@
 import { bound } from './attempts/bound.js';
+import { connections } from './attempts/connections.js';
 import { datagram } from './attempts/datagram.js';
 import { forge } from './attempts/forge.js';
 import { frame } from './attempts/frame.js';
@@ -14,7 +15,10 @@ import type { Attempt, Plan, Result } from './plan.js';
 /** So many attempts at once. */
 const AT_ONCE = 32;
 
-/** Makes all attempts, those that measure a rate one by one behind the others, and tells each result. */
+/** Those that measure what the others would disturb. */
+const ALONE: readonly Attempt['do'][] = ['transfer', 'connections'];
+
+/** Makes all attempts, those that measure one by one behind the others, and tells each result. */
 export async function probe(plan: Plan, tell: (result: Result) => void): Promise<void> {
   const run = async (attempt: Attempt) => {
     const start = performance.now();
@@ -27,8 +31,8 @@ export async function probe(plan: Plan, tell: (result: Result) => void): Promise
       tell({ mark: attempt.mark, outcome: 'impossible', detail: 'there is none', ms: 0 });
     return known;
   });
-  const measured = all.filter((one) => one.do === 'transfer');
-  const others = all.filter((one) => one.do !== 'transfer');
+  const measured = all.filter((one) => ALONE.includes(one.do));
+  const others = all.filter((one) => !ALONE.includes(one.do));
   const worker = async () => {
     for (let next = others.shift(); next; next = others.shift()) {
       for (let i = 0; i < (next.times ?? 1); i++) await run(next);
@@ -56,6 +60,8 @@ function attemptOnce(attempt: Attempt, bounds: Bounds): Promise<Found> {
       return hello(attempt, bounds);
     case 'transfer':
       return transfer(attempt, bounds);
+    case 'connections':
+      return connections(attempt, bounds);
     case 'bound':
       return bound(attempt);
     case 'forge':

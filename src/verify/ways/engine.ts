@@ -1,5 +1,6 @@
 import type { Engine } from '../../../docker/engine/engine.js';
 import { containerName, type Owner } from '../../../docker/gateway/owner.js';
+import type { ConnectionLimits } from '../world.js';
 import { type ContainersWay, proxyAt } from './way.js';
 
 export interface EngineWayOptions {
@@ -14,12 +15,23 @@ export interface EngineWayOptions {
   /** bit/s that jobs are promised to have at most. */
   readonly rate: number | null;
   readonly burst: number;
+  readonly limits: ConnectionLimits;
   readonly jobHeader: string;
 }
 
 /** Whether it is jobgate's gate that answers as an engine is its labels' to say: other engines take no notice of them. */
 export function anyEngine(engine: Engine, options: EngineWayOptions): ContainersWay {
-  const { owner, image, network, neighbourNetwork = network, proxy, rate, burst, jobHeader } = options;
+  const {
+    owner,
+    image,
+    network,
+    neighbourNetwork = network,
+    proxy,
+    rate,
+    burst,
+    limits,
+    jobHeader,
+  } = options;
   let opened = 0;
   return {
     through: `containers of the engine at ${engine.endpoint.url}${network ? `, on ${network}` : ''}`,
@@ -28,6 +40,7 @@ export function anyEngine(engine: Engine, options: EngineWayOptions): Containers
     image,
     rate,
     burst,
+    limits,
     jobHeader,
     async open({ id, domains, outside }) {
       const isNeighbour = opened++ === 0;

@@ -9,7 +9,7 @@ import type { CommandWay } from './way.js';
  */
 export function insideBy(
   text: string,
-  promised: Pick<CommandWay, 'rate' | 'burst' | 'jobHeader'>,
+  promised: Pick<CommandWay, 'rate' | 'burst' | 'limits' | 'jobHeader'>,
 ): CommandWay {
   const [file, ...args] = text.split(' ').filter((word) => word !== '');
   if (file === undefined) throw new UsageError('--inside: write the command: docker exec -i CONTAINER');

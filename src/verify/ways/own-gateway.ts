@@ -30,6 +30,7 @@ export function ownGateways(
     image,
     rate,
     burst: operator.burst,
+    limits: operator.limits,
     jobHeader: operator.jobHeader,
     async open({ id, domains, outside }) {
       const opened = await open({

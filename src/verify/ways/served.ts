@@ -19,6 +19,7 @@ export function servedGateways(
     image,
     rate,
     burst: operator.burst,
+    limits: operator.limits,
     jobHeader: operator.jobHeader,
     async open({ id, domains }) {
       const body = { jobId: id, network: { Domains: domains } };

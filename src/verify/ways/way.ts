@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import type { Owner } from '../../../docker/gateway/owner.js';
 import type { Outside } from '../outside.js';
+import type { ConnectionLimits } from '../world.js';
 
 /** How a job comes to run on this node. */
 export type Way = ContainersWay | CommandWay;
@@ -12,6 +13,8 @@ interface AnyWay {
   readonly rate: number | null;
   /** bytes */
   readonly burst: number;
+  /** Of the connections of a job. */
+  readonly limits: ConnectionLimits;
   readonly jobHeader: string;
 }
 

@@ -87,6 +87,13 @@ describe('a line', () => {
     });
   });
 
+  it('shows what a check has to say of what held', () => {
+    const of: Check = { ...check, shows: ({ outcome }) => `it was ${outcome}` };
+    expect(judge(of, evidenceOf({ ...none, jgv00000000m3: 'reached' })).detail).toBe(
+      'it was refused; it was silent',
+    );
+  });
+
   it('leaves out what a check does not count', () => {
     const of: Check = { ...check, counts: ({ over }) => over === 'dns' };
     expect(judge(of, evidenceOf({ ...none, jgv00000000m3: 'reached' }, ['jgv00000000m1'])).state).toBe(

@@ -1,7 +1,7 @@
 import { HEAD, type Outcome, type Plan, type Result } from '../plan.js';
 
-/** What one attempt found; who runs it adds the mark and the time. */
-export type Found = Omit<Result, 'mark' | 'ms'>;
+/** What one attempt found; who runs it adds the mark, and the time where it has none of its own. */
+export type Found = Omit<Result, 'mark' | 'ms'> & Partial<Pick<Result, 'ms'>>;
 
 export type Bounds = Pick<Plan, 'token' | 'waitMs'>;
 
