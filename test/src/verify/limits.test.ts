@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { limitChecks, tooMany } from '../../../src/verify/checks/limits.js';
 import { connections } from '../../../src/verify/inside/attempts/connections.js';
@@ -60,6 +62,21 @@ describe('connections that are opened as fast as they can be', () => {
   });
 });
 
+it('connections tell nothing where the job has no descriptors for them', async () => {
+  const program = `
+    import { connections } from './src/verify/inside/attempts/connections.ts';
+    import { createServer } from 'node:net';
+    const server = createServer().listen(0, '127.0.0.1', async () => {
+      const { port } = server.address();
+      const attempt = { do: 'connections', mark: 'm', host: '127.0.0.1', port, say: 'GET', most: 200 };
+      console.log(JSON.stringify(await connections(attempt, { token: 'word', waitMs: 100 })));
+      process.exit();
+    });`;
+  const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', program];
+  const { stdout } = await promisify(execFile)('sh', ['-c', 'ulimit -n 100 && exec "$@"', 'sh', ...node]);
+  expect(JSON.parse(stdout)).toMatchObject({ outcome: 'error', detail: 'EMFILE' });
+});
+
 describe('connections that are held', () => {
   const hold = { perSecond: 1000 };
 
@@ -68,6 +85,11 @@ describe('connections that are held', () => {
     expect(await opened(serve, { most: 30, hold })).toMatchObject({ outcome: 'refused', served: 20 });
     const all = await opened((socket) => socket.write(OK), { most: 30, hold });
     expect(all).toMatchObject({ outcome: 'answered', opened: 30, served: 30 });
+  });
+
+  it('are all opened, also where none is answered', async () => {
+    const found = await opened(() => {}, { most: 600, hold: { perSecond: 6000 } });
+    expect(found).toMatchObject({ outcome: 'refused', opened: 600, served: 0 });
   });
 
   it('tell nothing where the proxy closes each that it has answered', async () => {

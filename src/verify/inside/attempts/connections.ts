@@ -4,13 +4,15 @@ import type { Bounds, Found } from './outcome.js';
 
 /** So long they are opened as fast as they can be, ms. */
 const FAST_MS = 2000;
-/** So many wait for an answer at once. */
+/** So many of these wait for an answer at once. */
 const WAITING = 512;
 const TICK_MS = 10;
 /** The beginning of an answer, with its status. */
 const ANSWER = /^HTTP\/1\.[01] (\d{3})/;
 /** Too many requests, unavailable: whatever else is answered, the connection was let in. */
 const REFUSALS = ['429', '503'];
+/** Said where it is this side that has none left. */
+const USED_UP = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS'];
 
 type Many = Attempt & { do: 'connections' };
 
@@ -31,6 +33,7 @@ class Opening {
   #served = 0;
   #refused = 0;
   #lastMs = 0;
+  #usedUp: string | undefined;
   #late: NodeJS.Timeout | undefined;
   #finish: (found: Found) => void = () => {};
 
@@ -59,8 +62,10 @@ class Opening {
 
   #openMore(): void {
     const { hold } = this.#attempt;
-    const due = hold ? Math.ceil((this.#elapsed * hold.perSecond) / 1000) : Number.POSITIVE_INFINITY;
-    while (this.#mayOpen && this.#opened < due && this.#waiting.size < WAITING) this.#open();
+    const due = hold
+      ? Math.ceil((this.#elapsed * hold.perSecond) / 1000)
+      : this.#opened + WAITING - this.#waiting.size;
+    while (this.#mayOpen && this.#opened < due) this.#open();
   }
 
   #open(): void {
@@ -85,7 +90,9 @@ class Opening {
       if (!this.#held.has(socket)) socket.destroy();
       if (!hold) this.#openMore();
     });
-    socket.on('error', () => {});
+    socket.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
+      if (USED_UP.includes(code)) this.#usedUp = code;
+    });
     socket.once('close', () => {
       this.#held.delete(socket);
       // Closed without an answer.
@@ -101,7 +108,8 @@ class Opening {
     for (const socket of [...this.#waiting, ...this.#held]) socket.destroy();
     const ms = Math.round(this.#lastMs);
     const found = { opened, served, ms };
-    if (refused > 0)
+    if (this.#usedUp !== undefined) this.#finish({ ...found, outcome: 'error', detail: this.#usedUp });
+    else if (refused > 0)
       this.#finish({ ...found, outcome: 'refused', detail: `${refused} of ${opened} were not let in` });
     else if (served === opened)
       this.#finish({ ...found, outcome: 'answered', detail: `all ${opened} were let in` });
