@@ -1,0 +1,153 @@
+/**
+ * Whether a test notices when the product's code is changed: `npm run mutation -- proxy/policy`. Each mutant is run with the unit
+ * tests that come to it, those beside its file first, until one fails. What survives is told with its line, unless
+ * excused.json says why it may. `--docs` writes the figures into docs/mutation.md.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { projectRoot } from '../support/engine.js';
+import { Copy } from './copy.js';
+import type { Covered } from './coverage.setup.js';
+import { Excused } from './excused.js';
+import { type Mutant, mutantsOf } from './mutants.js';
+import { countsOf, type Outcome, type Result, table, writeFigures } from './report.js';
+import { Slot } from './slots.js';
+
+const SCOPES = ['proxy/policy', 'proxy/decide', 'proxy/tunnel', 'proxy/http', 'docker/host', 'src/gate'];
+const INSTRUMENTER = '@stryker-mutator/instrumenter@9.6.1';
+const CACHE = join(projectRoot, 'node_modules/.cache/jobgate/mutation');
+/** All tests without a mutant, ms. */
+const ALL_MS = 1_800_000;
+/** Of the tests that come to a mutant, the shortest of so many ms in all are run, and those beside its file. */
+const MOST_MS = 15_000;
+/** What tests take that do not end, ms: so long, and so many times what they took without a mutant. */
+const [STUCK_MS, STUCK_TIMES] = [15_000, 3];
+
+/** Tests of another part would find it as well, perhaps: they are too many. */
+const testsFor = (file: string) => `test/${file.split('/', 1)[0]}/`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    jobs: { type: 'string', default: String(availableParallelism()) },
+    /** Every so many of them, for a first look. */
+    each: { type: 'string', default: '1' },
+    docs: { type: 'boolean', default: false },
+  },
+});
+const [jobs, each] = [Number(values.jobs), Number(values.each)];
+const listed = execFileSync('git', ['ls-files', ...(positionals.length > 0 ? positionals : SCOPES)], {
+  cwd: projectRoot,
+  encoding: 'utf8',
+});
+const files = listed.split('\n').filter((file) => /\.ts$/.test(file));
+if (files.length === 0 || !(jobs > 0) || !(each > 0)) {
+  console.error('usage: npm run mutation -- [--jobs N] [--each N] [--docs] [FILE or FOLDER of the product…]');
+  process.exit(64);
+}
+
+const excused = new Excused();
+const { mutants, contents } = await mutantsOf(provideInstrumenter(), projectRoot, files);
+const copy = new Copy(projectRoot, contents);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
+process.on('exit', () => {
+  Slot.endAll();
+  copy[Symbol.dispose]();
+});
+const tests = await allTests();
+const chosen = mutants.filter((_, i) => i % each === 0);
+console.log(`mutation: ${chosen.length} mutants of ${files.length} files, ${tests.ms.size} test files`);
+const results = await runAll(chosen);
+for (const { mutant, outcome } of results) {
+  if (outcome !== 'survived' && outcome !== 'no test') continue;
+  console.log(`${outcome}: ${mutant.file}:${mutant.line}: ${mutant.change}`);
+}
+console.log(`\n${table(countsOf(results))}`);
+const stale = each === 1 ? excused.stale(results) : [];
+for (const line of stale) console.error(`excused.json: nothing survives there (any more): ${line}`);
+if (values.docs) writeFigures(results, each);
+process.exitCode = stale.length > 0 || results.some(({ outcome }) => outcome === 'survived') ? 1 : 0;
+
+function provideInstrumenter(): string {
+  mkdirSync(CACHE, { recursive: true });
+  const quiet = ['--silent', '--ignore-scripts', '--no-audit', '--no-fund', '--no-save', '--prefer-offline'];
+  execFileSync('npm', ['install', ...quiet, '--prefix', CACHE, INSTRUMENTER], { stdio: 'inherit' });
+  return join(CACHE, 'node_modules/@stryker-mutator/instrumenter');
+}
+
+interface Tests {
+  /** What each takes, ms. */
+  readonly ms: ReadonlyMap<string, number>;
+  /** Which come to a mutant, by its id. */
+  readonly covering: ReadonlyMap<string, readonly string[]>;
+  /** Mutants that some come to on import; which do, is not known of all. */
+  readonly onImport: ReadonlySet<string>;
+}
+
+/** Each test file once, with nothing turned on. */
+async function allTests(): Promise<Tests> {
+  const folder = join(copy.root, 'coverage');
+  mkdirSync(folder);
+  await using slot = new Slot(copy.root, { MUTATION_COVERAGE: folder }, ['all']);
+  const ran = await slot.run({ files: [...new Set(files.map(testsFor)), 'test/threats/'] }, ALL_MS);
+  if (ran === undefined || ran.failed)
+    throw new Error(`without a mutant: ${ran?.failed ?? 'the tests do not end'}`);
+  const covering = new Map<string, string[]>();
+  const imported = new Set<string>();
+  for (const one of readdirSync(folder)) {
+    const { file, ids, onImport }: Covered = JSON.parse(readFileSync(join(folder, one), 'utf8'));
+    for (const id of onImport) imported.add(id);
+    for (const id of ids) covering.set(id, [...(covering.get(id) ?? []), file]);
+  }
+  return { ms: new Map(Object.entries(ran.ms)), covering, onImport: imported };
+}
+
+async function runAll(all: readonly Mutant[]): Promise<Result[]> {
+  const results: Result[] = [];
+  const left = [...all].reverse();
+  const began = performance.now();
+  const work = async () => {
+    await using slot = new Slot(copy.root);
+    for (let mutant = left.pop(); mutant; mutant = left.pop()) {
+      const outcome = await run(slot, mutant);
+      results.push({ mutant, outcome: outcome === 'survived' && excused.has(mutant) ? 'excused' : outcome });
+      if (results.length % 50 === 0) {
+        const minutes = ((performance.now() - began) / 60_000).toFixed(1);
+        console.error(`mutation: ${results.length} of ${all.length}, ${minutes} minutes`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return results.sort((a, b) => Number(a.mutant.id) - Number(b.mutant.id));
+}
+
+async function run(slot: Slot, mutant: Mutant): Promise<Outcome> {
+  const chosen = testsOf(mutant);
+  if (chosen.length === 0) return 'no test';
+  const usual = chosen.reduce((sum, file) => sum + (tests.ms.get(file) ?? 0), 0);
+  const ran = await slot.run({ files: chosen, mutant: mutant.id }, STUCK_MS + STUCK_TIMES * usual);
+  if (ran === undefined) return 'stuck';
+  if (ran.failed) return 'killed';
+  if (Object.keys(ran.ms).length === chosen.length) return 'survived';
+  throw new Error(
+    `of ${chosen.length} test files ${Object.keys(ran.ms).length} ran: ${JSON.stringify(mutant)}`,
+  );
+}
+
+/** Those beside the mutant's file, then the shortest. */
+function testsOf({ id, file }: Mutant): string[] {
+  const beside = join(copy.root, 'test', dirname(file));
+  const rank = (test: string) => (relative(beside, test).startsWith('..') ? 1 : 0);
+  const took = (test: string) => tests.ms.get(test) ?? 0;
+  const { covering, onImport } = tests;
+  const all = [...(onImport.has(id) ? tests.ms.keys() : (covering.get(id) ?? []))];
+  all.sort((a, b) => rank(a) - rank(b) || took(a) - took(b));
+  let ms = 0;
+  return all.filter((test) => {
+    ms += took(test);
+    return rank(test) === 0 || ms <= MOST_MS;
+  });
+}

@@ -1,0 +1,62 @@
+/**
+ * A process with one vitest that runs what it is told, time and again: a start each costs more than most tests. What runs
+ * tests is a process of its own each time, so that a mutant is there from the first import on.
+ */
+import { availableParallelism } from 'node:os';
+import { createVitest } from 'vitest/node';
+
+export interface Order {
+  /** Test files, in this order; in a slot for all of them the folders that they are in. */
+  readonly files: readonly string[];
+  /** What is turned on. Default: nothing. */
+  readonly mutant?: string;
+}
+
+export interface Ran {
+  /** The first test that failed, with its file. */
+  readonly failed?: string;
+  /** What each file took, ms; of those that ran to their end. */
+  readonly ms: Readonly<Record<string, number>>;
+}
+
+class AsTold {
+  sort = <T>(files: T): T => files;
+  shard = <T>(files: T): T => files;
+}
+
+const isAll = process.argv[2] === 'all';
+const vitest = await createVitest('test', {
+  config: 'test/mutation/vitest.config.ts',
+  watch: false,
+  reporters: [{}],
+  isolate: false,
+  retry: isAll ? 2 : 0,
+  ...(isAll
+    ? { maxWorkers: availableParallelism() + 1 }
+    : { bail: 1, maxWorkers: 1, fileParallelism: false, sequence: { sequencer: AsTold } }),
+});
+await vitest.standalone();
+const project = vitest.getRootProject();
+
+process.on('message', async ({ files, mutant }: Order) => {
+  if (mutant === undefined) delete process.env.__STRYKER_ACTIVE_MUTANT__;
+  else process.env.__STRYKER_ACTIVE_MUTANT__ = mutant;
+  const specifications = isAll
+    ? await vitest.globTestSpecifications([...files])
+    : files.map((file) => project.createSpecification(file));
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
+  const ms: Record<string, number> = {};
+  let failed: string | undefined = unhandledErrors.length > 0 ? String(unhandledErrors[0]) : undefined;
+  const meant = new Set(specifications.map(({ moduleId }) => moduleId));
+  // Those of runs before are told as well.
+  for (const module of testModules.filter(({ moduleId }) => meant.has(moduleId))) {
+    const { duration, collectDuration } = module.diagnostic();
+    if (module.ok() && module.state() !== 'skipped') ms[module.moduleId] = duration + collectDuration;
+    else if (module.state() === 'failed') {
+      const [test] = [...module.children.allTests('failed')];
+      failed ??= `${module.relativeModuleId}: ${test?.fullName ?? module.errors()[0]?.message ?? 'not loaded'}`;
+    }
+  }
+  process.send?.({ ms, ...(failed && { failed }) } satisfies Ran);
+});
+process.send?.('ready');
