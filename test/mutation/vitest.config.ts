@@ -7,7 +7,6 @@ export default defineConfig({
     // In a browser, with other programs, or minutes of real time: too slow for each of thousands.
     exclude: ['test/src/service/page/**', '**/real-upstreams.test.ts', '**/node_modules/**'],
     setupFiles: ['test/support/patience.setup.ts', 'test/mutation/coverage.setup.ts'],
-    globalSetup: ['test/support/build.setup.ts'],
     expect: { poll: { timeout: 60_000 } },
     server: { deps: { external: [/\/node_modules\//, /\/dist\//] } },
     restoreMocks: true,

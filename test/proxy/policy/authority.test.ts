@@ -52,6 +52,15 @@ describe('threats: spellings of one name', () => {
   });
 });
 
+it.each([
+  ['a@b.test:443', 'user information'],
+  ['a%b.test:443', 'percent'],
+  ['\u00e9.test:443', 'not ASCII'],
+  ['a b.test:443', 'byte 0x20'],
+])('says what is wrong with %j', (target, problem) => {
+  expect(parseConnectTarget(target)).toMatchObject({ ok: false, problem: expect.stringContaining(problem) });
+});
+
 describe('threats: bytes that no name has', () => {
   it.each([
     ['NUL', '\0'],

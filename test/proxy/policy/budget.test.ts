@@ -18,6 +18,7 @@ test.each([
   ['10GB', /is none of up, down, host-up, host-down/],
   ['down=0', /down must be a size above zero/],
   ['down=-1', /down must be a size/],
+  ['down=9007199254740993', /down must be a size/],
   ['down=1,down=2', /down is there twice/],
   ['down=1,then=stop', /then is refuse, or slow:RATE/],
   ['down=1,then=slow:unlimited', /slow needs a rate/],
@@ -34,6 +35,7 @@ test('of two budgets the smaller of each limit holds, and to refuse rather than 
     ...{ up: 1, down: 3, hostUp: 2, slow: 8_000 },
   });
   expect(smallerBudget({ up: 1, slow: 9_000 }, { up: 2 })).toEqual({ up: 1 });
+  expect(smallerBudget({ up: 1 }, { up: 2, slow: 9_000 })).toEqual({ up: 1 });
   expect(smallerBudget(null, { up: 2 })).toEqual({ up: 2 });
   expect(smallerBudget(undefined, null)).toBe(null);
 });

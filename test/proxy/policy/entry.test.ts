@@ -64,7 +64,14 @@ describe('what to write instead', () => {
     expect(problem(entry)).not.toBe('valid');
   });
 
-  it('cuts long entries', () => {
+  it('suggests no other spelling of half an entry', () => {
+    expect(problem('b\u00fccher.example:8443')).toContain('write xn--bcher-kva.example:8443');
+    expect(problem('b\u00fccher.example:8443:1')).not.toContain('xn--bcher');
+  });
+
+  it('cuts long entries, and shows others whole', () => {
+    expect(problem(`-${'a'.repeat(79)}`)).toContain(`-${'a'.repeat(79)}"`);
+    expect(problem(`-${'a'.repeat(80)}`)).toContain('...');
     expect(problem('a.'.repeat(10_000)).length).toBeLessThan(250);
   });
 

@@ -65,6 +65,10 @@ test.each([
   expect(parsed.problem).not.toContain('\n');
 });
 
+test('only what begins with a minus is negative', () => {
+  expect(parseRate('1-5mbit')).toEqual({ ok: false, problem: expect.not.stringContaining('negative') });
+});
+
 test('a long text is cut in the message', () => {
   const parsed = parseRate('x'.repeat(10_000));
   expect(parsed.ok).toBe(false);
