@@ -46,7 +46,8 @@ process.on('message', async ({ files, mutant }: Order) => {
     : files.map((file) => project.createSpecification(file));
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
   const ms: Record<string, number> = {};
-  let failed: string | undefined = unhandledErrors.length > 0 ? String(unhandledErrors[0]) : undefined;
+  const [unhandled] = unhandledErrors as { message?: string }[];
+  let failed = unhandled && `unhandled: ${unhandled.message}`;
   const meant = new Set(specifications.map(({ moduleId }) => moduleId));
   // Those of runs before are told as well.
   for (const module of testModules.filter(({ moduleId }) => meant.has(moduleId))) {

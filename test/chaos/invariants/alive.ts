@@ -1,6 +1,7 @@
 import type { Job } from '../job.js';
 import { now, waitFor } from '../now.js';
 import type { World } from '../world.js';
+import { gatewayNetworks } from './left.js';
 import type { Report } from './reached.js';
 
 /** Ms within which a worker that ended three times closes a job's gateway: docs/operators.md. */
@@ -52,7 +53,9 @@ export class Alive {
     await job.startAgain().catch(() => {});
     const answer = job.gateway ? await serve.tryAsk(`/v1/gateways/${job.gateway}`) : undefined;
     const state = answer?.status === 200 ? answer.body.state : answer?.status;
-    const why = this.#mayEnd(job, state, excuses);
+    // One whose network is there is to be opened again yet.
+    const isLeft = state === 404 && (await gatewayNetworks()).includes(job.network);
+    const why = isLeft ? undefined : this.#mayEnd(job, state, excuses);
     if (why) {
       this.renewed.push(`${job.id}: ${why}`);
       await this.#renew(world, job);
