@@ -5,8 +5,8 @@ import { findPatterns, type Pattern } from './find-patterns.js';
 // In this process and in JavaScript: what needs a JVM or a binary of the platform is not the same everywhere.
 process.env.RECHECK_SYNC_BACKEND = 'pure';
 
-/** ms for one pattern; all of the product take some seconds. */
-const TIMEOUT = 60_000;
+/** ms for one pattern; all of the product take half a minute, on a busy machine several. */
+const TIMEOUT = 300_000;
 /** `// bounded: 300 bytes`: how long the text that meets the pattern of the next line is at most. */
 const BOUNDED = /^\s*\/\/ bounded: (\d{1,6}) bytes\b/;
 /** Steps of the matcher; some milliseconds. */
