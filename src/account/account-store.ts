@@ -23,7 +23,6 @@ export class AccountStore {
   #turn: Promise<unknown> = Promise.resolve();
   /** By the ids of their gateways, the oldest first. */
   #files: Map<string, Kept> | undefined;
-  #bytes = 0;
 
   constructor(options: AccountStoreOptions) {
     this.#options = options;
@@ -55,17 +54,15 @@ export class AccountStore {
   async #forgetOld(written: string): Promise<void> {
     const { keepMs, keepBytes } = this.#options;
     this.#files ??= await this.#readAll();
-    const before = this.#files.get(written);
-    if (before) this.#bytes -= before.size;
-    this.#files.delete(written);
     const { mtimeMs, size } = await stat(this.#path(written));
+    this.#files.delete(written);
     this.#files.set(written, { mtimeMs, size });
-    this.#bytes += size;
+    let bytes = [...this.#files.values()].reduce((sum, kept) => sum + kept.size, 0);
     for (const [gateway, old] of this.#files) {
-      if (this.#bytes <= keepBytes && old.mtimeMs + keepMs > Date.now()) return;
+      if (bytes <= keepBytes && old.mtimeMs + keepMs > Date.now()) return;
       await rm(this.#path(gateway), { force: true });
       this.#files.delete(gateway);
-      this.#bytes -= old.size;
+      bytes -= old.size;
     }
   }
 
@@ -77,7 +74,6 @@ export class AccountStore {
       if (one) found.push([name.slice(0, -'.json'.length), { mtimeMs: one.mtimeMs, size: one.size }]);
     }
     found.sort(([, a], [, b]) => a.mtimeMs - b.mtimeMs);
-    this.#bytes = found.reduce((sum, [, { size }]) => sum + size, 0);
     return new Map(found);
   }
 

@@ -129,10 +129,10 @@ function wayOf(flags: VerifyFlags, config: Config, { engine, owner, logger }: Pa
   const promised = { rate, burst, limits, jobHeader };
   if (!engine) return insideBy(flags.inside ?? '', promised);
   if (serve !== undefined) {
-    return servedGateways(clientAt(serve, config), serve, config, { engine, owner, image });
+    return servedGateways(clientAt(serve, config), serve, { engine, owner, image, promised });
   }
   if (dockerHost === undefined) {
-    return ownGateways(config, { engine, owner, logger: withoutRefusals(logger), image });
+    return ownGateways(config, { engine, owner, logger: withoutRefusals(logger), image, promised });
   }
   return anyEngine(engine, {
     owner,
@@ -140,7 +140,7 @@ function wayOf(flags: VerifyFlags, config: Config, { engine, owner, logger }: Pa
     ...(network !== undefined && { network }),
     ...(neighbourNetwork !== undefined && { neighbourNetwork }),
     ...(proxy !== undefined && { proxy }),
-    ...promised,
+    promised,
   });
 }
 

@@ -88,10 +88,7 @@ export async function verify(way: Way, options: VerifyOptions): Promise<Report> 
     ...(published && { published }),
     ...(proxy && { proxy }),
     watchesResolvers: containers !== undefined,
-    rate: way.rate,
-    burst: way.burst,
-    limits: way.limits,
-    jobHeader: way.jobHeader,
+    ...way.promised,
     publicNames,
   });
   const plan = planOf(checks, 'job', rest);

@@ -3,7 +3,7 @@ import type { Limits } from '../../proxy/policy/policy.js';
 import type { Outside } from './outside.js';
 
 /** What the checks are made of: what there is to be reached, or not. */
-export interface World {
+export interface World extends Promised {
   readonly marks: Marks;
   /** What listeners of this host are at; absent where the engine is on another one. */
   readonly here?: { readonly addresses: readonly string[]; readonly tcp: number; readonly udp: number };
@@ -15,15 +15,18 @@ export interface World {
   readonly proxy?: { readonly host: string; readonly port: number };
   /** Whether questions that are passed on go to verify's own name server. */
   readonly watchesResolvers: boolean;
-  /** bit/s in each direction; null: unlimited, or not declared. */
+  /** That the operator has, and lets the job declare: on port 80 something answers. */
+  readonly publicNames: readonly string[];
+}
+
+/** What a node promises of its jobs. */
+export interface Promised {
+  /** bit/s in each direction that a job has at most; null: unlimited, or not declared. */
   readonly rate: number | null;
   /** bytes */
   readonly burst: number;
-  /** That the job is promised to stay within. */
   readonly limits: ConnectionLimits;
   readonly jobHeader: string;
-  /** That the operator has, and lets the job declare: on port 80 something answers. */
-  readonly publicNames: readonly string[];
 }
 
 export type ConnectionLimits = Pick<Limits, 'connections' | 'connectionsPerSecond'>;

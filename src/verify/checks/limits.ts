@@ -52,7 +52,7 @@ export function limitChecks(world: World): Check[] {
         most: connectionsPerSecond * TIMES,
       }),
       leak: (result) => tooMany(result, limits),
-      shows: (result) => served(result),
+      shows: served,
     });
   }
   return checks;

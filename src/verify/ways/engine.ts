@@ -1,6 +1,6 @@
 import type { Engine } from '../../../docker/engine/engine.js';
 import { containerName, type Owner } from '../../../docker/gateway/owner.js';
-import type { ConnectionLimits } from '../world.js';
+import type { Promised } from '../world.js';
 import { type ContainersWay, proxyAt } from './way.js';
 
 export interface EngineWayOptions {
@@ -12,36 +12,19 @@ export interface EngineWayOptions {
   readonly neighbourNetwork?: string;
   /** For the job's variables, where its network has a proxy. */
   readonly proxy?: string;
-  /** bit/s that jobs are promised to have at most. */
-  readonly rate: number | null;
-  readonly burst: number;
-  readonly limits: ConnectionLimits;
-  readonly jobHeader: string;
+  readonly promised: Promised;
 }
 
 /** Whether it is jobgate's gate that answers as an engine is its labels' to say: other engines take no notice of them. */
 export function anyEngine(engine: Engine, options: EngineWayOptions): ContainersWay {
-  const {
-    owner,
-    image,
-    network,
-    neighbourNetwork = network,
-    proxy,
-    rate,
-    burst,
-    limits,
-    jobHeader,
-  } = options;
+  const { owner, image, network, neighbourNetwork = network, proxy, promised } = options;
   let opened = 0;
   return {
     through: `containers of the engine at ${engine.endpoint.url}${network ? `, on ${network}` : ''}`,
     docker: engine.docker,
     owner,
     image,
-    rate,
-    burst,
-    limits,
-    jobHeader,
+    promised,
     async open({ id, domains, outside }) {
       const isNeighbour = opened++ === 0;
       const on = isNeighbour ? neighbourNetwork : network;

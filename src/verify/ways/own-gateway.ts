@@ -7,12 +7,19 @@ import type { Logger } from '../../../proxy/policy/logger.js';
 import type { OperatorPolicy } from '../../../proxy/policy/policy.js';
 import type { Config } from '../../config/load.js';
 import type { Outside } from '../outside.js';
+import type { Promised } from '../world.js';
 import type { ContainersWay } from './way.js';
 
 /** Gateways as `run` opens them, with this node's settings. */
 export function ownGateways(
   { operator, rate, gateway }: Config,
-  { engine, owner, logger, image }: { engine: Engine; owner: Owner; logger: Logger; image: string },
+  {
+    engine,
+    owner,
+    logger,
+    image,
+    promised,
+  }: { engine: Engine; owner: Owner; logger: Logger; image: string; promised: Promised },
 ): ContainersWay {
   let placed = 'where it can be';
   const open = placedGateways({
@@ -28,10 +35,7 @@ export function ownGateways(
     docker: engine.docker,
     owner,
     image,
-    rate,
-    burst: operator.burst,
-    limits: operator.limits,
-    jobHeader: operator.jobHeader,
+    promised,
     async open({ id, domains, outside }) {
       const opened = await open({
         engine,

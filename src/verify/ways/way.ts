@@ -1,7 +1,7 @@
 import type Dockerode from 'dockerode';
 import type { Owner } from '../../../docker/gateway/owner.js';
 import type { Outside } from '../outside.js';
-import type { ConnectionLimits } from '../world.js';
+import type { Promised } from '../world.js';
 
 /** How a job comes to run on this node. */
 export type Way = ContainersWay | CommandWay;
@@ -9,13 +9,7 @@ export type Way = ContainersWay | CommandWay;
 interface AnyWay {
   /** For people. */
   readonly through: string;
-  /** bit/s in each direction that jobs are promised to have at most; null: none is. */
-  readonly rate: number | null;
-  /** bytes */
-  readonly burst: number;
-  /** Of the connections of a job. */
-  readonly limits: ConnectionLimits;
-  readonly jobHeader: string;
+  readonly promised: Promised;
 }
 
 /** Containers are made for the job and its neighbour. */
