@@ -28,7 +28,8 @@ async function opened(
   try {
     return await connections(
       { do: 'connections', mark: 'm', ...to, ...more },
-      { token: 'word', waitMs: 300 },
+      // Those that are answered end sooner; a busy machine answers late.
+      { token: 'word', waitMs: 4_000 },
     );
   } finally {
     server.close();
