@@ -42,6 +42,8 @@ interface GatewaysOptions {
   readonly engineId: () => Promise<string>;
   /** Forgets what is stored of a network that is gone. */
   readonly forgetStored: (network: string) => Promise<void>;
+  /** Keeps for the next serve that a gateway is closed whose network is there yet. Never throws. */
+  readonly keepClosed: (gateway: ServedGateway) => Promise<void>;
   /** Called a few times a second, once all gateways were looked at; ms of `performance.now()`. */
   readonly onSample?: (time: number) => void;
   /** A gateway was closed: its last figures. */
@@ -229,6 +231,7 @@ export class Gateways {
         'the network of a closed gateway stays for now',
       );
       this.#left.set(gateway.network.id, gateway.network);
+      await this.#options.keepClosed(served);
     }
     served.state = 'closed';
     served.reason ??= reason;

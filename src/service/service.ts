@@ -138,6 +138,7 @@ export class Service {
       budgets,
       engineId: () => this.#engineId(),
       forgetStored,
+      keepClosed: (closed) => this.policies.keepClosed(closed),
       onSample: (time) => this.overview.sample(time),
       onClosed: (gateway, reason) => {
         this.accounts.closed(gateway, reason);

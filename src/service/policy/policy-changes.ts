@@ -82,8 +82,8 @@ export class PolicyChanges {
       try {
         return { cut: await this.#become(served, next, by), kept };
       } catch (error) {
-        // Where it is closed, what is stored went with its network.
-        if (!isClosed(served)) await this.#keep(served, live);
+        // Where it is closed, what is stored went with its network, or says so.
+        if (!isClosing(served)) await this.#keep(served, live);
         if (error instanceof PolicyError) throw ApiError.invalid([{ path: '', problem: error.message }]);
         throw new ApiError(
           'conflict',
@@ -97,7 +97,7 @@ export class PolicyChanges {
   watch(served: ServedGateway): void {
     clearTimeout(this.#timers.get(served));
     const wait = nextEnd(served.live) - Date.now();
-    if (isClosed(served) || wait === Number.POSITIVE_INFINITY) {
+    if (served.state === 'closed' || wait === Number.POSITIVE_INFINITY) {
       this.#timers.delete(served);
       return;
     }
@@ -108,6 +108,23 @@ export class PolicyChanges {
   /** Of a gateway that was opened again: what ended while nobody served it. */
   tellEnded(served: ServedGateway, stored: LivePolicy): void {
     this.#tell(served, stored, { cut: 0, by: 'expiry' });
+  }
+
+  /**
+   * It is closed, and its network is there yet: whoever serves next is not to open it again, whatever the clock says by
+   * then. Never throws.
+   */
+  async keepClosed({ gateway, live, ids }: ServedGateway): Promise<void> {
+    const { store, logger } = this.#options;
+    try {
+      await store.write(gateway.network.id, { ...live, expires: 0 }, await this.#options.engineId());
+    } catch (error) {
+      const problem = engineMessage(error);
+      logger.warn(
+        { ...ids, problem },
+        'a restart of serve now would open a closed gateway again: it cannot be kept',
+      );
+    }
   }
 
   /** It is closed. */
@@ -202,7 +219,7 @@ function assertOpen({ id, state }: ServedGateway): void {
     throw new ApiError('conflict', `gateway ${id} is ${state}: its policy cannot be changed`);
 }
 
-const isClosed = ({ state }: ServedGateway) => state === 'closed';
+const isClosing = ({ state }: ServedGateway) => state === 'draining' || state === 'closed';
 
 function shortened(list: readonly unknown[]): unknown[] {
   const names = list.slice(0, MAX_LOGGED);

@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EngineError, GatewayError } from '../../../docker/engine/errors.js';
 import { livenessOfId, type Owner, openOwner } from '../../../docker/gateway/owner.js';
@@ -90,6 +93,34 @@ describe('what a dead serve left', () => {
     await vi.waitFor(async () => expect((await ask(port, '/readyz')).status).toBe(200));
     expect((await ask(port, `/v1/gateways/${id}`)).status).toBe(200);
   });
+
+  for (const isClosed of [true, false]) {
+    it(`is ${isClosed ? 'not opened again where its gateway was closed, and only its network stayed' : 'opened again where it was not'}`, async () => {
+      const stateDirectory = await mkdtemp(join(tmpdir(), 'jobgate-state-'));
+      cleanup.add(() => rm(stateDirectory, { recursive: true }));
+      const id = engine.addNetwork(dead.ref);
+      const first = await startService({ stateDirectory }, { engine, gateways });
+      await vi.waitFor(() => expect(first.service.gateways.get(id).state).toBe('open'));
+      const { gateway } = first.service.gateways.get(id);
+      Object.assign(gateway, { close: () => Promise.reject(new EngineError('the engine is away')) });
+      engine.leave();
+      const path = `/v1/gateways/${id}`;
+      if (isClosed) {
+        expect(await ask(first.port, path, { method: 'DELETE' })).toMatchObject({
+          status: 200,
+          body: { state: 'closed' },
+        });
+      }
+      await first[Symbol.asyncDispose]();
+      expect(engine.networks).toHaveLength(1);
+
+      engine.isAway = false;
+      const { port } = cleanup.use(await startService({ stateDirectory }, { engine, gateways }));
+      await vi.waitFor(() => expect(engine.networks).toHaveLength(isClosed ? 0 : 1));
+      expect((await ask(port, path)).status).toBe(isClosed ? 404 : 200);
+      expect(await readdir(stateDirectory, { recursive: true })).not.toContain(`policies/network-${id}.json`);
+    });
+  }
 
   describe('in time', () => {
     let clock: VirtualClock;
