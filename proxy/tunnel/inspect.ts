@@ -54,18 +54,18 @@ class Inspector {
   readonly #options: InspectOptions;
   readonly #done: (inspection: Inspection) => void;
   readonly #bag = new ByteBag();
+  readonly #deadline: Deadline;
   #judge: Judge | undefined;
-  #deadline: Deadline | undefined;
 
   constructor(stream: Duplex, options: InspectOptions, done: (inspection: Inspection) => void) {
     this.#stream = stream;
     this.#options = options;
     this.#done = done;
+    this.#deadline = deadline(options.timeoutMs, () => this.#deny('hello-timeout'));
   }
 
   start(): void {
     const stream = this.#stream;
-    this.#deadline = deadline(this.#options.timeoutMs, () => this.#deny('hello-timeout'));
     stream.on('data', this.#onData);
     stream.on('end', this.#onEnd);
     stream.on('close', this.#onEnd);
@@ -83,8 +83,7 @@ class Inspector {
     const { bytes } = this.#bag;
     if (judge instanceof TlsJudge && verdict === 'tls') {
       const { length, name } = judge;
-      if (length === bytes.length) this.#settle({ kind: 'tls', bytes, name });
-      else this.#settle({ kind: 'tls', bytes: bytes.subarray(0, length), name }, bytes.subarray(length));
+      this.#settle({ kind: 'tls', bytes: bytes.subarray(0, length), name }, bytes.subarray(length));
     } else if (verdict === 'http') this.#settle({ kind: 'http', bytes });
     else if (verdict !== 'more' && verdict !== 'tls') this.#deny(verdict, judge.detail);
   };
@@ -105,11 +104,11 @@ class Inspector {
 
   #settle(inspection: Inspection, rest?: Buffer): void {
     const stream = this.#stream;
-    this.#deadline?.clear();
+    this.#deadline.clear();
     stream.off('data', this.#onData);
     stream.off('end', this.#onEnd);
     stream.off('close', this.#onEnd);
-    if (rest) stream.unshift(rest);
+    if (rest?.length) stream.unshift(rest);
     this.#done(inspection);
   }
 }
@@ -164,23 +163,18 @@ function judgeName(name: string | undefined, { host, kind }: Authority): 'tls' |
   if (name === undefined) return 'tls-no-name';
   if (name === host) return 'tls';
   const parsed = parseHost(name);
-  return parsed.ok && parsed.value.kind === 'name' && parsed.value.host === host ? 'tls' : 'tls-other-name';
+  return parsed.ok && parsed.value.host === host ? 'tls' : 'tls-other-name';
 }
 
 /** A request line; whatever follows is for the HTTP parser to judge. Looks at each byte once. */
 function httpJudge(maxLine: number): Judge {
   const line = new ByteBag();
-  let methodKnown = false;
   const push = (chunk: Buffer) => {
     const end = chunk.indexOf(0x0a);
     line.append(end < 0 ? chunk : chunk.subarray(0, end));
-    if (!methodKnown) {
-      const start = line.bytes.subarray(0, MAX_METHOD + 1).toString('latin1');
-      const space = start.indexOf(' ');
-      if (space < 0 && (end >= 0 || !beginsMethod(start))) return 'tunnel-not-web';
-      methodKnown = space >= 0;
-      if (methodKnown && !METHOD_SET.has(start.slice(0, space))) return 'tunnel-not-web';
-    }
+    const start = line.bytes.subarray(0, MAX_METHOD + 1).toString('latin1');
+    const space = start.indexOf(' ');
+    if (space < 0 ? !beginsMethod(start) : !METHOD_SET.has(start.slice(0, space))) return 'tunnel-not-web';
     if (end < 0) return line.length > maxLine ? 'tunnel-not-web' : 'more';
     return REQUEST_LINE.test(line.bytes.toString('latin1')) ? 'http' : 'tunnel-not-web';
   };

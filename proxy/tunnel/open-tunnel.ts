@@ -43,7 +43,7 @@ export function openTunnel(parts: OpenTunnelParts, connection: ClientConnection,
   let release: (() => void) | undefined;
   const refuse = (error: unknown) => {
     release?.();
-    if (gone.cancelled || stream.destroyed) return;
+    if (stream.destroyed) return;
     // Bytes behind it are dropped: they are never the next request.
     connection.refused = true;
     asked.refused(parts.refuser.refusalFor(error));

@@ -34,8 +34,7 @@ export class SocketReader implements OnReadOpts {
   readonly #large: LargeBuffers;
   #socket: net.Socket | undefined;
   #buffer: Buffer = shared;
-  #sink: Sink | undefined;
-  #direction: Direction | undefined;
+  #to: { readonly sink: Sink; readonly direction: Direction } | undefined;
   #listens = false;
 
   constructor(large: LargeBuffers) {
@@ -72,11 +71,10 @@ export class SocketReader implements OnReadOpts {
 
   /** Node has read so much; false: nothing more until `resume()`. */
   readonly callback = (length: number): boolean => {
-    const sink = this.#sink;
-    const direction = this.#direction;
-    if (sink === undefined || direction === undefined) {
+    if (this.#to === undefined) {
       return this.#socket?.push(Buffer.from(shared.subarray(0, length))) ?? false;
     }
+    const { sink, direction } = this.#to;
     if (direction.watched) {
       pass(Buffer.from(shared.subarray(0, length)), direction, sink);
       return !sink.writableNeedDrain;
@@ -101,9 +99,8 @@ export class SocketReader implements OnReadOpts {
 
   /** From now on everything goes to `sink`, what was read already first. On the sink's `drain` resume the socket. */
   relayTo(sink: Sink, direction: Direction): void {
-    this.#direction = direction;
     for (let chunk = this.#socket?.read(); chunk; chunk = this.#socket?.read()) pass(chunk, direction, sink);
-    this.#sink = sink;
+    this.#to = { sink, direction };
   }
 
   #enlarge(): void {
@@ -118,7 +115,7 @@ export class SocketReader implements OnReadOpts {
   #release(): void {
     if (this.#buffer === shared) return;
     // The sink may still have it in its queue.
-    if (this.#sink?.writableLength === 0) this.#large.give(this.#buffer);
+    if (this.#to?.sink.writableLength === 0) this.#large.give(this.#buffer);
     else this.#large.lose();
     this.#buffer = shared;
   }

@@ -246,6 +246,47 @@ describe('denied names are looked up again', () => {
     },
   );
 
+  test('when the list is another one, and each is denied by what it had until then', async () => {
+    const answers = new Map([
+      ['first.test', '127.0.0.2'],
+      ['second.test', '127.0.0.3'],
+    ]);
+    const resolver = {
+      resolve: (host: string) => {
+        const address = answers.get(host);
+        return address === undefined ? new Promise(() => {}) : Promise.resolve([{ address, ttl: 60 }]);
+      },
+      close: () => {},
+    } as unknown as Resolver;
+    const clock = new VirtualClock();
+    const denied = new Denied(DenyList.parse(['first.test', 'second.test:443']), {
+      resolver,
+      onChange: () => {},
+      logger: silentLogger,
+      clock,
+    });
+    const matching = () =>
+      ['127.0.0.2', '127.0.0.3'].map((one) => [443, 80].map((port) => denied.matchAddress(one, port)));
+    denied.watch();
+    await denied.ready();
+    expect(matching()).toEqual([
+      [true, true],
+      [true, false],
+    ]);
+    answers.clear();
+    denied.watch(DenyList.parse(['second.test:443']));
+    expect(matching()).toEqual([
+      [false, false],
+      [true, false],
+    ]);
+    denied.watch(DenyList.parse(['second.test:80', 'third.test']));
+    expect(matching()).toEqual([
+      [false, false],
+      [false, false],
+    ]);
+    denied.close();
+  });
+
   test('and a request waits for the first answer', async () => {
     await using origin = await startEchoOrigin();
     await using dns = await startDnsServer({

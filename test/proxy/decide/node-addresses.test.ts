@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { machineAddresses } from '../../../proxy/decide/machine-addresses.js';
+import { machineAddresses, machineIpv4Addresses } from '../../../proxy/decide/machine-addresses.js';
 import { CachedMachineAddresses, NodeAddresses } from '../../../proxy/decide/node-addresses.js';
 import { type Ip, parseIp } from '../../../proxy/policy/ip.js';
 import { parsePolicy } from '../../../proxy/policy/parse-policy.js';
@@ -50,6 +50,14 @@ describe('threats: any address of this node', () => {
     expect(all).not.toContain('10.9.8.0');
     expect(all).not.toContain('127.0.0.1'); // the address rule refuses loopback without a list
     expect(all.map((text) => parseIp(text)).filter(Boolean)).toContainEqual(ip('2001:db8::7'));
+  });
+
+  it('the IPv4 ones alone, of the kernel, or of the interfaces where it has no table', () => {
+    const trie = '           |-- 203.0.113.5\n              /32 host LOCAL\n';
+    expect(machineIpv4Addresses(trie)).toEqual(['203.0.113.5']);
+    const real = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    const ipv4 = real.filter(({ internal, family }) => !internal && family === 'IPv4');
+    expect(machineIpv4Addresses('').sort()).toEqual([...new Set(ipv4.map(({ address }) => address))].sort());
   });
 
   it('in all spellings of an address', () => {

@@ -321,6 +321,22 @@ describe("the upstream's own address", () => {
     expect([denialOf(answer), seen]).toEqual(['proxy-loop', 1]);
   });
 
+  it('given by name is no target by its address before it is known, nor by any other name of it', async () => {
+    await using upstream = await startOrigin((_, response) => void response.end('hello'));
+    await using dns = await startDnsServer({
+      records: { 'proxy.test': { addresses: ['127.0.0.1'], delayMs: 200 }, '*': ['127.0.0.1'] },
+    });
+    await using proxy = await startProxy({
+      allow: [`127.0.0.1:${upstream.port}`],
+      upstream: `http://proxy.test:${upstream.port}`,
+      dns: dns.address,
+      addHosts: [],
+    });
+    const target = `127.0.0.1:${upstream.port}`;
+    const answer = await RawClient.exchange(proxy.port, `CONNECT ${target} HTTP/1.1\r\n\r\n`);
+    expect([denialOf(answer), upstream.accepted]).toEqual(['proxy-loop', 0]);
+  });
+
   it('that does not resolve: upstream-failed', async () => {
     const dns = await startDnsServer();
     opened.add(() => dns.close());

@@ -70,6 +70,13 @@ describe('a ClientHello is read', () => {
     expect(read(record(bare))).toEqual({ state: 'done', name: undefined });
   });
 
+  test('in the largest record', () => {
+    const empty = helloMessage({ extensions: [[9, Buffer.alloc(0)]] });
+    const largest = record(helloMessage({ extensions: [[9, Buffer.alloc(16_384 - empty.length)]] }));
+    expect(read(largest)).toEqual({ state: 'done', name: undefined });
+    expect(read(largest, [100])).toEqual({ state: 'done', name: undefined });
+  });
+
   test('whatever follows its last record', () => {
     expect(read(Buffer.concat([helloFor('a.test'), Buffer.from('anything')]))).toEqual({
       state: 'done',
@@ -81,6 +88,7 @@ describe('a ClientHello is read', () => {
 describe('a ClientHello is malformed', () => {
   const message = helloMessage({ serverName: serverNames([0, 'a.test']) });
   const hello = (parts: HelloParts) => record(helloMessage(parts));
+  const empty = helloMessage({ extensions: [[9, Buffer.alloc(0)]] });
   const name = (data: Buffer) => hello({ serverName: data });
 
   test.each([
@@ -129,6 +137,9 @@ describe('a ClientHello is malformed', () => {
       Buffer.concat([Buffer.from([22, 2]), helloFor('a.test').subarray(2)]),
     ],
     ['in a record over 16 KiB', Buffer.concat([Buffer.from([22, 3, 1, 0x40, 0x01]), message])],
+    ['whole in a record over 16 KiB', hello({ extensions: [[9, Buffer.alloc(16_385 - empty.length)]] })],
+    ['in a record of another type', record(message, 23)],
+    ['with an extension that is cut', record(Buffer.concat([empty.subarray(0, -1), Buffer.from([1])]))],
     ['with a length over the limit', record(Buffer.from([1, 0x01, 0, 0, 3, 3]))],
     ['in SSL 2', Buffer.from([0x80, 0x2e, 1, 3, 1])],
   ])('%s', (_, bytes) => {

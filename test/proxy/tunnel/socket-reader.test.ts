@@ -85,6 +85,29 @@ describe('an accepted socket', () => {
     expect([bytes().equals(sent), up.bytes, emitted]).toEqual([true, sent.length, 0]);
   });
 
+  test('that is a flood goes through a large buffer, which is given back', async () => {
+    using pair = await accept();
+    const { client, socket } = pair;
+    const large = new LargeBuffers({ limit: 1 });
+    SocketReader.adopt(socket, large);
+    let most = 0;
+    const sink = new Writable({
+      write(chunk: Buffer, _, done) {
+        most = Math.max(most, chunk.length);
+        done();
+      },
+    });
+    SocketReader.of(socket)?.relayTo(sink, new Direction('up', undefined));
+    for (let i = 0; i < 10; i++) client.write(sent);
+    await expect.poll(() => most).toBeGreaterThan(65_536);
+    expect(large.take()).toBeUndefined();
+    client.end();
+    await once(socket, 'end');
+    socket.destroy();
+    await once(socket, 'close');
+    expect(large.take()).toBeInstanceOf(Buffer);
+  });
+
   test.each(['useUserBuffer', ...NODE_FIELDS])('is read by Node where there is no %s', async (name) => {
     using pair = await accept();
     const { client, socket } = pair;
@@ -98,5 +121,84 @@ describe('an accepted socket', () => {
     client.end(sent);
     await once(sink, 'finish');
     expect(bytes().equals(sent)).toBe(true);
+  });
+});
+
+describe('a large buffer', () => {
+  /** A reader that has one, and its sink, which takes what it is told to. */
+  function reading() {
+    const large = new LargeBuffers({ limit: 1 });
+    const reader = new SocketReader(large);
+    const socket = new net.Socket();
+    reader.attach(socket);
+    const chunks: Buffer[] = [];
+    const sink = {
+      writableLength: 0,
+      writableHighWaterMark: 65_536,
+      writableNeedDrain: false,
+      write: (chunk: Buffer) => {
+        chunks.push(chunk);
+        return true;
+      },
+    };
+    reader.relayTo(sink, new Direction('up', undefined));
+    expect(reader.callback(65_536)).toBe(true);
+    const lent = reader.buffer();
+    expect(lent.length).toBe(1_048_576);
+    return { large, reader, socket, sink, chunks, lent };
+  }
+
+  test('goes on without a copy, and nothing is read into it before it is written', () => {
+    const { reader, sink, chunks, lent } = reading();
+    expect(reader.callback(lent.length)).toBe(true);
+    expect(chunks.at(-1)?.buffer).toBe(lent.buffer);
+    sink.writableLength = 1;
+    expect(reader.callback(lent.length)).toBe(false);
+    // What is small is copied: there may be no 'drain' behind it.
+    expect(reader.callback(100)).toBe(true);
+    expect(chunks.at(-1)?.buffer).not.toBe(lent.buffer);
+    sink.writableNeedDrain = true;
+    expect(reader.callback(100)).toBe(false);
+  });
+
+  test('is given back once less comes, and is another one than that of all sockets', () => {
+    const { large, reader, lent } = reading();
+    reader.callback(100);
+    expect(reader.buffer().length).toBe(65_536);
+    expect(large.take()).toBe(lent);
+  });
+
+  test.each([
+    [0, true],
+    [1, false],
+  ])(
+    'of a socket that closes while %i bytes are in the queue is used again: %j',
+    async (writableLength, isSame) => {
+      const { large, socket, sink, lent } = reading();
+      sink.writableLength = writableLength;
+      socket.destroy();
+      await once(socket, 'close');
+      expect(large.take() === lent).toBe(isSame);
+    },
+  );
+
+  test('is not taken where there is none left, nor for what is not a whole read', () => {
+    const { large, lent } = reading();
+    const other = new SocketReader(large);
+    const sink = {
+      writableLength: 0,
+      writableHighWaterMark: 65_536,
+      writableNeedDrain: false,
+      write: () => true,
+    };
+    other.attach(new net.Socket());
+    other.relayTo(sink, new Direction('up', undefined));
+    expect(other.callback(65_536)).toBe(true);
+    expect(other.buffer().length).toBe(65_536);
+    large.give(lent as Buffer);
+    other.callback(65_535);
+    expect(other.buffer().length).toBe(65_536);
+    other.callback(65_536);
+    expect(other.buffer()).toBe(lent);
   });
 });

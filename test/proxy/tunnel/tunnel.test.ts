@@ -322,6 +322,17 @@ describe('a tunnel ends', () => {
     expect((await tunnel.proxy.closed()).reason).toBe('client-reset');
   });
 
+  test('and not while bytes of the job come, without an answer', async () => {
+    await using tunnel = await open((socket) => void socket.resume(), { tunnelIdleMs: 200 });
+    for (let i = 0; i < 10; i++) {
+      tunnel.client.send('x');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(tunnel.client.ended).toBe(false);
+    await tunnel.client.untilEnd();
+    expect((await tunnel.proxy.closed()).reason).toBe('idle');
+  });
+
   test('after a time without a byte', async () => {
     await using tunnel = await open((socket) => void socket.pipe(socket), { tunnelIdleMs: 200 });
     const began = performance.now();
