@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -29,6 +30,8 @@ export class Copy implements Disposable {
       mkdirSync(dirname(join(this.root, file)), { recursive: true });
       cpSync(join(project, file), join(this.root, file), keep);
     }
+    // Some tests run programs of it as another user.
+    chmodSync(this.root, 0o755);
     symlinkSync(join(project, 'node_modules'), join(this.root, 'node_modules'));
     for (const [file, content] of contents) {
       const { mtime } = statSync(join(project, file));

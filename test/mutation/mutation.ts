@@ -93,12 +93,14 @@ async function allTests(): Promise<Tests> {
   mkdirSync(folder);
   await using slot = new Slot(copy.root, { MUTATION_COVERAGE: folder }, ['all']);
   const ran = await slot.run({ files: [...new Set(files.map(testsFor)), 'test/threats/'] }, ALL_MS);
-  if (ran === undefined || ran.failed)
-    throw new Error(`without a mutant: ${ran?.failed ?? 'the tests do not end'}`);
+  if (ran === undefined) throw new Error('without a mutant the tests do not end');
+  if (ran.failed) console.error(`mutation: left out, since it fails without a mutant: ${ran.failed}`);
+  if (Object.keys(ran.ms).length === 0) throw new Error('without a mutant no test passes');
   const covering = new Map<string, string[]>();
   const imported = new Set<string>();
   for (const one of readdirSync(folder)) {
     const { file, ids, onImport }: Covered = JSON.parse(readFileSync(join(folder, one), 'utf8'));
+    if (ran.ms[file] === undefined) continue;
     for (const id of onImport) imported.add(id);
     for (const id of ids) covering.set(id, [...(covering.get(id) ?? []), file]);
   }
