@@ -4,6 +4,7 @@ import { descriptors } from './accept/descriptors.js';
 import { Dispatch } from './accept/dispatch.js';
 import { type Grants, Ledger } from './budget/ledger.js';
 import { Spending } from './budget/spending.js';
+import { Cuts } from './cuts.js';
 import { AddressRule } from './decide/address-rule.js';
 import { Decider } from './decide/decider.js';
 import { Denied } from './decide/denied.js';
@@ -21,7 +22,6 @@ import { Names } from './names/names.js';
 import { TcpNames } from './names/tcp-names.js';
 import { UdpNames } from './names/udp-names.js';
 import { DenyList } from './policy/deny-list.js';
-import type { JudgedTarget } from './policy/judged.js';
 import { type Logger, silentLogger } from './policy/logger.js';
 import { type ParsedPolicy, parsePolicy } from './policy/parse-policy.js';
 import type { EgressPolicy, PolicyChange, PolicyChanged } from './policy/policy.js';
@@ -31,7 +31,6 @@ import { Refuser } from './refuse/refuser.js';
 import type { ProxyEvent } from './report/events.js';
 import type { Figures } from './report/figures.js';
 import { Recorder } from './report/recorder.js';
-import { subjectOf } from './report/subject.js';
 import { createResolver, type Resolver } from './resolve/resolver.js';
 import { Sessions } from './sessions.js';
 import { IdleWatch } from './tunnel/idle.js';
@@ -106,9 +105,6 @@ export function createEgressProxy(policy: EgressPolicy, options: EgressProxyOpti
   return new JobProxy(parsePolicy(policy), options);
 }
 
-/** For what no request of the job is answered with. */
-const NOBODY = { id: 0, client: '' };
-
 /** For the ledger to say what is left of another budget, ms: where it cannot be written to, nothing passes until it can. */
 const BUDGET_KNOWN_MS = 1_000;
 
@@ -139,6 +135,7 @@ class JobProxy implements EgressProxy {
   readonly #acceptor: Acceptor;
   readonly #dispatch: Dispatch;
   readonly #direct: (port: number) => Direct;
+  readonly #cuts: Cuts;
   readonly #names: Names;
   readonly #udpNames: UdpNames;
   readonly #listeners: Listeners;
@@ -166,7 +163,7 @@ class JobProxy implements EgressProxy {
       budget: parsed.budget,
       grants: grants ?? this.#ledger,
       rate: () => this.#policy.job.rate,
-      onUsedUp: (host) => this.#usedUp(host),
+      onUsedUp: (host) => this.#cuts.usedUp(host),
     });
     this.#sessions = new Sessions(
       () => this.#wakeWhenEmpty(),
@@ -248,6 +245,14 @@ class JobProxy implements EgressProxy {
       headerTimeoutMs: limits.headerTimeoutMs,
       onGone: () => this.#wakeWhenEmpty(),
     });
+    this.#cuts = new Cuts({
+      ...shared,
+      agent: this.#agent,
+      pool: this.#pool,
+      spending: this.#spending,
+      acceptor: this.#acceptor,
+      logger,
+    });
     this.#names = new Names({ ...shared, rate: new ConnectionRate(QUESTIONS_PER_SECOND) });
     this.#udpNames = new UdpNames(this.#names, (address) => this.#acceptor.isClient(address));
     this.#listeners = new Listeners(this.#acceptor, logger);
@@ -296,49 +301,15 @@ class JobProxy implements EgressProxy {
       this.#spending.budget = budget;
       this.#sessions.recount();
     }
-    const cut = new Set([...this.#setRate(policy.job.rate, wasLimited), ...this.#cutForbidden()]);
+    this.#limiter.rate = policy.job.rate;
+    this.#large.lent = !this.#limiter.isLimited;
+    const endless = this.#limiter.isLimited && !wasLimited ? this.#cuts.unlimited() : [];
+    const cut = new Set([...endless, ...this.#cuts.forbidden()]);
     if (change.budget !== undefined) await this.#spending.ready(BUDGET_KNOWN_MS);
     // What was allowed just before has begun by then.
     await new Promise((resolve) => setImmediate(resolve));
-    for (const connection of this.#cutForbidden()) cut.add(connection);
+    for (const connection of this.#cuts.forbidden()) cut.add(connection);
     return { cut: cut.size };
-  }
-
-  /** The job's budget, or that for a host: what it was for is cut, and then what is refused from now on is said. */
-  #usedUp(host: string | undefined): void {
-    const isMeant = ({ authority }: JudgedTarget) => this.#spending.isUsedUp(authority.host);
-    this.#logger.warn({ ...(host !== undefined && { host }) }, 'the budget of the job is used up');
-    const ends = new Map<string, JudgedTarget['authority']>();
-    this.#agent.discardAll(isMeant);
-    this.#pool.discardAll(isMeant);
-    this.#sessions.end('budget-used-up', ({ target }) => {
-      if (!isMeant(target)) return false;
-      ends.set(`${target.authority.host} ${target.authority.port}`, target.authority);
-      return true;
-    });
-    for (const authority of ends.values()) {
-      this.#recorder.denied(subjectOf(NOBODY, { authority }), 'budget-used-up', 0);
-    }
-    this.#spending.lift(host);
-  }
-
-  /** @returns the connections that were cut, as the next one does. */
-  #cutForbidden(): object[] {
-    const isForbidden = (target: JudgedTarget) => this.#decider.forbids(target) !== undefined;
-    this.#agent.discardAll(isForbidden);
-    this.#pool.discardAll(isForbidden);
-    return this.#sessions.end('policy-changed', ({ target }) => isForbidden(target));
-  }
-
-  /** What has begun without a limit cannot be put behind one. */
-  #setRate(rate: number | null, wasLimited: boolean): object[] {
-    this.#limiter.rate = rate;
-    const endless = this.#limiter.isLimited && !wasLimited ? this.#acceptor.unlimited : [];
-    this.#large.lent = !this.#limiter.isLimited;
-    const all = new Set<object>(endless);
-    this.#sessions.end('policy-changed', ({ connection }) => all.has(connection));
-    for (const { raw } of endless) raw.destroy();
-    return endless;
   }
 
   figures(): Figures {

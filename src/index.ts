@@ -45,7 +45,7 @@ export {
 export type { PullPolicy } from '../docker/engine/image.js';
 // Where the job is put.
 export { type ClientEnv, clientEnv } from '../docker/gateway/client-env.js';
-export { type ContainerGatewayOptions, containerGateways } from '../docker/gateway/container-gateway.js';
+export { type ContainerGatewayOptions, containerGateways } from '../docker/gateway/container-gateways.js';
 export type { Gateway, OpenGateway, OpenGatewayOptions } from '../docker/gateway/gateway.js';
 export { type HostGatewayOptions, hostGateways } from '../docker/gateway/host-gateway.js';
 export type { NetworkRecord } from '../docker/gateway/labels.js';

@@ -1,167 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
-import { machineAddresses } from '../../proxy/decide/machine-addresses.js';
 import type { DirectPorts } from '../../proxy/listeners.js';
-import { parsePolicy } from '../../proxy/policy/parse-policy.js';
 import type { EgressPolicy, PolicyChange, PolicyChanged } from '../../proxy/policy/policy.js';
 import { type Figures, NO_FIGURES } from '../../proxy/report/figures.js';
 import { type Place, RemoteProxy } from '../../proxy/worker/remote-proxy.js';
 import { EngineError, engineMessage, GatewayError } from '../engine/errors.js';
 import { removeContainer } from '../engine/remove-container.js';
-import { hasInterface } from '../host/host-net.js';
-import { DEFAULT_GATEWAY_PORT } from '../host/lockdown-rules.js';
-import { defaultGatewayImage } from '../image/gateway-image.js';
-import {
-  assertImage,
-  assertOutside,
-  assertRecent,
-  assertServersReachable,
-  wallOf,
-} from './container-needs.js';
 import { directPorts, entryPorts, exactNames } from './direct-ports.js';
-import { engineHostAddresses } from './engine-host-addresses.js';
-import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
-import { HostEnds } from './host-ends.js';
-import {
-  createIsolatedNetwork,
-  disconnectAll,
-  gatewayId,
-  type IsolatedNetwork,
-  removeNetwork,
-} from './network.js';
-import { OpeningTurns } from './opening-turns.js';
+import type { Gateway, OpenGatewayOptions } from './gateway.js';
+import type { HostEnds } from './host-ends.js';
+import { disconnectAll, gatewayId, type IsolatedNetwork, removeNetwork } from './network.js';
 import { containerName, ownerOfContainerName } from './owner.js';
 import { createProxyContainer, type ProxyContainer } from './proxy-container.js';
-import { ResolverFiles } from './resolver-files.js';
-import { addressAfter, clientRanges, contains, SubnetPool, type SubnetPoolOptions } from './subnet-pool.js';
-
-export interface ContainerGatewayOptions {
-  /** Port of the gateways. Default 13128. */
-  readonly port?: number;
-  readonly subnetPool?: SubnetPoolOptions;
-  /** Serve programs that know of no proxy: names, and connections to the gateway as if it were the host. Default true. */
-  readonly anyProgram?: boolean;
-  /** Image of jobgate; it must be on the engine, and is never pulled. Default `jobgate:VERSION`. */
-  readonly image?: string;
-  /** Network of the engine by which gateways reach the outside. Default `bridge`. */
-  readonly outside?: string;
-}
-
-/**
- * Gateways whose proxy runs in a container of its own, between the job's network and an outside one. The wall between
- * job and host is that the host has no address on the job's network. Needs nothing but the engine's API.
- */
-export function containerGateways(options: ContainerGatewayOptions = {}): OpenGateway {
-  const shared = new Shared(options);
-  return (open) => openContainerGateway(open, shared);
-}
-
-/** What the gateways of one process share: what was found out about the engine. */
-class Shared {
-  readonly pool: SubnetPool;
-  readonly sharedPool: SubnetPool;
-  readonly port: number;
-  readonly image: string;
-  readonly outside: string;
-  readonly anyProgram: boolean;
-  readonly files = new ResolverFiles();
-  readonly turns = new OpeningTurns();
-  readonly hostEnds = new HostEnds();
-  #checked: Promise<unknown> | undefined;
-  #engineHost: Promise<string[]> | undefined;
-
-  constructor(options: ContainerGatewayOptions) {
-    this.pool = new SubnetPool(options.subnetPool);
-    this.sharedPool = SubnetPool.shared(options.subnetPool);
-    this.port = options.port ?? DEFAULT_GATEWAY_PORT;
-    this.image = options.image ?? defaultGatewayImage();
-    this.outside = options.outside ?? 'bridge';
-    this.anyProgram = options.anyProgram ?? true;
-  }
-
-  /** @throws GatewayError for an engine that lacks something. */
-  async check({ engine }: OpenGatewayOptions): Promise<void> {
-    assertRecent(engine);
-    if (!this.#checked) this.files.tidy();
-    this.#checked ??= Promise.all([
-      assertImage(engine.docker, this.image),
-      assertOutside(engine.docker, this.outside),
-    ]);
-    await this.#checked.catch((error) => {
-      this.#checked = undefined; // it may be mended meanwhile
-      throw error;
-    });
-  }
-
-  /** Machine addresses of the engine's host, and of this one, which may be the same behind a rootless engine. */
-  async nodeAddresses({ engine, owner }: OpenGatewayOptions, bridge: string): Promise<string[]> {
-    const here = machineAddresses();
-    // The engine's bridge is here: so is its host.
-    if (hasInterface(bridge)) return here;
-    this.#engineHost ??= engineHostAddresses({ docker: engine.docker, owner, image: this.image });
-    const there = await this.#engineHost.catch((error) => {
-      this.#engineHost = undefined;
-      throw error;
-    });
-    return [...new Set([...here, ...there])];
-  }
-}
-
-/**
- * Opens a gateway in a container: network, container, proxy. On any failure nothing is left behind.
- *
- * @throws GatewayError, or what the policy's parser throws.
- */
-async function openContainerGateway(options: OpenGatewayOptions, shared: Shared): Promise<Gateway> {
-  const { policy } = options;
-  // Policy errors are the caller's: found before anything is made.
-  parsePolicy(policy);
-  assertServersReachable(policy.operator);
-  await shared.check(options);
-  // From here on: whoever sees the network waits only so long for its gateway (sweep.ts).
-  return shared.turns.run((waitedMs) => makeContainerGateway(options, shared, waitedMs));
-}
-
-async function makeContainerGateway(
-  options: OpenGatewayOptions,
-  shared: Shared,
-  waitedMs: number,
-): Promise<Gateway> {
-  const { engine, owner, policy, existing, network: wish, logger } = options;
-  const { docker } = engine;
-  const port = existing?.record.port ?? shared.port;
-
-  let network: IsolatedNetwork | undefined;
-  let gateway: ContainerGateway | undefined;
-  try {
-    network = existing
-      ? { ...existing, cidr: existing.subnet }
-      : await createIsolatedNetwork(
-          docker,
-          wish?.shared ? shared.sharedPool : shared.pool,
-          { owner: owner.ref, kind: owner.kind, ...policy.job, port, created: new Date() },
-          { wall: wallOf(engine), ...(wish && { wish }) },
-        );
-    const { bridge, gateway: hostEnd } = network;
-    if (existing) await removePredecessor(docker, existing.id, addressAfter(hostEnd));
-    shared.hostEnds.close(bridge, logger);
-    const addresses = shared.nodeAddresses(options, bridge);
-    addresses.catch(() => {}); // awaited once the container is there
-    const address = addressAfter(hostEnd);
-    // Where the engine is here, it sees our files, unless it is asked from within a container.
-    const isHere = shared.anyProgram && hasInterface(bridge);
-    const file = isHere ? await shared.files.write(docker, bridge, address) : undefined;
-    const names = shared.anyProgram ? { address, file, hosts: exactNames(policy) } : undefined;
-    gateway = new ContainerGateway(options, network, shared, { port, names });
-    await gateway.open(addresses, waitedMs);
-    return gateway;
-  } catch (error) {
-    await gateway?.abandon().catch(() => {});
-    if (network) shared.files.remove(network.bridge);
-    if (network && !existing) await removeNetwork(docker, network).catch(() => {});
-    throw error;
-  }
-}
+import type { ResolverFiles } from './resolver-files.js';
+import { addressAfter, clientRanges, contains } from './subnet-pool.js';
 
 const withNodeAddresses = (policy: EgressPolicy, addresses: readonly string[]): EgressPolicy => ({
   ...policy,
@@ -172,7 +24,7 @@ const withNodeAddresses = (policy: EgressPolicy, addresses: readonly string[]): 
 });
 
 /** The gateway of a `serve` that died has ended with it, or is about to. */
-async function removePredecessor(docker: Dockerode, network: string, address: string): Promise<void> {
+export async function removePredecessor(docker: Dockerode, network: string, address: string): Promise<void> {
   const info = await docker
     .getNetwork(network)
     .inspect()
@@ -212,7 +64,18 @@ interface ContainerShape extends Pick<Gateway, 'names'> {
   readonly port: number;
 }
 
-class ContainerGateway implements Gateway {
+/** What gateways of one process have in common. */
+interface InCommon {
+  /** Image of jobgate. */
+  readonly image: string;
+  /** Network of the engine by which they reach the outside. */
+  readonly outside: string;
+  readonly files: ResolverFiles;
+  readonly hostEnds: HostEnds;
+}
+
+/** A gateway whose proxy runs in a container, in whose place another comes where it ends. */
+export class ContainerGateway implements Gateway {
   readonly id: string;
   readonly network: Gateway['network'];
   readonly proxy: Gateway['proxy'];
@@ -221,7 +84,7 @@ class ContainerGateway implements Gateway {
   readonly #network: IsolatedNetwork;
   names: Gateway['names'];
   #policy: EgressPolicy;
-  readonly #shared: Pick<Shared, 'image' | 'outside' | 'files' | 'hostEnds'>;
+  readonly #shared: InCommon;
   readonly #docker: Dockerode;
   #fail: (error: Error) => void = () => {};
   #egress: RemoteProxy | undefined;
@@ -235,7 +98,7 @@ class ContainerGateway implements Gateway {
   constructor(
     options: OpenGatewayOptions,
     network: IsolatedNetwork,
-    shared: Pick<Shared, 'image' | 'outside' | 'files' | 'hostEnds'>,
+    shared: InCommon,
     { port, names }: ContainerShape,
   ) {
     this.id = gatewayId(network);

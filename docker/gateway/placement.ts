@@ -3,7 +3,7 @@ import { GatewayError, LockdownError, PlacementError } from '../engine/errors.js
 import { bridgeIsHere } from '../host/bridge.js';
 import { FirewallError } from '../host/firewall.js';
 import { hasInterface } from '../host/host-net.js';
-import { type ContainerGatewayOptions, containerGateways } from './container-gateway.js';
+import { type ContainerGatewayOptions, containerGateways } from './container-gateways.js';
 import type { Gateway, OpenGateway, OpenGatewayOptions } from './gateway.js';
 import { type HostGatewayOptions, hostGateways } from './host-gateway.js';
 import type { Placement } from './owned-network.js';

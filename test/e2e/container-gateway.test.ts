@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { GatewayError } from '../../docker/engine/errors.js';
-import { type ContainerGatewayOptions, containerGateways } from '../../docker/gateway/container-gateway.js';
+import { type ContainerGatewayOptions, containerGateways } from '../../docker/gateway/container-gateways.js';
 import { engineHostAddresses } from '../../docker/gateway/engine-host-addresses.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';

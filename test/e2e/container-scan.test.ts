@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { containerGateways } from '../../docker/gateway/container-gateway.js';
+import { containerGateways } from '../../docker/gateway/container-gateways.js';
 import type { Gateway } from '../../docker/gateway/gateway.js';
 import { type Owner, openOwner } from '../../docker/gateway/owner.js';
 import { addressAfter } from '../../docker/gateway/subnet-pool.js';

@@ -1,4 +1,4 @@
-import { containerGateways } from '../../docker/gateway/container-gateway.js';
+import { containerGateways } from '../../docker/gateway/container-gateways.js';
 import type { OpenGateway } from '../../docker/gateway/gateway.js';
 import { hostGateways } from '../../docker/gateway/host-gateway.js';
 import type { Placement } from '../../docker/gateway/owned-network.js';
