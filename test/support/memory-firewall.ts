@@ -1,5 +1,28 @@
 import { type Family, type Firewall, FirewallError } from '../../docker/host/firewall.js';
 
+/** What a host with Docker and rules of its own has. */
+export const HOST_RULES = `
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:DOCKER-USER - [0:0]
+:f2b-sshd - [0:0]
+-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd
+-A INPUT -m comment --comment "two words" -j ACCEPT
+-A FORWARD -j DOCKER-USER
+-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+-A DOCKER-USER -s 203.0.113.0/24 -j DROP
+-A DOCKER-USER -j RETURN
+-A f2b-sshd -j RETURN
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+COMMIT
+`;
+
 /** As much of iptables as the lock-down uses, without a kernel. */
 export class MemoryFirewall implements Firewall {
   readonly tables: Record<Family, Map<string, Map<string, string[]>>> = { 4: new Map(), 6: new Map() };
