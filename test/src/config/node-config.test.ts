@@ -1,43 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConfigError } from '../../../src/config/config-error.js';
-import { type Config, loadConfig } from '../../../src/config/load.js';
+import { describe, expect, it } from 'vitest';
 import { cliHere } from '../../support/cli-here.js';
+import { file, inFolder, load, problems, type Sources } from './loading.js';
 
 /* A node's own configuration, in all the ways in which a node takes one. */
 
-let dir: string;
-beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'node-config-'));
-});
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
-function file(name: string, yaml: string): string {
-  writeFileSync(join(dir, name), yaml);
-  return join(dir, name);
-}
-
-interface Sources {
-  readonly yaml?: string | readonly string[];
-  readonly env?: Record<string, string>;
-  readonly config?: readonly string[];
-  readonly flags?: object;
-}
-
-function load({ yaml = [], env = {}, config = [], flags = {} }: Sources): Promise<Config> {
-  const files = [yaml].flat().map((text, index) => file(`${index}.yaml`, text));
-  return loadConfig({ env, flags: { ...flags, config: [...files, ...config] } });
-}
-
 const rejects = async (sources: Sources) => (await load(sources)).admission.rejectNetworkedJobs;
-
-async function problems(sources: Sources): Promise<string[]> {
-  const error = await load(sources).catch((reason: unknown) => reason);
-  if (!(error instanceof ConfigError)) throw new Error(`no problem: ${String(error)}`);
-  return error.problems.map((problem) => problem.replaceAll(`${dir}/`, ''));
-}
 
 describe('what is passed over', () => {
   it('is told in one line of the debug log, and what is ours is read beside it', async () => {
@@ -48,7 +15,7 @@ describe('what is passed over', () => {
     expect(notes).toEqual([
       {
         level: 'debug',
-        text: `${join(dir, '0.yaml')}: passed over, as the node's own: Compute.Enabled, Compute.TLS, Logging`,
+        text: `${inFolder('node.yaml')}: passed over, as the node's own: Compute.Enabled, Compute.TLS, Logging`,
       },
     ]);
     expect(await load({ yaml: 'Egress: {Rate: 1mbit}' })).not.toHaveProperty('notes');
@@ -117,7 +84,7 @@ describe('several sources', () => {
     expect(admission).toMatchObject({
       rejectNetworkedJobs: false,
       locality: 'local',
-      allowedDomainsFile: join(dir, 'd.txt'),
+      allowedDomainsFile: inFolder('d.txt'),
     });
     expect([...operator.deny].sort()).toEqual(['a.example.com', 'b.example.com']);
     expect(await rejects({ yaml: [more, base] })).toBe(true);
@@ -304,7 +271,7 @@ describe('AllowListedLocalPaths', () => {
     expect((await load({ yaml: 'Compute: {AllowListedLocalPaths: }' })).admission.allowedMounts).toEqual([]);
     // Relative ones are relative to the file.
     const relative = await load({ yaml: 'Compute: {AllowListedLocalPaths: ["in/**:rw"]}' });
-    expect(relative.admission.allowListedLocalPaths).toEqual([join(dir, 'in/**:rw')]);
+    expect(relative.admission.allowListedLocalPaths).toEqual([inFolder('in/**:rw')]);
   });
 
   it('that are not read allow nothing, and that is told', async () => {
