@@ -23,8 +23,8 @@ const CACHE = join(projectRoot, 'node_modules/.cache/jobgate/mutation');
 const ALL_MS = 1_800_000;
 /** Of the tests that come to a mutant, the shortest of so many ms in all are run, and those beside its file. */
 const MOST_MS = 15_000;
-/** What tests take that do not end, ms: so long, and so many times what they took without a mutant. */
-const [STUCK_MS, STUCK_TIMES] = [15_000, 3];
+/** What takes longer does not end, ms. */
+const longest = (msWithoutMutant: number) => 10_000 + 3 * msWithoutMutant;
 
 /** Tests of another part would find it as well, perhaps: they are too many. */
 const testsFor = (file: string) => `test/${file.split('/', 1)[0]}/`;
@@ -129,8 +129,10 @@ async function runAll(all: readonly Mutant[]): Promise<Result[]> {
 async function run(slot: Slot, mutant: Mutant): Promise<Outcome> {
   const chosen = testsOf(mutant);
   if (chosen.length === 0) return 'no test';
-  const usual = chosen.reduce((sum, file) => sum + (tests.ms.get(file) ?? 0), 0);
-  const ran = await slot.run({ files: chosen, mutant: mutant.id }, STUCK_MS + STUCK_TIMES * usual);
+  const took = chosen.map((file) => tests.ms.get(file) ?? 0);
+  const testMs = longest(Math.max(...took));
+  const sum = took.reduce((all, ms) => all + ms, 0);
+  const ran = await slot.run({ files: chosen, mutant: mutant.id, testMs }, testMs + longest(sum));
   if (ran === undefined) return 'stuck';
   if (ran.failed) return 'killed';
   if (Object.keys(ran.ms).length === chosen.length) return 'survived';

@@ -10,6 +10,8 @@ export interface Order {
   readonly files: readonly string[];
   /** What is turned on. Default: nothing. */
   readonly mutant?: string;
+  /** What one test takes at most, ms. Default: as configured. */
+  readonly testMs?: number;
 }
 
 export interface Ran {
@@ -38,9 +40,10 @@ const vitest = await createVitest('test', {
 await vitest.standalone();
 const project = vitest.getRootProject();
 
-process.on('message', async ({ files, mutant }: Order) => {
+process.on('message', async ({ files, mutant, testMs }: Order) => {
   if (mutant === undefined) delete process.env.__STRYKER_ACTIVE_MUTANT__;
   else process.env.__STRYKER_ACTIVE_MUTANT__ = mutant;
+  if (testMs !== undefined) Object.assign(project.config, { testTimeout: testMs, hookTimeout: testMs });
   const specifications = isAll
     ? await vitest.globTestSpecifications([...files])
     : files.map((file) => project.createSpecification(file));
