@@ -1,5 +1,5 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { addresses, cleanups, name, resolver, server } from './resolving.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { addresses, name, resolver, server } from './resolving.js';
 
 describe('several servers', () => {
   // The servers of /etc/resolv.conf are replaced where c-ares hands them over.
@@ -7,8 +7,8 @@ describe('several servers', () => {
   beforeEach(async () => {
     const { promises } = await import('node:dns');
     vi.spyOn(promises.Resolver.prototype, 'getServers').mockImplementation(() => servers);
-    cleanups.push(() => vi.restoreAllMocks());
   });
+  afterEach(() => void vi.restoreAllMocks());
 
   it.each(['silence', 'servfail', 'refused', 'garbage'] as const)(
     'a first one that answers with %s is survived, and asked last from then on',

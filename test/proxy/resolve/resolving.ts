@@ -1,4 +1,4 @@
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { CanonicalHost } from '../../../proxy/policy/authority.js';
 import { type DnsChoice, parseDns } from '../../../proxy/policy/dns-flags.js';
 import { createResolver, type Resolver } from '../../../proxy/resolve/resolver.js';
@@ -7,21 +7,16 @@ import { type DnsScript, type DnsServer, startDnsServer } from '../../support/dn
 type Options = NonNullable<Parameters<typeof createResolver>[0]>;
 
 export const name = (text: string) => text as CanonicalHost;
-export const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
 
 export async function server(records: Record<string, DnsScript>): Promise<DnsServer> {
   const started = await startDnsServer({ records });
-  cleanups.push(() => started.close());
+  onTestFinished(() => started.close());
   return started;
 }
 
 export function resolver({ dns, ...options }: Omit<Options, 'dns'> & { readonly dns?: string }): Resolver {
   const created = createResolver({ ...options, ...(dns !== undefined && { dns: choice(dns) }) });
-  cleanups.push(() => created.close());
+  onTestFinished(() => created.close());
   return created;
 }
 

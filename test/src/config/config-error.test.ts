@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/config/config-error.js';
 import { loadConfig } from '../../../src/config/load.js';
-import { problems } from './loading.js';
+import { configFolder } from './loading.js';
+
+const { problems } = configFolder();
 
 describe('what is wrong', () => {
   it.each<[string, string]>([

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_OPERATOR_POLICY, DEFAULT_RATE } from '../../../proxy/policy/policy.js';
 import { loadConfig } from '../../../src/config/load.js';
-import { file, inFolder, load, problems, type Sources } from './loading.js';
+import { configFolder, type Sources } from './loading.js';
+
+const { file, inFolder, load, problems } = configFolder();
 
 describe('without configuration', () => {
   it('everything has its default', async () => {

@@ -5,21 +5,6 @@ import { afterAll, beforeAll } from 'vitest';
 import { ConfigError } from '../../../src/config/config-error.js';
 import { type Config, loadConfig } from '../../../src/config/load.js';
 
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'config-'));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Path of a file in the test's own folder. */
-export const inFolder = (name: string) => join(folder, name);
-
-/** Writes a file there. @returns its path */
-export function file(name: string, text: string): string {
-  writeFileSync(inFolder(name), text);
-  return inFolder(name);
-}
-
 export interface Sources {
   /** Texts of files, the later over the earlier: `node.yaml`, `1.yaml` and so on. */
   readonly yaml?: string | readonly string[];
@@ -29,19 +14,33 @@ export interface Sources {
   readonly flags?: object;
 }
 
-export function load({ yaml = [], env = {}, config = [], flags = {} }: Sources): Promise<Config> {
-  const files = [yaml].flat().map((text, index) => file(`${index === 0 ? 'node' : index}.yaml`, text));
-  return loadConfig({ env, flags: { ...flags, config: [...files, ...config] } });
-}
+/** Loads configurations from a folder that is there while the tests of a file run. */
+export function configFolder() {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'config-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What is wrong, with the folder left out; nothing where all is well. */
-export async function problems(sources: Sources): Promise<readonly string[]> {
-  try {
-    await load(sources);
-  } catch (error) {
-    if (error instanceof ConfigError)
+  const inFolder = (name: string) => join(folder, name);
+  /** Writes a file there. @returns its path */
+  const file = (name: string, text: string) => {
+    writeFileSync(inFolder(name), text);
+    return inFolder(name);
+  };
+  const load = ({ yaml = [], env = {}, config = [], flags = {} }: Sources): Promise<Config> => {
+    const files = [yaml].flat().map((text, index) => file(`${index === 0 ? 'node' : index}.yaml`, text));
+    return loadConfig({ env, flags: { ...flags, config: [...files, ...config] } });
+  };
+  /** What is wrong, with the folder left out; nothing where all is well. */
+  const problems = async (sources: Sources): Promise<readonly string[]> => {
+    try {
+      await load(sources);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
       return error.problems.map((problem) => problem.replaceAll(`${folder}/`, ''));
-    throw error;
-  }
-  return [];
+    }
+    return [];
+  };
+  return { inFolder, file, load, problems };
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { cliHere } from '../../support/cli-here.js';
-import { file, inFolder, load, problems, type Sources } from './loading.js';
+import { configFolder, type Sources } from './loading.js';
+
+const { file, inFolder, load, problems } = configFolder();
 
 /* A node's own configuration, in all the ways in which a node takes one. */
 

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { SETTING_NAMES } from '../../../src/config/layer.js';
 import type { Setting } from '../../../src/config/setting.js';
 import { SETTINGS } from '../../../src/config/settings.js';
-import { load } from './loading.js';
+import { configFolder } from './loading.js';
+
+const { load } = configFolder();
 
 describe('the table of settings', () => {
   const all = SETTING_NAMES.map((name) => SETTINGS[name] as Setting);
