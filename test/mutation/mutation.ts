@@ -61,10 +61,6 @@ const tests = await allTests();
 const chosen = mutants.filter((_, i) => i % each === 0);
 console.log(`mutation: ${chosen.length} mutants of ${files.length} files, ${tests.ms.size} test files`);
 const results = await runAll(chosen);
-for (const { mutant, outcome } of results) {
-  if (outcome !== 'survived' && outcome !== 'no test') continue;
-  console.log(`${outcome}: ${mutant.file}:${mutant.line}: ${mutant.change}`);
-}
 console.log(`\n${table(countsOf(results))}`);
 const stale = each === 1 ? excused.stale(results) : [];
 for (const line of stale) console.error(`excused.json: nothing survives there (any more): ${line}`);
@@ -114,8 +110,11 @@ async function runAll(all: readonly Mutant[]): Promise<Result[]> {
   const work = async () => {
     await using slot = new Slot(copy.root);
     for (let mutant = left.pop(); mutant; mutant = left.pop()) {
-      const outcome = await run(slot, mutant);
-      results.push({ mutant, outcome: outcome === 'survived' && excused.has(mutant) ? 'excused' : outcome });
+      let outcome = await run(slot, mutant);
+      if (outcome === 'survived' && excused.has(mutant)) outcome = 'excused';
+      if (outcome === 'survived' || outcome === 'no test')
+        console.log(`${outcome}: ${mutant.file}:${mutant.line}: ${mutant.change}`);
+      results.push({ mutant, outcome });
       if (results.length % 50 === 0) {
         const minutes = ((performance.now() - began) / 60_000).toFixed(1);
         console.error(`mutation: ${results.length} of ${all.length}, ${minutes} minutes`);
