@@ -30,6 +30,8 @@ const HEAD_MS = 30_000;
 const MAX_CONNECTIONS = 1_024;
 /** Whether containers are gone is looked at so often, events or not. */
 const LOOK_MS = 30_000;
+/** What an engine was asked for by a serve that died is there by then. */
+const LATE_MS = 30_000;
 
 /** What a stock node has open for as long as it has a job. */
 const STREAMS = /\/(wait|logs)$/;
@@ -136,9 +138,7 @@ export class EngineGate implements Gate, AsyncDisposable {
     const used = this.#used();
     for (const served of before) {
       const { name } = served.gateway.network;
-      // Its container may be on its way.
-      const isYoung = Date.now() - served.created.getTime() < this.config.service.unusedAfterMs;
-      if (served.shared || used.has(name) || isYoung) continue;
+      if (served.shared || used.has(name) || this.#isAwaited(served)) continue;
       // Its container may have come while others were closed.
       if (this.#used().has(name)) continue;
       await this.close(served, 'it has no container');
@@ -146,6 +146,13 @@ export class EngineGate implements Gate, AsyncDisposable {
     await this.#abandoned
       .look()
       .catch((error) => this.logger.debug({ err: error }, 'abandoned containers cannot be looked at now'));
+  }
+
+  /** Whether its container may be on its way. */
+  #isAwaited({ isNamed, reopened, created, unusedSince = 0 }: ServedGateway): boolean {
+    // Of a container's create that ended with its serve: nobody asks for it any more.
+    if (reopened && !isNamed) return performance.now() - unusedSince < LATE_MS;
+    return Date.now() - created.getTime() < this.config.service.unusedAfterMs;
   }
 
   /** Names of networks. */
