@@ -21,8 +21,10 @@ const INSTRUMENTER = '@stryker-mutator/instrumenter@9.6.1';
 const CACHE = join(projectRoot, 'node_modules/.cache/jobgate/mutation');
 /** All tests without a mutant, ms. */
 const ALL_MS = 1_800_000;
-/** Of the tests that come to a mutant, the shortest of so many ms in all are run, and those beside its file. */
-const MOST_MS = 15_000;
+/** Of the tests that come to a mutant, those beside its file are run, and the shortest of so many ms in all. */
+const FIRST_MS = 15_000;
+/** Where none of them notices, others that come to it, of so many ms in all. */
+const MORE_MS = 90_000;
 /** What takes longer does not end, ms. */
 const longest = (msWithoutMutant: number) => 10_000 + 3 * msWithoutMutant;
 
@@ -111,7 +113,7 @@ async function runAll(all: readonly Mutant[]): Promise<Result[]> {
     await using slot = new Slot(copy.root);
     for (let mutant = left.pop(); mutant; mutant = left.pop()) {
       let outcome = await run(slot, mutant);
-      if (outcome === 'survived' && excused.has(mutant)) outcome = 'excused';
+      if ((outcome === 'survived' || outcome === 'no test') && excused.has(mutant)) outcome = 'excused';
       if (outcome === 'survived' || outcome === 'no test')
         console.log(`${outcome}: ${mutant.file}:${mutant.line}: ${mutant.change}`);
       results.push({ mutant, outcome });
@@ -126,12 +128,16 @@ async function runAll(all: readonly Mutant[]): Promise<Result[]> {
 }
 
 async function run(slot: Slot, mutant: Mutant): Promise<Outcome> {
-  const chosen = testsOf(mutant);
-  if (chosen.length === 0) return 'no test';
+  const { first, more } = testsOf(mutant);
+  if (first.length === 0) return 'no test';
+  const outcome = await runTests(slot, mutant, first);
+  return outcome === 'survived' && more.length > 0 ? runTests(slot, mutant, more) : outcome;
+}
+
+async function runTests(slot: Slot, mutant: Mutant, chosen: string[]): Promise<Outcome> {
   const took = chosen.map((file) => tests.ms.get(file) ?? 0);
   const testMs = longest(Math.max(...took));
-  const sum = took.reduce((all, ms) => all + ms, 0);
-  const ran = await slot.run({ files: chosen, mutant: mutant.id, testMs }, testMs + longest(sum));
+  const ran = await slot.run({ files: chosen, mutant: mutant.id, testMs }, testMs + longest(sum(took)));
   if (ran === undefined) return 'stuck';
   if (ran.failed) return 'killed';
   if (Object.keys(ran.ms).length === chosen.length) return 'survived';
@@ -140,17 +146,25 @@ async function run(slot: Slot, mutant: Mutant): Promise<Outcome> {
   );
 }
 
+const sum = (all: readonly number[]) => all.reduce((total, one) => total + one, 0);
+
 /** Those beside the mutant's file, then the shortest. */
-function testsOf({ id, file }: Mutant): string[] {
-  const beside = join(copy.root, 'test', dirname(file));
-  const rank = (test: string) => (relative(beside, test).startsWith('..') ? 1 : 0);
+function testsOf({ id, file }: Mutant): { readonly first: string[]; readonly more: string[] } {
+  const folder = join(copy.root, 'test', dirname(file));
+  const isBeside = (test: string) => !relative(folder, test).startsWith('..');
   const took = (test: string) => tests.ms.get(test) ?? 0;
   const { covering, onImport } = tests;
   const all = [...(onImport.has(id) ? tests.ms.keys() : (covering.get(id) ?? []))];
-  all.sort((a, b) => rank(a) - rank(b) || took(a) - took(b));
-  let ms = 0;
-  return all.filter((test) => {
-    ms += took(test);
-    return rank(test) === 0 || ms <= MOST_MS;
-  });
+  all.sort((a, b) => Number(isBeside(b)) - Number(isBeside(a)) || took(a) - took(b));
+  const within = (tests: readonly string[], most: number) => {
+    let ms = 0;
+    return tests.filter((test) => {
+      ms += took(test);
+      return ms <= most;
+    });
+  };
+  const beside = all.filter(isBeside);
+  const first = [...beside, ...within(all.slice(beside.length), FIRST_MS - sum(beside.map(took)))];
+  const rest = all.slice(first.length);
+  return { first, more: onImport.has(id) ? [] : within(rest, MORE_MS) };
 }

@@ -212,6 +212,22 @@ describe('denied names are looked up again', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('unless nobody resolves here: then each is denied by its name alone', async () => {
+    const denied = new Denied(DenyList.parse(['requester.test', '192.0.2.1']), {
+      resolver: null,
+      onChange: () => {},
+      logger: silentLogger,
+    });
+    denied.watch();
+    expect(denied.ready()).toBeUndefined();
+    expect(denied.match('requester.test' as CanonicalHost, 443)).toBe(true);
+    expect([denied.matchAddress('192.0.2.1', 443), denied.matchAddress('192.0.2.2', 443)]).toEqual([
+      true,
+      false,
+    ]);
+    denied.close();
+  });
+
   test.each([
     [1, ['a denied name does not resolve']],
     [3_000, ['3000 denied names do not resolve']],
