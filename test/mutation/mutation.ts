@@ -37,17 +37,21 @@ const { values, positionals } = parseArgs({
     jobs: { type: 'string', default: String(availableParallelism()) },
     /** Every so many of them, for a first look. */
     each: { type: 'string', default: '1' },
+    /** Which of so many: those that tests were written for once say little of the others. */
+    from: { type: 'string', default: '0' },
     docs: { type: 'boolean', default: false },
   },
 });
-const [jobs, each] = [Number(values.jobs), Number(values.each)];
+const [jobs, each, from] = [values.jobs, values.each, values.from].map(Number) as [number, number, number];
 const listed = execFileSync('git', ['ls-files', ...(positionals.length > 0 ? positionals : SCOPES)], {
   cwd: projectRoot,
   encoding: 'utf8',
 });
 const files = listed.split('\n').filter((file) => /\.ts$/.test(file));
-if (files.length === 0 || !(jobs > 0) || !(each > 0)) {
-  console.error('usage: npm run mutation -- [--jobs N] [--each N] [--docs] [FILE or FOLDER of the product…]');
+if (files.length === 0 || !(jobs > 0) || !(each > from) || !(from >= 0)) {
+  console.error(
+    'usage: npm run mutation -- [--jobs N] [--each N [--from N]] [--docs] [FILE or FOLDER of the product…]',
+  );
   process.exit(64);
 }
 
@@ -60,13 +64,13 @@ process.on('exit', () => {
   copy[Symbol.dispose]();
 });
 const tests = await allTests();
-const chosen = mutants.filter((_, i) => i % each === 0);
+const chosen = mutants.filter((_, i) => i % each === from);
 console.log(`mutation: ${chosen.length} mutants of ${files.length} files, ${tests.ms.size} test files`);
 const results = await runAll(chosen);
 console.log(`\n${table(countsOf(results))}`);
 const stale = each === 1 ? excused.stale(results) : [];
 for (const line of stale) console.error(`excused.json: nothing survives there (any more): ${line}`);
-if (values.docs) writeFigures(results, each);
+if (values.docs) writeFigures(results, { each, from });
 process.exitCode = stale.length > 0 || results.some(({ outcome }) => outcome === 'survived') ? 1 : 0;
 
 function provideInstrumenter(): string {

@@ -47,14 +47,17 @@ export function table(counts: Counts): string {
 }
 
 /** Puts the table where the page has its place for it: other folders' lines stay. */
-export function writeFigures(results: readonly Result[], each: number): void {
+export function writeFigures(
+  results: readonly Result[],
+  { each, from }: { each: number; from: number },
+): void {
   const text = readFileSync(PAGE, 'utf8');
   if (!PLACE.test(text)) throw new Error('docs/mutation.md has no place for its table');
   const changed = (body: string) => {
     const before = [...body.matchAll(ROW)].map(
       ([, folder = '', numbers = '']) => [folder, numbers.split(' | ').map(Number).slice(1)] as const,
     );
-    const which = each === 1 ? 'All of them' : `Each ${each}th of them (\`--each ${each}\`)`;
+    const which = each === 1 ? 'All of them' : `Each ${each}th of them (\`--each ${each} --from ${from}\`)`;
     return `\n${which}:\n\n${table(new Map([...before, ...countsOf(results)]))}\n\n`;
   };
   writeFileSync(
