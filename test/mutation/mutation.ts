@@ -150,7 +150,9 @@ async function runTests(slot: Slot, mutant: Mutant, chosen: string[]): Promise<O
   );
 }
 
-const sum = (all: readonly number[]) => all.reduce((total, one) => total + one, 0);
+function sum(all: readonly number[]): number {
+  return all.reduce((total, one) => total + one, 0);
+}
 
 /** Those beside the mutant's file, then the shortest. */
 function testsOf({ id, file }: Mutant): { readonly first: string[]; readonly more: string[] } {
