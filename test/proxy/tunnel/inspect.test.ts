@@ -11,7 +11,7 @@ const OWN_MS = 1_003;
 const hello = helloFor('allowed.test');
 
 /** A client of which is inspected what it sends. */
-function client({ maxLine = MAX_LINE, timeoutMs = 5_000 } = {}) {
+function client({ maxLine = MAX_LINE, timeoutMs = 10 * OWN_MS } = {}) {
   const parsed = parseConnectTarget('allowed.test:443');
   if (!parsed.ok) throw new Error(parsed.problem);
   const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
@@ -155,7 +155,7 @@ describe('the first bytes of a client', () => {
     stream.destroy();
     await once(stream, 'close');
     expect(said).toEqual([{ kind: 'gone' }]);
-    inspect(stream, { timeoutMs: 1_000, maxLine: MAX_LINE }, (inspection) => said.push(inspection));
+    inspect(stream, { timeoutMs: 10 * OWN_MS, maxLine: MAX_LINE }, (inspection) => said.push(inspection));
     expect(said).toEqual([{ kind: 'gone' }, { kind: 'gone' }]);
   });
 

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { deadline } from '../../../proxy/util/deadlines.js';
 
-beforeEach(() => void vi.useFakeTimers());
+let deadline: typeof import('../../../proxy/util/deadlines.js').deadline;
+beforeEach(async () => {
+  // Tests before may have left it a timer of the real clock.
+  vi.resetModules();
+  ({ deadline } = await import('../../../proxy/util/deadlines.js'));
+  vi.useFakeTimers();
+});
 afterEach(() => void vi.useRealTimers());
 
 test('each is done at its time, unless it was called off or began anew, and one timer serves all', () => {
