@@ -62,7 +62,7 @@ function read(text: string): Parsed<HostEntry> {
 function withoutBlanks(text: string): string {
   let from = 0;
   let to = text.length;
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (isBlank(text.charCodeAt(from))) from++;
   while (from < to && isBlank(text.charCodeAt(to - 1))) to--;
   return text.slice(from, to);
 }

@@ -2,6 +2,16 @@ import { expect, test } from 'vitest';
 import { startEchoOrigin } from '../../support/origin.js';
 import { startProxy } from '../../support/proxy.js';
 import { denialOf, RawClient, statusOf } from '../../support/raw-client.js';
+import { closedPort } from '../../support/silent-listener.js';
+
+test('of a host that cannot be reached a job is told no more than that', async () => {
+  const port = await closedPort();
+  await using proxy = await startProxy({ allow: [`allowed.test:${port}`] });
+  const answer = await RawClient.exchange(proxy.port, `CONNECT allowed.test:${port} HTTP/1.1\r\n\r\n`);
+  expect(denialOf(answer)).toBe('connect-failed');
+  expect(proxy.decisions).toMatchObject([{ reason: 'connect-failed', address: '127.0.0.1' }]);
+  expect(proxy.decisions[0]).not.toHaveProperty('detail');
+});
 
 test('what was decided last says nothing of another host, port or kind of request', async () => {
   await using origin = await startEchoOrigin();

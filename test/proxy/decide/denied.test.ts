@@ -251,6 +251,8 @@ describe('denied names are looked up again', () => {
       await denied.ready();
       await expect.poll(() => said.map(({ message }) => message)).toEqual(lines);
       expect(JSON.stringify(said[0]?.fields)).toContain('n0.gone.test');
+      if (count > 3)
+        expect(said[0]?.fields).toMatchObject({ hosts: 'n0.gone.test, n1.gone.test, n2.gone.test, …' });
       expect(JSON.stringify(said).length).toBeLessThan(300);
       for (let i = 0; i < 5; i++) {
         clock.advance(10_001);
@@ -261,6 +263,35 @@ describe('denied names are looked up again', () => {
       expect(clock.pending).toBe(0);
     },
   );
+
+  test('by the shortest TTL of their answers, and addresses are not looked up', async () => {
+    const asked: string[] = [];
+    const resolver = {
+      resolve: (host: string) => {
+        asked.push(host);
+        return Promise.resolve([
+          { address: '127.0.0.2', ttl: 60 },
+          { address: '127.0.0.3', ttl: 20 },
+        ]);
+      },
+      close: () => {},
+    } as unknown as Resolver;
+    const clock = new VirtualClock();
+    const denied = new Denied(DenyList.parse(['requester.test', '192.0.2.1']), {
+      resolver,
+      onChange: () => {},
+      logger: silentLogger,
+      clock,
+    });
+    denied.watch();
+    await denied.ready();
+    expect(asked).toEqual(['requester.test']);
+    clock.advance(19_999);
+    expect(asked).toHaveLength(1);
+    clock.advance(2);
+    expect(asked).toEqual(['requester.test', 'requester.test']);
+    denied.close();
+  });
 
   test('when the list is another one, and each is denied by what it had until then', async () => {
     const answers = new Map([

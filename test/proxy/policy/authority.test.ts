@@ -57,6 +57,7 @@ it.each([
   ['a%b.test:443', 'percent'],
   ['\u00e9.test:443', 'not ASCII'],
   ['a b.test:443', 'byte 0x20'],
+  ['a\x7fb.test:443', 'byte 0x7f'],
 ])('says what is wrong with %j', (target, problem) => {
   expect(parseConnectTarget(target)).toMatchObject({ ok: false, problem: expect.stringContaining(problem) });
 });

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { assertBudget, formatBudget, parseBudget, smallerBudget } from '../../../proxy/policy/budget.js';
+import {
+  assertBudget,
+  formatBudget,
+  isLargerBudget,
+  parseBudget,
+  smallerBudget,
+} from '../../../proxy/policy/budget.js';
 import { PolicyError } from '../../../proxy/policy/policy-error.js';
 
 test.each([
@@ -8,6 +14,7 @@ test.each([
   ['HOST-UP=100,host-down=200,then=refuse', { hostUp: 100, hostDown: 200 }],
   ['up=1,then=slow:1mbit', { up: 1, slow: 1_000_000 }],
   ['unlimited', null],
+  [' Unlimited ', null],
 ])('%s is a budget', (text, value) => {
   expect(parseBudget(text)).toEqual({ ok: true, value });
   expect(parseBudget(formatBudget(value))).toEqual({ ok: true, value });
@@ -28,6 +35,26 @@ test.each([
   [`down=1${' '.repeat(400)}`, /more than 300 characters/],
 ])('%j is none', (text, problem) => {
   expect(parseBudget(text)).toMatchObject({ ok: false, problem: expect.stringMatching(problem) });
+});
+
+test('what is wrong with a long one is said with its beginning', () => {
+  const parsed = parseBudget('x'.repeat(200));
+  expect(!parsed.ok && parsed.problem).toContain(`"${'x'.repeat(40)}…": `);
+});
+
+test.each([
+  [null, null, false],
+  [null, { up: 1 }, false],
+  [{ up: 1 }, null, true],
+  [{ up: 1 }, undefined, true],
+  [{ up: 2 }, { up: 1 }, false],
+  [{ up: 1 }, { up: 2 }, true],
+  [{ up: 1 }, { up: 1 }, false],
+  [{ up: 1 }, { down: 1 }, true],
+  [{ up: 1 }, { up: 1, slow: 9_000 }, true],
+  [{ up: 1, slow: 9_000 }, { up: 1 }, false],
+])('beside %j, %j lets more pass: %j', (than, one, larger) => {
+  expect(isLargerBudget(than, one)).toBe(larger);
 });
 
 test('of two budgets the smaller of each limit holds, and to refuse rather than to go on', () => {

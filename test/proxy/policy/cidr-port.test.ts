@@ -47,6 +47,7 @@ describe('--allow-address CIDR[:PORT]', () => {
     ['fe80::1%eth0', 'not an IP address'],
     ['::ffff:10.0.0.0/104', 'write 10.0.0.0/8'],
     ['::ffff:10.0.0.1', 'write 10.0.0.1/32'],
+    ['::ffff:10.0.0.0/95', 'write ::fffe:0:0/95 for all of it'],
     ['*', 'not an IP address'],
     [' 10.0.0.1', 'not an IP address'],
   ])('%j: %s', (text, advice) => {

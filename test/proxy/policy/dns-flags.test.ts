@@ -45,4 +45,10 @@ describe('flags', () => {
       problem: expect.stringContaining('write NAME:IP'),
     });
   });
+
+  it('--add-host without an address is told that it lacks one', () => {
+    expect(parseAddHost('a.test')).toMatchObject({
+      problem: expect.stringMatching(/^the address is missing: /),
+    });
+  });
 });

@@ -19,6 +19,7 @@ describe('what to write instead', () => {
     ['*.example.com:8443', 'write .example.com:8443'],
     ['*', 'write .example.com'],
     ['www.*.com', 'wildcard'],
+    ['*.example.*', 'it has a wildcard, write .example.com for a name and all names below it'],
     ['https://example.com', 'write example.com'],
     ['https://user:pass@example.com:8443/path?q#f', 'write example.com:8443'],
     ['HTTP://[2001:db8::1]/', 'write 2001:db8::1'],

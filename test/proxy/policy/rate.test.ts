@@ -25,6 +25,7 @@ test.each([
 });
 
 test.each([
+  ['unlimited speed', 'rate "unlimited speed"'],
   ['0', 'unlimited'],
   ['0mbit', 'unlimited'],
   ['0.0001bit', 'unlimited'],

@@ -102,6 +102,24 @@ describe('behind the first ClientHello', () => {
     expect(watch('192.0.2.1').up(good).length).toBe(0);
   });
 
+  test.each([
+    [
+      'another message of the handshake',
+      record(Buffer.concat([Buffer.from([11, 0, 0, 96]), Buffer.alloc(96)])),
+    ],
+    ['a ServerHello that asks for another ClientHello', record(serverHello(RETRY))],
+    ['one in a record that is too short for it', records(serverHello(), 37).subarray(0, 42)],
+    ['a warning', WARNING],
+  ])('it goes on looking behind %s', (_, answer) => {
+    for (const size of SIZES) {
+      const { it, denials, up, down } = watch();
+      expect(down(answer, size)).toEqual(answer);
+      expect(it.over).toBe(false);
+      up(evil);
+      expect(denials).toEqual(['tls-other-name']);
+    }
+  });
+
   test('it looks no further than the ServerHello, however that arrives', () => {
     const answers = [
       record(serverHello()),

@@ -126,8 +126,8 @@ describe('an accepted socket', () => {
 
 describe('a large buffer', () => {
   /** A reader that has one, and its sink, which takes what it is told to. */
-  function reading() {
-    const large = new LargeBuffers({ limit: 1 });
+  function reading(limit = 1) {
+    const large = new LargeBuffers({ limit });
     const reader = new SocketReader(large);
     const socket = new net.Socket();
     reader.attach(socket);
@@ -159,6 +159,14 @@ describe('a large buffer', () => {
     expect(chunks.at(-1)?.buffer).not.toBe(lent.buffer);
     sink.writableNeedDrain = true;
     expect(reader.callback(100)).toBe(false);
+  });
+
+  test('is kept while whole reads of the usual size come', () => {
+    const { large, reader, lent } = reading(2);
+    reader.callback(65_536);
+    expect(reader.buffer()).toBe(lent);
+    expect(large.take()).toBeInstanceOf(Buffer);
+    expect(large.take()).toBeUndefined();
   });
 
   test('is given back once less comes, and is another one than that of all sockets', () => {

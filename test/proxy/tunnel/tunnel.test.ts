@@ -277,6 +277,18 @@ describe('a tunnel ends', () => {
     expect(await tunnel.proxy.closed()).toMatchObject({ reason: 'end', up: 100_000 + tunnel.hello.length });
   });
 
+  test("with all of a long answer, where the job's FIN came first and it reads late", async () => {
+    const answer = Buffer.alloc(20_000_000, 'y');
+    await using tunnel = await open((socket) => void socket.resume().on('end', () => socket.end(answer)));
+    tunnel.client.socket.pause();
+    tunnel.client.end();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    tunnel.client.socket.resume();
+    await tunnel.client.untilEnd();
+    expect(tunnel.client.bytes.length).toBe(answer.length);
+    expect(await tunnel.proxy.closed()).toMatchObject({ reason: 'end', down: answer.length });
+  });
+
   test("with the origin's FIN passed on first, and the job's bytes after it", async () => {
     let bytes = 0;
     let ended: () => void = () => {};
@@ -322,10 +334,17 @@ describe('a tunnel ends', () => {
     expect((await tunnel.proxy.closed()).reason).toBe('client-reset');
   });
 
-  test('and not while bytes of the job come, without an answer', async () => {
-    await using tunnel = await open((socket) => void socket.resume(), { tunnelIdleMs: 200 });
+  test.each(['the job', 'the origin'])('and not while bytes of %s come, without an answer', async (who) => {
+    let said: net.Socket | undefined;
+    await using tunnel = await open(
+      (socket) => {
+        said = socket.resume();
+      },
+      { tunnelIdleMs: 200 },
+    );
     for (let i = 0; i < 10; i++) {
-      tunnel.client.send('x');
+      if (who === 'the job') tunnel.client.send('x');
+      else said?.write('x');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     expect(tunnel.client.ended).toBe(false);
