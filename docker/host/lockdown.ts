@@ -289,7 +289,7 @@ export class Lockdown {
             `this kernel has no socket match: let no other program listen on port ${this.port} of all addresses`,
           );
         }
-      } else if (family === 4 && table === 'nat' && this.#shape.redirects) {
+      } else if (table === 'nat' && this.#shape.redirects) {
         const without = { ...this.#shape, redirects: false };
         await apply(without);
         this.#shape = without;

@@ -1,5 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { filtersSources } from '../../../docker/host/bridge.js';
 import { Cleanup } from '../../support/cleanup.js';
 import { projectRoot } from '../../support/engine.js';
 import { connectNamespaces, createNamespace } from '../../support/namespace.js';
@@ -73,3 +77,27 @@ it.skipIf(spawnSync('unshare', ['--net', 'true']).status !== 0)(
     expect(await arrives('closed')).toBe('');
   },
 );
+
+it.each([
+  ['0', '0', false],
+  ['1', '0', true],
+  ['0', '1', true],
+  ['2', '0', true],
+  ['0', '2', true],
+  ['0', undefined, false],
+])('with rp_filter %s for all and %s for the bridge, sources are filtered: %s', (all, own, filtered) => {
+  const settings = mkdtempSync(join(tmpdir(), 'jobgate-settings-'));
+  try {
+    for (const [name, value] of [
+      ['all', all],
+      ['jgc-test', own],
+    ] as const) {
+      if (value === undefined) continue;
+      mkdirSync(join(settings, name));
+      writeFileSync(join(settings, name, 'rp_filter'), `${value}\n`);
+    }
+    expect(filtersSources('jgc-test', settings)).toBe(filtered);
+  } finally {
+    rmSync(settings, { recursive: true });
+  }
+});

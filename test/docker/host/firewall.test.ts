@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FirewallError, Iptables } from '../../../docker/host/firewall.js';
 
 let folder: string;
@@ -34,6 +34,23 @@ describe('the iptables commands', () => {
     command('ip6tables-restore', `echo "$@" >${seen}; cat >>${seen}`);
     await iptables().restore(6, '*filter\nCOMMIT\n');
     expect(readFileSync(seen, 'utf8')).toBe('--noflush --wait 5\n*filter\nCOMMIT\n');
+  });
+
+  it('speak English, and are found where a user’s PATH has no folders of system commands', async () => {
+    command('iptables-save', 'echo "$LC_ALL" "$PATH" "$KEPT"');
+    vi.stubEnv('PATH', `${folder}:/bin`);
+    vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
+    vi.stubEnv('KEPT', 'kept');
+    expect(await new Iptables().save(4)).toBe(`C ${folder}:/bin:/usr/sbin:/sbin kept\n`);
+  });
+
+  it('that fail are told with what they said, and with how they were called where they said nothing', async () => {
+    command('iptables-save', 'echo bad rule >&2; exit 2');
+    await expect(iptables().save(4)).rejects.toThrow(/^iptables-save failed: bad rule$/);
+    command('iptables-save', 'exit 2');
+    await expect(iptables().save(4)).rejects.toThrow(
+      /^iptables-save failed: Command failed: iptables-save *$/,
+    );
   });
 
   it('that the kernel ends for want of memory have said nothing of the rules', async () => {

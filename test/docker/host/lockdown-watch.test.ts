@@ -187,9 +187,12 @@ describe('a lock-down that is watched', () => {
   it('ends with its last watcher', async () => {
     const one = lockdown();
     await one.ensure();
+    expect(one.isWatched).toBe(false);
     const watch = one.watch(vi.fn());
+    expect(one.isWatched).toBe(true);
     await turn(one);
     watch[Symbol.dispose]();
+    expect(one.isWatched).toBe(false);
     const { checks } = one.figures();
     await vi.advanceTimersByTimeAsync(20_000);
     expect(one.figures().checks).toBe(checks);

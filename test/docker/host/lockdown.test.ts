@@ -60,6 +60,12 @@ describe('installing', () => {
       '-p tcp -j REJECT --reject-with tcp-reset',
       '-j REJECT --reject-with icmp6-adm-prohibited',
     ]);
+    expect(rules('filter', 'JOBGATE-FORWARD', 6)).toEqual([
+      '-p tcp -j REJECT --reject-with tcp-reset',
+      '-j REJECT --reject-with icmp6-adm-prohibited',
+    ]);
+    expect(rules('security', 'JOBGATE-INPUT', 6)).toEqual(['-j DROP']);
+    expect(rules('security', 'JOBGATE-FORWARD', 6)).toEqual(['-j DROP']);
   });
 
   it('leaves IPv6 alone where the kernel has none', async () => {
@@ -104,6 +110,58 @@ describe('installing', () => {
     firewall.failing = () => new FirewallError('privilege', 'run as root');
     await expect(lockdown().ensure()).rejects.toThrow('run as root');
     expect(firewall.saves).toBe(2); // once for each family
+  });
+
+  it.each([{ lacks: ['-m physdev'] }, { lacks: ['-m socket'] }, { lacks: ['-m physdev', '-m socket'] }])(
+    'does without $lacks where the kernel lacks it, and with all else',
+    async ({ lacks }) => {
+      firewall.failing = (_, input) =>
+        lacks.some((match) => input?.includes(match))
+          ? new FirewallError('failed', 'no such match')
+          : undefined;
+      const one = lockdown();
+      expect(await one.ensure()).toBe(true);
+      const dump = firewall.dump(4);
+      for (const match of ['-m physdev', '-m socket'])
+        expect(dump.includes(match), match).toBe(!lacks.includes(match));
+      expect(one.hasSecondLine && one.redirects).toBe(true);
+      expect(await one.verify()).toEqual([]);
+    },
+  );
+
+  it('fails with what the firewall said where less does not help', async () => {
+    firewall.failing = (_, input) =>
+      input?.startsWith('*filter') ? new FirewallError('failed', 'no such table') : undefined;
+    await expect(lockdown().ensure()).rejects.toThrow('no such table');
+    firewall.failing = () => undefined;
+    expect(await lockdown().ensure()).toBe(true);
+  });
+
+  it.each(['*filter', '*nat', '*security'])(
+    'does without nothing where %s fails twice only',
+    async (table) => {
+      let left = 2;
+      firewall.failing = (_, input, family) =>
+        family === 4 && input?.startsWith(table) && left-- > 0
+          ? new FirewallError('failed', 'changed meanwhile')
+          : undefined;
+      const one = lockdown();
+      expect(await one.ensure()).toBe(true);
+      expect(left).toBeLessThan(0);
+      expect(one.hasSecondLine && one.redirects).toBe(true);
+      expect(await lockdown().verify()).toEqual([]);
+    },
+  );
+
+  it('leaves IPv4 whole where the rules of IPv6 fail', async () => {
+    let left = 3;
+    firewall.failing = (_, input, family) =>
+      family === 6 && input?.startsWith('*filter') && left-- > 0
+        ? new FirewallError('failed', 'changed meanwhile')
+        : undefined;
+    expect(await lockdown().ensure()).toBe(true);
+    expect(left).toBeLessThan(0);
+    expect(await lockdown().verify()).toEqual([]);
   });
 
   it('does without the socket match and without the security table where the kernel lacks them', async () => {
@@ -198,6 +256,7 @@ describe('verifying', () => {
     ['a rule came before the jump in INPUT', () => rules('filter', 'INPUT')?.unshift('-j ACCEPT')],
     ['a rule came before the jump in FORWARD', () => rules('filter', 'FORWARD')?.unshift('-j ACCEPT')],
     ['a rule came into our chain', () => rules('filter', 'JOBGATE-INPUT')?.unshift('-j ACCEPT')],
+    ['a rule that says nothing came into our chain', () => rules('filter', 'JOBGATE-INPUT')?.unshift('')],
     ['a rule of our chain is gone', () => rules('filter', 'JOBGATE-INPUT')?.pop()],
     ['our chain is empty', () => rules('filter', 'JOBGATE-FORWARD')?.splice(0)],
     ['a jump is doubled', () => rules('filter', 'INPUT')?.push('-i jg-+ -j JOBGATE-INPUT')],
@@ -216,6 +275,27 @@ describe('verifying', () => {
     expect(await one.ensure()).toBe(true);
     expect(await one.verify()).toEqual([]);
     expect(firewall.dump(4).match(/-A INPUT .*JOBGATE-INPUT/g)).toHaveLength(2); // filter, security
+  });
+
+  it.each([4, 6] as const)('fails where IPv%i cannot be read, though the other stands', async (unread) => {
+    const one = lockdown();
+    await one.ensure();
+    firewall.failing = (what, _, family) =>
+      what === 'save' && family === unread ? new FirewallError('privilege', 'run as root') : undefined;
+    for (const look of [() => one.verify(), () => one.ensure(), () => one.ensure({ exclusive: true })])
+      await expect(look()).rejects.toThrow('run as root');
+    firewall.failing = () => undefined;
+    expect(await one.verify()).toEqual([]);
+    expect(await one.ensure({ exclusive: true })).toBe(false);
+  });
+
+  it.each([4, 6] as const)('tells the worse of two reasons: IPv%i is only in want', async (starved) => {
+    const starving = new FirewallError('starved', 'spawn EMFILE');
+    firewall.failing = (_, __, family) =>
+      family === starved ? starving : new FirewallError('privilege', 'run as root');
+    await expect(lockdown().verify()).rejects.toThrow('run as root');
+    firewall.failing = () => starving;
+    await expect(lockdown().verify()).rejects.toThrow('spawn EMFILE');
   });
 
   it('is content when Docker puts its jump to DOCKER-USER in front, because that begins with ours', async () => {
