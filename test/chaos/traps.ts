@@ -23,9 +23,11 @@ export async function startTraps(onVisit: (what: string) => void): Promise<Traps
   const server = createServer((socket) => {
     sockets.add(socket);
     const from = `${socket.remoteAddress} came to TCP ${socket.localAddress}:${socket.localPort}`;
+    let judged = false;
     const judge = (first?: Buffer) => {
       clearTimeout(timer);
-      socket.removeAllListeners('data');
+      if (judged) return;
+      judged = true;
       if (first?.includes(TOKEN)) controls.tcp++;
       else onVisit(`${from} with ${JSON.stringify(first?.toString('latin1').slice(0, 200) ?? '')}`);
       socket.destroy();
@@ -33,9 +35,10 @@ export async function startTraps(onVisit: (what: string) => void): Promise<Traps
     const timer = setTimeout(judge, FIRST_BYTES_MS);
     socket.once('data', judge);
     socket.on('error', () => {});
+    // Whoever only looked was here as well.
     socket.once('close', () => {
       sockets.delete(socket);
-      clearTimeout(timer);
+      judge();
     });
   });
   server.listen({ host: '::', port: 0 });
