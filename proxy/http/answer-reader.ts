@@ -39,11 +39,6 @@ export class AnswerReader {
     this.#sink = sink;
   }
 
-  /** Whether the head of the final answer was read. */
-  get begun(): boolean {
-    return this.#state !== 'head';
-  }
-
   get done(): boolean {
     return this.#state === 'done';
   }
@@ -81,7 +76,7 @@ export class AnswerReader {
           at = this.#readTrailers(bytes, at);
           break;
         case 'until-end':
-          this.#sink.body(at === 0 ? bytes : bytes.subarray(at));
+          this.#sink.body(bytes.subarray(at));
           return;
         case 'done':
           // Nobody asked for it: the next answer would not be the one to the next request.
