@@ -210,3 +210,25 @@ describe('an origin whose reason phrase has a byte that Node writes in no head',
     }
   });
 });
+
+describe('an answer that is cut', () => {
+  // A client of HTTP/1.0 would take an end for that of the answer.
+  test.each([
+    ['1.1', undefined],
+    ['1.0', 'ECONNRESET'],
+  ])('is one to a client of HTTP/%s as well', async (version, code) => {
+    await using origin = await startTcpOrigin((socket) => {
+      socket.once('data', () =>
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n'),
+      );
+    });
+    await using proxy = await startProxy({ nodeHttp: true });
+    await using client = await RawClient.connect(proxy.port);
+    client.send(`GET http://allowed.test:${origin.port}/ HTTP/${version}\r\nHost: x\r\n\r\n`);
+    await client.until('part');
+    for (const socket of origin.sockets) socket.resetAndDestroy();
+    await client.untilEnd();
+    expect(client.error?.code).toBe(code);
+    expect(await proxy.closed()).toMatchObject({ reason: 'origin-reset' });
+  });
+});

@@ -215,3 +215,26 @@ describe('a request that is refused', () => {
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 403']);
   });
 });
+
+describe('Max-Forwards', () => {
+  test.each([
+    ['OPTIONS', '3', '2'],
+    ['TRACE', '1', '0'],
+    ['OPTIONS', '0', undefined],
+    ['TRACE', '0', undefined],
+    ['OPTIONS', 'x', undefined],
+    // Of no other method does it say anything.
+    ['GET', '0', '0'],
+  ])('of %s, %s, reaches the origin as %s', async (method, asked, got) => {
+    await using origin = await startEchoOrigin();
+    await using proxy = await startProxy();
+    const request = `${method} http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nMax-Forwards: ${asked}\r\n\r\n`;
+    if (got === undefined) {
+      expect(denialOf(await RawClient.exchange(proxy.port, request))).toBe('malformed-request');
+      expect(origin.accepted).toBe(0);
+      return;
+    }
+    const { rawHeaders } = await echoOf(proxy.port, request);
+    expect(headerValues(rawHeaders, 'max-forwards')).toEqual([got]);
+  });
+});
