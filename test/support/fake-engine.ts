@@ -10,6 +10,16 @@ export interface FakeEngineServer extends AsyncDisposable {
   readonly engine: Engine;
   /** `GET /path` of what was asked so far. */
   readonly asked: readonly string[];
+  /** The same with all that came along. */
+  readonly requests: readonly Recorded[];
+}
+
+export interface Recorded {
+  /** `GET /path` */
+  readonly asked: string;
+  readonly headers: IncomingMessage['headers'];
+  /** As far as it has come. */
+  body: string;
 }
 
 /** What a Docker engine says of itself, and what Podman's service says to Docker's clients. */
@@ -23,6 +33,7 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
   const folder = mkdtempSync(join(tmpdir(), 'fake-engine-'));
   const path = join(folder, 'socket');
   const asked: string[] = [];
+  const requests: Recorded[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => {
     if (request.url === '/version') {
@@ -30,7 +41,11 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
       return;
     }
     response.on('error', () => {});
-    asked.push(`${request.method} ${request.url}`);
+    const { headers } = request;
+    const recorded = { asked: `${request.method} ${request.url}`, headers, body: '' };
+    asked.push(recorded.asked);
+    requests.push(recorded);
+    request.on('data', (chunk: Buffer) => (recorded.body += chunk));
     answer(request, response);
   });
   server.on('connection', (socket) => {
@@ -48,6 +63,7 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
   return {
     engine: await openEngine({ DOCKER_HOST: `unix://${path}` }),
     asked,
+    requests,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
