@@ -51,7 +51,7 @@ export class FakeDocker {
 
   /** A container of somebody else's. */
   add(name: string, more: Partial<Container> = {}): string {
-    const Id = idOf(`${name} ${this.containers.length}`);
+    const { Id = idOf(`${name} ${this.containers.length}`) } = more;
     this.containers.push({
       ...{ Id, Name: `/${name}`, Config: {}, HostConfig: { NetworkMode: 'bridge', ContainerIDFile: '' } },
       ...more,
