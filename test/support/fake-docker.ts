@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { json } from './fake-engine.js';
+import { type Answer, json } from './fake-engine.js';
 
 interface Container {
   readonly Id: string;
@@ -47,7 +47,7 @@ export class FakeDocker {
   /** Their configuration, by name. */
   readonly images: Record<string, object> = { image: { Env: [] } };
   /** Says otherwise: a status and an answer, by `METHOD /path` without version and query. */
-  readonly says = new Map<string, readonly [status: number, answer: unknown]>();
+  readonly says = new Map<string, readonly [status: number, answer: unknown] | Answer>();
 
   /** A container of somebody else's. */
   add(name: string, more: Partial<Container> = {}): string {
@@ -63,6 +63,7 @@ export class FakeDocker {
     const { method = '', url = '' } = request;
     const path = url.replace(/\?.*/, '').replace(/^\/v[\d.]+/, '');
     const said = this.says.get(`${method} ${path}`);
+    if (typeof said === 'function') return said(request, response);
     if (said) return json(response, said[1], said[0]);
     for (const [pattern, route] of Object.entries(this.#routes)) {
       const match = new RegExp(`^${pattern}$`).exec(`${method} ${path}`);

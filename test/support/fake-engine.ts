@@ -12,7 +12,11 @@ export interface FakeEngineServer extends AsyncDisposable {
   readonly asked: readonly string[];
   /** The same with all that came along. */
   readonly requests: readonly Recorded[];
+  /** What it says where a connection of its own is asked for, and those that it was asked for. */
+  readonly upgrades: { answer: string; readonly sockets: readonly Socket[] };
 }
+
+const UPGRADED = 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
 
 export interface Recorded {
   /** `GET /path` */
@@ -26,7 +30,7 @@ export interface Recorded {
 export const DOCKER = { Version: '20.10.24', ApiVersion: '1.41' };
 export const PODMAN = { Version: '5.4.2', ApiVersion: '1.41', Components: [{ Name: 'Podman Engine' }] };
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** An engine on a socket that answers as a test says, reached by the client that jobgate has for a real one. */
 export async function fakeEngine(answer: Answer, version: object = DOCKER): Promise<FakeEngineServer> {
@@ -34,6 +38,8 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
   const path = join(folder, 'socket');
   const asked: string[] = [];
   const requests: Recorded[] = [];
+  const upgraded: Socket[] = [];
+  const upgrades = { answer: UPGRADED, sockets: upgraded };
   const sockets = new Set<Socket>();
   const server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => {
     if (request.url === '/version') {
@@ -56,7 +62,8 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
     socket.on('error', () => {});
     asked.push(`${request.method} ${request.url}`, ...(head.length > 0 ? [String(head)] : []));
     socket.once('data', (data: Buffer) => asked.push(String(data)));
-    socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+    upgraded.push(socket as Socket);
+    socket.write(upgrades.answer);
   });
   server.listen(path);
   await once(server, 'listening');
@@ -64,6 +71,7 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
     engine: await openEngine({ DOCKER_HOST: `unix://${path}` }),
     asked,
     requests,
+    upgrades,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
