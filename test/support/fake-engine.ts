@@ -13,7 +13,14 @@ export interface FakeEngineServer extends AsyncDisposable {
   /** The same with all that came along. */
   readonly requests: readonly Recorded[];
   /** What it says where a connection of its own is asked for, and those that it was asked for. */
-  readonly upgrades: { answer: string; readonly sockets: readonly Socket[] };
+  readonly upgrades: { answer: string; readonly connections: readonly Connection[] };
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly headers: IncomingMessage['headers'];
+  /** What has come behind the request. */
+  received: string;
 }
 
 const UPGRADED = 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
@@ -38,8 +45,8 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
   const path = join(folder, 'socket');
   const asked: string[] = [];
   const requests: Recorded[] = [];
-  const upgraded: Socket[] = [];
-  const upgrades = { answer: UPGRADED, sockets: upgraded };
+  const connections: Connection[] = [];
+  const upgrades = { answer: UPGRADED, connections };
   const sockets = new Set<Socket>();
   const server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => {
     if (request.url === '/version') {
@@ -62,7 +69,9 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
     socket.on('error', () => {});
     asked.push(`${request.method} ${request.url}`, ...(head.length > 0 ? [String(head)] : []));
     socket.once('data', (data: Buffer) => asked.push(String(data)));
-    upgraded.push(socket as Socket);
+    const connection = { socket: socket as Socket, headers: request.headers, received: String(head) };
+    connections.push(connection);
+    socket.on('data', (data: Buffer) => (connection.received += data));
     socket.write(upgrades.answer);
   });
   server.listen(path);

@@ -1,6 +1,6 @@
 import net from 'node:net';
 
-/** A TCP connection that sends exactly the bytes it is told to, and keeps all that it gets. */
+/** A connection that sends exactly the bytes it is told to, and keeps all that it gets. */
 export class RawClient implements AsyncDisposable {
   readonly socket: net.Socket;
   #received: Buffer[] = [];
@@ -31,10 +31,10 @@ export class RawClient implements AsyncDisposable {
     });
   }
 
-  static async connect(port: number, host = '127.0.0.1', localAddress?: string): Promise<RawClient> {
+  /** @param at a port, or the path of a unix socket */
+  static async connect(at: number | string, host = '127.0.0.1', localAddress?: string): Promise<RawClient> {
     const socket = net.connect({
-      host,
-      port,
+      ...(typeof at === 'string' ? { path: at } : { host, port: at }),
       allowHalfOpen: true,
       noDelay: true,
       ...(localAddress && { localAddress }),
@@ -48,8 +48,8 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Connects, sends a text as latin1 bytes, and gives all that comes until the peer closes. */
-  static async exchange(port: number, text: string | Buffer): Promise<string> {
-    await using client = await RawClient.connect(port);
+  static async exchange(at: number | string, text: string | Buffer): Promise<string> {
+    await using client = await RawClient.connect(at);
     client.send(text);
     await client.untilEnd();
     return client.text;
