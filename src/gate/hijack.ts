@@ -34,13 +34,14 @@ export async function readUpgradeBody(
 function next(request: IncomingMessage, socket: Socket): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const done = (chunk?: Buffer) => {
-      for (const stream of [request, socket]) stream.off('data', done).off('close', gone);
-      socket.off('end', gone).pause();
+      for (const stream of [request, socket]) stream.off('data', done);
+      socket.off('close', gone).off('end', gone).pause();
       resolve(chunk);
     };
     const gone = () => done();
-    for (const stream of [request, socket]) stream.on('data', done).on('close', gone).resume();
-    socket.on('end', gone);
+    // Where its body is on the socket, the request closes at once.
+    for (const stream of [request, socket]) stream.on('data', done).resume();
+    socket.on('close', gone).on('end', gone);
   });
 }
 

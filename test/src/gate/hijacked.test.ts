@@ -180,6 +180,15 @@ describe('a request for an upgrade', () => {
     );
   });
 
+  it('may come in pieces, with input behind it', async () => {
+    const text = withLength(`/exec/${EXEC}/start`, UPGRADE, { Tty: true }, 'input');
+    client.send(text.slice(0, -10));
+    await vi.waitFor(() => expect(here.times(`GET /exec/${EXEC}/json`)).toBe(1));
+    client.send(text.slice(-10));
+    const engine = await engineEnd();
+    await vi.waitFor(() => expect(engine.received).toBe('{"Tty":true}input'));
+  });
+
   it('whose body does not come is none', async () => {
     const text = withLength(`/exec/${EXEC}/start`, UPGRADE, { Tty: true });
     client.send(text.slice(0, -1));
