@@ -164,7 +164,8 @@ async function readAnswer(response: http.IncomingMessage): Promise<EngineAnswer>
   };
 }
 
-const noAnswer = (error: unknown) =>
+/** What is told where a question was not answered. */
+export const noAnswer = (error: unknown) =>
   new EngineError(`the engine does not answer: ${(error as Error).message}`, { cause: error });
 
 function agentOf({ Agent }: typeof http | typeof https): http.Agent {

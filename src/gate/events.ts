@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream';
 import { lineSplitter } from '../../proxy/util/line-splitter.js';
+import { noAnswer } from './engine-asks.js';
 import type { Gate, Handler } from './exchange.js';
 
 /** Longest event, bytes. */
@@ -21,7 +22,7 @@ export const events: Handler = async ({ response, path, answer }, gate) => {
   const asked = asks.request('GET', path);
   response.once('close', () => asked.destroy());
   const told = await new Promise<IncomingMessage>((resolve, reject) => {
-    asked.once('response', resolve).once('error', reject);
+    asked.once('response', resolve).once('error', (error) => reject(noAnswer(error)));
   });
   const type = told.headers['content-type'] ?? 'application/json';
   if (told.statusCode !== 200) {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { createProxyServer, type ServerOptions } from 'http-proxy';
-import type { EngineAsks } from './engine-asks.js';
+import { type EngineAsks, noAnswer } from './engine-asks.js';
 
 /** Headers of a client that the engine gets to see. */
 const PASSED = ['accept', 'user-agent', 'x-registry-auth'];
@@ -34,7 +34,7 @@ export class PassOn {
     });
   }
 
-  /** Settles when the answer is through, or the client has gone. @throws what stood in the way of an answer. */
+  /** Settles when the answer is through, or the client has gone. @throws EngineError where none answers. */
   send({ request, response, path, upload = false }: Passed): Promise<void> {
     const { protocol, ...address } = this.#asks.address;
     const names = upload ? [...PASSED, ...OF_BODY] : PASSED;
@@ -60,7 +60,7 @@ export class PassOn {
           agent: this.#asks.agent,
           ...(!upload && { buffer: Readable.from([]) }),
         },
-        reject,
+        (error) => reject(noAnswer(error)),
       );
     });
   }

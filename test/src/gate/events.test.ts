@@ -102,6 +102,10 @@ it('of the query what is known is asked', async () => {
 it('what the engine refuses is refused in its words', async () => {
   here.docker.says.set('GET /events', [400, { message: 'bad filter' }]);
   expect(await here.ask('/events')).toMatchObject({ status: 400, body: { message: 'bad filter' } });
+  here.docker.says.set('GET /events', (_, response) => void response.destroy());
+  expect(await here.ask('/events')).toMatchObject({
+    ...{ status: 503, body: { message: expect.stringContaining('the engine does not answer') } },
+  });
   here.docker.says.set('GET /events', (_, response) => void response.writeHead(204).end());
   expect(await here.ask('/events')).toMatchObject({ status: 204, body: '' });
 });

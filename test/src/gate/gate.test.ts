@@ -65,6 +65,16 @@ describe('a refusal', () => {
     };
     expect((await say(half))[0]).toBe(503);
   });
+
+  it('is of an engine that is gone, wherever it is asked', async () => {
+    await here.gate.own.ready();
+    await here.engine[Symbol.asyncDispose]();
+    for (const path of ['/volumes', '/version', '/info'])
+      expect(await here.ask(path)).toMatchObject({
+        status: 503,
+        body: { message: expect.stringMatching(/^jobgate: the engine does not answer: /) },
+      });
+  });
 });
 
 describe('a body that is judged', () => {
