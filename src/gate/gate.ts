@@ -257,6 +257,9 @@ function reply(
   type = 'application/json',
 ): void {
   const bare = status === 204 || status === 304;
-  response.writeHead(status, bare ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  const length = Buffer.byteLength(body);
+  // Clients parse what is said to be JSON.
+  const headers = { ...(length > 0 && { 'content-type': type }), 'content-length': length };
+  response.writeHead(status, bare ? {} : headers);
   response.end(bare ? undefined : body);
 }

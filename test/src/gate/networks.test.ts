@@ -207,6 +207,9 @@ describe.each(['connect', 'disconnect'])('a container is to %s', (verb) => {
     const { body, path: asked } = here.asked(engine);
     expect(asked).toBe(`/v1.41/networks/${id}/${verb}`);
     expect(body).toEqual({ Container: own, ...(verb === 'connect' && { EndpointConfig: {} }) });
+    here.docker.says.set(engine, (_, response) => void response.end());
+    const { headers } = await here.ask(path, { body: { Container: 'own' } });
+    expect([headers['content-type'], headers['content-length']]).toEqual([undefined, '0']);
     here.docker.says.set(engine, [500, { message: 'no' }]);
     expect(await here.post(path, { Container: own.slice(0, 12) }, 500)).toEqual({ message: 'no' });
   });
