@@ -35,7 +35,7 @@ export class AbandonedContainers {
     for (const [container, { ofNode }] of [...own.containers]) {
       if (!ofNode) continue;
       const alone = this.#attendance.alone(container);
-      if (alone < Math.min(TELL_MS, (limit ?? TELL_MS) / 2)) {
+      if (alone < Math.min(TELL_MS, (limit ?? Number.POSITIVE_INFINITY) / 2)) {
         this.#attended(container);
         continue;
       }
