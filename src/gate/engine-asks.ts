@@ -89,7 +89,7 @@ export class EngineAsks {
       headers: {
         host: 'docker',
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(method !== 'GET' && method !== 'HEAD' && { 'content-length': Buffer.byteLength(text) }),
+        ...(method !== 'GET' && { 'content-length': Buffer.byteLength(text) }),
         ...headers,
       },
     });

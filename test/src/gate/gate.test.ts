@@ -172,6 +172,29 @@ describe('what is passed on', () => {
   });
 });
 
+it('the engine is asked in JSON where there is something to say, and is told how long that is', async () => {
+  await here.post('/volumes/create', { Name: 'é' }, 403);
+  await here.post('/volumes/create', { Name: 'mine', Labels: { a: 'é' } }, 201);
+  const { headers } = here.asked('POST /volumes/create');
+  const body = `{"Name":"mine","Driver":"local","Labels":{"a":"é","io.jobgate.gate":"${GATE}"}}`;
+  expect(headers).toMatchObject({
+    ...{
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(body)),
+      host: 'docker',
+    },
+  });
+  await here.ask('/volumes');
+  expect(here.asked('GET /volumes').headers).toEqual({ host: 'docker', connection: 'keep-alive' });
+  const id = await here.create('own');
+  await here.ask('/containers/own', { method: 'DELETE' });
+  expect(here.asked(`DELETE /containers/${id}`).headers).toEqual({
+    host: 'docker',
+    connection: 'keep-alive',
+    'content-length': '0',
+  });
+});
+
 it('usage is of what is its own, and of everybody where the operator says so', async () => {
   const own = await here.create('own');
   const containers = [{ Id: own }, { Id: here.docker.add('theirs') }];
@@ -196,6 +219,10 @@ it('usage is of what is its own, and of everybody where the operator says so', a
   await using open = await gateHere({ JOBGATE_GATE_READ_OTHERS: 'true' });
   open.docker.says.set('GET /system/df', [200, all]);
   expect((await open.ask('/system/df')).body).toEqual(all);
+});
+
+it('what is abandoned is told by its service, where nothing is', () => {
+  expect(here.gate.service.abandoned()).toEqual([]);
 });
 
 it('a gate that ends cuts what its clients have open', async () => {
