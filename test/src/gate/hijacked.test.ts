@@ -146,6 +146,10 @@ it('a client that goes while the engine is asked gets no connection', async () =
   await vi.waitFor(async () => expect(await count()).toBe(0));
   engine.socket.write(answer);
   await ended;
+  // Its other direction is closed as well, else the engine would wait for somebody to take what it writes.
+  const closed = new Promise((resolve) => engine.socket.once('close', resolve));
+  engine.socket.write('output');
+  await closed;
 });
 
 describe('a request for an upgrade', () => {
