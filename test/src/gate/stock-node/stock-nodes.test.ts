@@ -168,7 +168,7 @@ describe("a node's job", () => {
     const { Id } = await makeJob({ network, proxy: '10.0.0.1:3128' });
     expect(here.asked('POST /containers/create').body.HostConfig.NetworkMode).toBe(network);
     expect(here.gate.own.containers.get(Id)?.ofNode).toEqual({ node: 'n-1', job: 'j-1', execution: 'e-1' });
-    expect(served?.job).toMatchObject({ id: 'j-1', executionId: 'e-1' });
+    expect(served?.job).toMatchObject({ id: 'j-1', executionId: 'e-1', engine: { image: 'image' } });
     expect(here.logged.filter(([level]) => level === 'warn')).toEqual([]);
     await here.ask(`/containers/${Id}`, { method: 'DELETE' });
     expect(here.served(network)).toBe(served);
