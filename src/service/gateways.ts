@@ -42,7 +42,7 @@ interface GatewaysOptions {
   readonly engineId: () => Promise<string>;
   /** Forgets what is stored of a network that is gone. */
   readonly forgetStored: (network: string) => Promise<void>;
-  /** Keeps for the next serve that a gateway is closed whose network is there yet. Never throws. */
+  /** Keeps for the next serve that a gateway is over whose network is there yet. Never throws. */
   readonly keepClosed: (gateway: ServedGateway) => Promise<void>;
   /** Called a few times a second, once all gateways were looked at; ms of `performance.now()`. */
   readonly onSample?: (time: number) => void;
@@ -246,6 +246,8 @@ export class Gateways {
     served.reason = reason;
     this.#options.logger.error({ ...served.ids, gateway: served.id, reason }, 'a gateway failed');
     this.#tell(served, 'failed', reason);
+    // Its containers are cut off for good: one that a next serve opened again would serve nobody.
+    if (!served.ofJob) void this.#options.keepClosed(served);
   }
 
   /** Takes no more. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -121,6 +121,17 @@ describe('what a dead serve left', () => {
       expect(await readdir(stateDirectory, { recursive: true })).not.toContain(`policies/network-${id}.json`);
     });
   }
+
+  it('is not opened again where its gateway had failed, whatever becomes of the serve that saw it', async () => {
+    const stateDirectory = await mkdtemp(join(tmpdir(), 'jobgate-state-'));
+    cleanup.add(() => rm(stateDirectory, { recursive: true }));
+    const id = engine.addNetwork(dead.ref);
+    const { service } = cleanup.use(await startService({ stateDirectory }, { engine, gateways }));
+    await vi.waitFor(() => expect(service.gateways.get(id).state).toBe('open'));
+    service.gateways.fail(service.gateways.get(id), 'the lock-down is lost');
+    const stored = join(stateDirectory, 'policies', `network-${id}.json`);
+    await expect.poll(() => readFile(stored, 'utf8').catch(() => '')).toContain('"expires":0');
+  });
 
   describe('in time', () => {
     let clock: VirtualClock;
