@@ -143,7 +143,11 @@ function tcp({ host, port }) {
       resolve(reached);
     };
     socket.setTimeout(TRY_MS, () => end(false));
-    socket.once('connect', () => end(true));
+    // What can show how it came there: a socket that is not connected has no peer.
+    socket.once('connect', () => {
+      const neighbours = readFileSync('/proc/net/arp', 'utf8').replaceAll(/\s+/g, ' ');
+      end(`from ${socket.localAddress}, peer ${socket.remoteAddress ?? 'none'}, neighbours: ${neighbours}`);
+    });
     socket.once('error', () => end(false));
   });
 }
@@ -185,7 +189,8 @@ async function tryAll() {
       await Promise.all(
         targets.slice(i, i + 4).map(async (target) => {
           const reached = await TRIES[target.by](target).catch(() => false);
-          if (reached) tell({ k: 'reached', ...target });
+          if (reached)
+            tell({ k: 'reached', ...target, ...(typeof reached === 'string' && { how: reached }) });
         }),
       );
       tell({ k: 'tried', n: Math.min(4, targets.length - i) });

@@ -34,7 +34,9 @@ export interface Counted {
 }
 
 /** What its agent tells beside counts: what must not be. */
-export type Told = ({ k: 'reached'; t: number } & Target) | { k: 'visited'; t: number; from: string };
+export type Told =
+  | ({ k: 'reached'; t: number; how?: string } & Target)
+  | { k: 'visited'; t: number; from: string };
 
 export interface GatewayView {
   readonly id: string;

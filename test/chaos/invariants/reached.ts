@@ -73,7 +73,9 @@ export class Reached {
     } else if (told.by !== 'tcp' && told.by !== 'udp') {
       this.report(`reached: ${job} had ${told.host}:${told.port} by its gateway (${told.by})`);
     } else if (told.t > this.#hole) {
-      this.report(`reached: ${job} had ${told.by} ${told.host}:${told.port}`);
+      this.report(
+        `reached: ${job} had ${told.by} ${told.host}:${told.port}${told.how ? `, ${told.how}` : ''}`,
+      );
     }
   }
 
