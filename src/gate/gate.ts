@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Job } from '../../admission/job.js';
 import type { NetworkWish } from '../../docker/gateway/gateway.js';
 import type { Logger } from '../../proxy/policy/logger.js';
@@ -83,7 +84,7 @@ export class EngineGate implements Gate, AsyncDisposable {
       socket.once('close', () => this.#sockets.delete(socket)).on('error', () => {});
     });
     this.server.on('request', (request, response) => void this.#answer(request, response));
-    this.server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket as Socket, head));
+    this.server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
     service.onReady(() => void this.#lookAround());
     service.onContainerGone((container) => this.removed(container));
     service.abandoned = () => this.#abandoned.list();
@@ -180,7 +181,7 @@ export class EngineGate implements Gate, AsyncDisposable {
     }
   }
 
-  async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const client: ClientEnd = { socket, head, upgrade: true };
     try {
       const { known, exchange, of } = await this.#read(request, new ServerResponse(request));

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { EngineAnswer, Upgraded } from './engine-asks.js';
 
 /** The client's end of a connection that becomes the container's input and output. */
 export interface ClientEnd {
-  readonly socket: Socket;
+  /** From Node 26 on no `Socket` where the request has a body, but a stream around it. */
+  readonly socket: Duplex;
   /** It asked by `Upgrade: tcp`, and not by just waiting for it. */
   readonly upgrade: boolean;
   /** Read already, behind the request. */
@@ -31,7 +33,7 @@ export async function readUpgradeBody(
   return { body: all.subarray(0, length).toString('utf8'), head: all.subarray(length) };
 }
 
-function next(request: IncomingMessage, socket: Socket): Promise<Buffer | undefined> {
+function next(request: IncomingMessage, socket: Duplex): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const done = (chunk?: Buffer) => {
       for (const stream of [request, socket]) stream.off('data', done);
@@ -65,12 +67,12 @@ export function join(client: ClientEnd, engine: Extract<Upgraded, { kind: 'conne
   );
   if (engine.head.length > 0) socket.write(engine.head);
   if (client.head.length > 0) engine.socket.write(client.head);
-  const other: [Socket, Socket][] = [
+  const other: [Duplex, Duplex][] = [
     [socket, engine.socket],
     [engine.socket, socket],
   ];
   for (const [one, two] of other) {
-    one.setNoDelay(true).setTimeout(0);
+    if (one instanceof Socket) one.setNoDelay(true).setTimeout(0);
     one.on('error', () => two.destroy());
     one.once('close', () => finish(two));
     one.pipe(two);
@@ -78,13 +80,13 @@ export function join(client: ClientEnd, engine: Extract<Upgraded, { kind: 'conne
 }
 
 /** Writes what is still to be written, and closes. */
-function finish(socket: Socket): void {
+function finish(socket: Duplex): void {
   if (socket.writableFinished || socket.destroyed) socket.destroy();
   else socket.end(() => socket.destroy());
 }
 
 /** Answers a request for an upgrade with an ordinary answer, and nothing after it. */
-export function answerPlainly(socket: Socket, { status, type, body }: EngineAnswer): void {
+export function answerPlainly(socket: Duplex, { status, type, body }: EngineAnswer): void {
   socket.on('error', () => {});
   const head = [
     `HTTP/1.1 ${status} ${status < 400 ? 'OK' : 'Refused'}`,

@@ -198,7 +198,9 @@ describe('a request for an upgrade', () => {
     client.send(text.slice(0, -1));
     await vi.waitFor(() => expect(here.times(`GET /exec/${EXEC}/json`)).toBe(1));
     client.end();
-    expect(await client.until('}')).toMatch(/^HTTP\/1\.1 400 Refused/);
+    await client.untilEnd();
+    // Where Node reads the body itself, it hangs up.
+    expect(client.text).toMatch(/^(HTTP\/1\.1 400 Refused|$)/);
     expect(here.engine.upgrades.connections).toEqual([]);
   });
 });
