@@ -334,6 +334,32 @@ describe('denied names are looked up again', () => {
     denied.close();
   });
 
+  test('and one that resolves no more is said a while later', async () => {
+    const said: string[] = [];
+    let fails = false;
+    const resolver = {
+      resolve: () =>
+        fails ? Promise.reject(new Error('NXDOMAIN')) : Promise.resolve([{ address: '127.0.0.2', ttl: 20 }]),
+      close: () => {},
+    } as unknown as Resolver;
+    const clock = new VirtualClock();
+    const denied = new Denied(DenyList.parse(['requester.test']), {
+      resolver,
+      onChange: () => {},
+      logger: { ...silentLogger, warn: (_, message) => said.push(message) },
+      clock,
+    });
+    denied.watch();
+    await denied.ready();
+    fails = true;
+    clock.advance(20_001);
+    await wait(0);
+    expect(said).toEqual([]);
+    clock.advance(10_001);
+    expect(said).toEqual(['a denied name does not resolve']);
+    denied.close();
+  });
+
   test('and a request waits for the first answer', async () => {
     await using origin = await startEchoOrigin();
     await using dns = await startDnsServer({
