@@ -11,6 +11,10 @@ it('a container without labels gets what the operator gives to all, which is not
   expect(readPolicyLabels({ other: 'label' }, given).domains).toEqual(['.example.com']);
   expect(readPolicyLabels({ 'jobgate.network': 'none' }, given).domains).toEqual([]);
   expect(readPolicyLabels({ 'jobgate.domains': 'a.test' }, given).domains).toEqual(['a.test']);
+  // That is another's.
+  expect(readPolicyLabels({ 'jobgate.domains': 'a.test', 'x.jobgate.y': 'z' }, given).domains).toEqual([
+    'a.test',
+  ]);
 });
 
 it('labels say domains, a rate, a budget and a job', async () => {
