@@ -1,7 +1,6 @@
 import type { Job } from '../../admission/job.js';
 import type { Engine } from '../../docker/engine/engine.js';
 import type { Gateway, NetworkWish, OpenGateway } from '../../docker/gateway/gateway.js';
-import { removeNetwork } from '../../docker/gateway/network.js';
 import type { OwnedNetwork } from '../../docker/gateway/owned-network.js';
 import type { Owner } from '../../docker/gateway/owner.js';
 import type { Ledger } from '../../proxy/budget/ledger.js';
@@ -15,6 +14,7 @@ import { ApiError } from './api-error.js';
 import type { EngineLink } from './engine-link.js';
 import type { EventHub, GatewayEvent } from './event-hub.js';
 import { KeptLedger } from './kept-ledger.js';
+import { LeftNetworks } from './left-networks.js';
 import { logWithIds } from './log-with-ids.js';
 import { jobPolicyOf, type LivePolicy } from './policy/live-policy.js';
 import { ServedGateway } from './served-gateway.js';
@@ -76,14 +76,14 @@ export class Gateways {
   readonly #options: GatewaysOptions;
   readonly #byKey = new Map<string, Entry>();
   readonly #byId = new Map<string, ServedGateway>();
-  /** Networks that could not be removed when their gateway was closed. */
-  readonly #left = new Map<string, { readonly id: string; readonly name: string }>();
+  readonly #left: LeftNetworks;
   readonly #timer: NodeJS.Timeout;
   readonly #sampler: NodeJS.Timeout;
   #closing = false;
 
   constructor(options: GatewaysOptions) {
     this.#options = options;
+    this.#left = new LeftNetworks(options.link, options.forgetStored);
     this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref();
     this.#sampler = setInterval(() => {
       const now = performance.now();
@@ -230,7 +230,7 @@ export class Gateways {
         { ...served.ids, err: error },
         'the network of a closed gateway stays for now',
       );
-      this.#left.set(gateway.network.id, gateway.network);
+      this.#left.add(gateway.network);
       await this.#options.keepClosed(served);
     }
     served.state = 'closed';
@@ -274,7 +274,7 @@ export class Gateways {
                 ),
         ),
     );
-    await this.#removeLeft();
+    await this.#left.remove();
   }
 
   async #open(policy: JobPolicy, { wish, job, openedBy }: More): Promise<ServedGateway> {
@@ -375,19 +375,7 @@ export class Gateways {
       if (performance.now() - unusedSince < unusedAfterMs) continue;
       await this.close(served.id, { reason: `no container for ${unusedAfterMs / 1000} s` }).catch(() => {});
     }
-    await this.#removeLeft();
-  }
-
-  async #removeLeft(): Promise<void> {
-    for (const network of [...this.#left.values()]) {
-      try {
-        await removeNetwork(this.#options.link.engine.docker, network);
-        this.#left.delete(network.id);
-        await this.#options.forgetStored(network.id);
-      } catch {
-        // once more at the next tick, or by the next serve
-      }
-    }
+    await this.#left.remove();
   }
 }
 
