@@ -23,7 +23,7 @@ export async function readUpgradeBody(
   if (!Number.isSafeInteger(length) || length > max || request.headers['transfer-encoding'] !== undefined) {
     return undefined;
   }
-  // Node before 24 has it on the socket, later ones in the request.
+  // Node before 26 has it on the socket, later ones in the request.
   let all = head;
   while (all.length < length) {
     const chunk = await next(request, socket);

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 const SCRIPT = `
 ip -4 -br addr; ip -4 route; ip neigh
 iptables-save | grep -E '^:|JOBGATE|DOCKER-ISOLATION'
-docker network ls -q | xargs docker network inspect -f '{{.Name}} {{(index .IPAM.Config 0).Subnet}} {{.Options}} {{range .Containers}}{{.Name}}={{.IPv4Address}} {{end}}'
+docker network ls -q | xargs docker network inspect -f '{{.Name}} {{range .IPAM.Config}}{{.Subnet}} {{end}}{{.Options}} {{range .Containers}}{{.Name}}={{.IPv4Address}} {{end}}'
 for id in $(docker ps -q); do
   docker inspect -f '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' $id
   nsenter -t $(docker inspect -f '{{.State.Pid}}' $id) -n sh -c 'ip -4 -br addr; ip -4 route; ip neigh'

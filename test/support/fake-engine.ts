@@ -75,7 +75,7 @@ export async function fakeEngine(answer: Answer, version: object = DOCKER): Prom
       if (connection.received === before) asked.push(String(data));
       connection.received += data;
     };
-    // Of a request for an upgrade, Node 24 and later have the body in the request, and others on the socket.
+    // Of a request for an upgrade, Node 26 has the body in the request, and those before on the socket.
     for (const stream of [request, socket]) stream.on('data', take);
     socket.write(upgrades.answer);
   });

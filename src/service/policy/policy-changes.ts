@@ -111,7 +111,7 @@ export class PolicyChanges {
   }
 
   /**
-   * It is closed, and its network is there yet: whoever serves next is not to open it again, whatever the clock says by
+   * It is closed or has failed, and its network is there yet: whoever serves next is not to open it again, whatever the clock says by
    * then. Never throws.
    */
   async keepClosed({ gateway, live, ids }: ServedGateway): Promise<void> {
@@ -122,7 +122,7 @@ export class PolicyChanges {
       const problem = engineMessage(error);
       logger.warn(
         { ...ids, problem },
-        'a restart of serve now would open a closed gateway again: it cannot be kept',
+        'a restart of serve now would open a gateway again that is over: it cannot be kept',
       );
     }
   }
