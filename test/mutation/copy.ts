@@ -17,6 +17,8 @@ import { dirname, join } from 'node:path';
 /** The project in a folder of its own, with other contents of some files. */
 export class Copy implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), 'jobgate-mutation-'));
+  /** For temporary files of tests: those that are killed leave some. */
+  readonly tmp = join(this.root, 'tmp');
 
   constructor(project: string, contents: ReadonlyMap<string, string>) {
     const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
@@ -32,6 +34,8 @@ export class Copy implements Disposable {
     }
     // Some tests run programs of it as another user.
     chmodSync(this.root, 0o755);
+    mkdirSync(this.tmp);
+    chmodSync(this.tmp, 0o1777);
     symlinkSync(join(project, 'node_modules'), join(this.root, 'node_modules'));
     for (const [file, content] of contents) {
       const { mtime } = statSync(join(project, file));

@@ -43,14 +43,22 @@ const { values, positionals } = parseArgs({
   },
 });
 const [jobs, each, from] = [values.jobs, values.each, values.from].map(Number) as [number, number, number];
-const listed = execFileSync('git', ['ls-files', ...(positionals.length > 0 ? positionals : SCOPES)], {
+const meant = (positionals.length > 0 ? positionals : SCOPES).map((text) => {
+  const [, path = '', line] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
+  return { path, line: line === undefined ? undefined : Number(line) };
+});
+const isMeant = (mutant: Mutant) =>
+  meant.some(({ path, line }) =>
+    line === undefined ? mutant.file.startsWith(path) : mutant.file === path && mutant.line === line,
+  );
+const listed = execFileSync('git', ['ls-files', ...meant.map(({ path }) => path)], {
   cwd: projectRoot,
   encoding: 'utf8',
 });
 const files = listed.split('\n').filter((file) => /\.ts$/.test(file));
 if (files.length === 0 || !(jobs > 0) || !(each > from) || !(from >= 0)) {
   console.error(
-    'usage: npm run mutation -- [--jobs N] [--each N [--from N]] [--docs] [FILE or FOLDER of the product…]',
+    'usage: npm run mutation -- [--jobs N] [--each N [--from N]] [--docs] [FOLDER, FILE or FILE:LINE of the product…]',
   );
   process.exit(64);
 }
@@ -64,11 +72,11 @@ process.on('exit', () => {
   copy[Symbol.dispose]();
 });
 const tests = await allTests();
-const chosen = mutants.filter((_, i) => i % each === from);
+const chosen = mutants.filter(isMeant).filter((_, i) => i % each === from);
 console.log(`mutation: ${chosen.length} mutants of ${files.length} files, ${tests.ms.size} test files`);
 const results = await runAll(chosen);
 console.log(`\n${table(countsOf(results))}`);
-const stale = each === 1 ? excused.stale(results) : [];
+const stale = each === 1 && meant.every(({ line }) => line === undefined) ? excused.stale(results) : [];
 for (const line of stale) console.error(`excused.json: nothing survives there (any more): ${line}`);
 if (values.docs) writeFigures(results, { each, from });
 process.exitCode = stale.length > 0 || results.some(({ outcome }) => outcome === 'survived') ? 1 : 0;
@@ -93,7 +101,7 @@ interface Tests {
 async function allTests(): Promise<Tests> {
   const folder = join(copy.root, 'coverage');
   mkdirSync(folder);
-  await using slot = new Slot(copy.root, { MUTATION_COVERAGE: folder }, ['all']);
+  await using slot = new Slot(copy, { MUTATION_COVERAGE: folder }, ['all']);
   const ran = await slot.run({ files: [...new Set(files.map(testsFor)), 'test/threats/'] }, ALL_MS);
   if (ran === undefined) throw new Error('without a mutant the tests do not end');
   if (ran.failed) console.error(`mutation: left out, since it fails without a mutant: ${ran.failed}`);
@@ -114,7 +122,7 @@ async function runAll(all: readonly Mutant[]): Promise<Result[]> {
   const left = [...all].reverse();
   const began = performance.now();
   const work = async () => {
-    await using slot = new Slot(copy.root);
+    await using slot = new Slot(copy);
     for (let mutant = left.pop(); mutant; mutant = left.pop()) {
       let outcome = await run(slot, mutant);
       if ((outcome === 'survived' || outcome === 'no test') && excused.has(mutant)) outcome = 'excused';

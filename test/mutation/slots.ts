@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Copy } from './copy.js';
 import type { Order, Ran } from './slot.js';
 
 const SLOT = fileURLToPath(new URL('slot.ts', import.meta.url));
@@ -15,7 +16,7 @@ export class Slot implements AsyncDisposable {
   }
 
   constructor(
-    private readonly root: string,
+    private readonly copy: Pick<Copy, 'root' | 'tmp'>,
     private readonly env: Readonly<Record<string, string>> = {},
     private readonly args: readonly string[] = [],
   ) {}
@@ -39,12 +40,12 @@ export class Slot implements AsyncDisposable {
 
   async #start(): Promise<ChildProcess> {
     const child = fork(SLOT, this.args, {
-      cwd: this.root,
+      cwd: this.copy.root,
       execArgv: ['--import', import.meta.resolve('tsx')],
       // A group of its own, with all that tests start.
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { ...process.env, ...this.env },
+      env: { ...process.env, TMPDIR: this.copy.tmp, ...this.env },
     });
     Slot.#running.add(child);
     await new Promise((resolve, reject) => {
