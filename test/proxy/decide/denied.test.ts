@@ -17,6 +17,17 @@ const both = (host: string, port: number) => [
   `GET http://${host}:${port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
 ];
 
+type With = ConstructorParameters<typeof Denied>[1];
+
+/** The denied names by themselves: who looks them up, and by which clock. */
+function deniedHere(names: readonly string[], given: Pick<With, 'resolver'> & Partial<With>) {
+  return new Denied(DenyList.parse(names), { onChange: () => {}, logger: silentLogger, ...given });
+}
+
+function resolving(resolve: (host: string) => Promise<unknown>): Resolver {
+  return { resolve, close: () => {} } as unknown as Resolver;
+}
+
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('jobs must not start jobs: what the operator denies', () => {
@@ -185,12 +196,11 @@ describe('denied names are looked up again', () => {
     });
     const clock = new VirtualClock();
     let changes = 0;
-    const denied = new Denied(DenyList.parse(['requester.test']), {
+    const denied = deniedHere(['requester.test'], {
       resolver: createResolver({ dns: { kind: 'server', text: dns.address }, clock }),
       onChange: () => {
         changes++;
       },
-      logger: silentLogger,
       clock,
     });
     const matches = (address: string) => denied.matchAddress(address, 443);
@@ -213,11 +223,7 @@ describe('denied names are looked up again', () => {
   });
 
   test('unless nobody resolves here: then each is denied by its name alone', async () => {
-    const denied = new Denied(DenyList.parse(['requester.test', '192.0.2.1']), {
-      resolver: null,
-      onChange: () => {},
-      logger: silentLogger,
-    });
+    const denied = deniedHere(['requester.test', '192.0.2.1'], { resolver: null });
     denied.watch();
     expect(denied.ready()).toBeUndefined();
     expect(denied.match('requester.test' as CanonicalHost, 443)).toBe(true);
@@ -236,14 +242,10 @@ describe('denied names are looked up again', () => {
     async (count, lines) => {
       const clock = new VirtualClock();
       const said: { fields: object; message: string }[] = [];
-      const resolver = {
-        resolve: () => Promise.reject(new Error('NXDOMAIN')),
-        close: () => {},
-      } as unknown as Resolver;
+      const resolver = resolving(() => Promise.reject(new Error('NXDOMAIN')));
       const names = Array.from({ length: count }, (_, i) => `n${i}.gone.test`);
-      const denied = new Denied(DenyList.parse(names), {
+      const denied = deniedHere(names, {
         resolver,
-        onChange: () => {},
         logger: { ...silentLogger, warn: (fields, message) => said.push({ fields, message }) },
         clock,
       });
@@ -266,23 +268,15 @@ describe('denied names are looked up again', () => {
 
   test('by the shortest TTL of their answers, and addresses are not looked up', async () => {
     const asked: string[] = [];
-    const resolver = {
-      resolve: (host: string) => {
-        asked.push(host);
-        return Promise.resolve([
-          { address: '127.0.0.2', ttl: 60 },
-          { address: '127.0.0.3', ttl: 20 },
-        ]);
-      },
-      close: () => {},
-    } as unknown as Resolver;
-    const clock = new VirtualClock();
-    const denied = new Denied(DenyList.parse(['requester.test', '192.0.2.1']), {
-      resolver,
-      onChange: () => {},
-      logger: silentLogger,
-      clock,
+    const resolver = resolving((host) => {
+      asked.push(host);
+      return Promise.resolve([
+        { address: '127.0.0.2', ttl: 60 },
+        { address: '127.0.0.3', ttl: 20 },
+      ]);
     });
+    const clock = new VirtualClock();
+    const denied = deniedHere(['requester.test', '192.0.2.1'], { resolver, clock });
     denied.watch();
     await denied.ready();
     expect(asked).toEqual(['requester.test']);
@@ -298,20 +292,12 @@ describe('denied names are looked up again', () => {
       ['first.test', '127.0.0.2'],
       ['second.test', '127.0.0.3'],
     ]);
-    const resolver = {
-      resolve: (host: string) => {
-        const address = answers.get(host);
-        return address === undefined ? new Promise(() => {}) : Promise.resolve([{ address, ttl: 60 }]);
-      },
-      close: () => {},
-    } as unknown as Resolver;
-    const clock = new VirtualClock();
-    const denied = new Denied(DenyList.parse(['first.test', 'second.test:443']), {
-      resolver,
-      onChange: () => {},
-      logger: silentLogger,
-      clock,
+    const resolver = resolving((host) => {
+      const address = answers.get(host);
+      return address === undefined ? new Promise(() => {}) : Promise.resolve([{ address, ttl: 60 }]);
     });
+    const clock = new VirtualClock();
+    const denied = deniedHere(['first.test', 'second.test:443'], { resolver, clock });
     const matching = () =>
       ['127.0.0.2', '127.0.0.3'].map((one) => [443, 80].map((port) => denied.matchAddress(one, port)));
     denied.watch();
@@ -337,15 +323,12 @@ describe('denied names are looked up again', () => {
   test('and one that resolves no more is said a while later', async () => {
     const said: string[] = [];
     let fails = false;
-    const resolver = {
-      resolve: () =>
-        fails ? Promise.reject(new Error('NXDOMAIN')) : Promise.resolve([{ address: '127.0.0.2', ttl: 20 }]),
-      close: () => {},
-    } as unknown as Resolver;
+    const resolver = resolving(() =>
+      fails ? Promise.reject(new Error('NXDOMAIN')) : Promise.resolve([{ address: '127.0.0.2', ttl: 20 }]),
+    );
     const clock = new VirtualClock();
-    const denied = new Denied(DenyList.parse(['requester.test']), {
+    const denied = deniedHere(['requester.test'], {
       resolver,
-      onChange: () => {},
       logger: { ...silentLogger, warn: (_, message) => said.push(message) },
       clock,
     });
