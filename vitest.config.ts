@@ -46,6 +46,14 @@ const chaos = {
   test: { name: 'chaos', include: ['test/chaos/*.test.ts'], ...patient, testTimeout: 900_000 },
 };
 
+/** Unit tests once more, for requests that Node's HTTP serves from their first byte on, as it does unusual ones. */
+export const nodeHttp = {
+  name: 'unit-node-http',
+  include: ['test/proxy/http/*.test.ts', 'test/threats/*.test.ts', 'test/proxy/accept/limits.test.ts'],
+  exclude: ['test/proxy/http/{differential,both-ways,origin-pool,web-socket}.test.ts'],
+  env: { JOBGATE_TEST_NODE_HTTP: 'yes' },
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -62,20 +70,7 @@ export default defineConfig({
           ...unit,
         },
       },
-      {
-        // The same for requests that Node's HTTP serves from their first byte on, as it does unusual ones.
-        test: {
-          name: 'unit-node-http',
-          include: [
-            'test/proxy/http/*.test.ts',
-            'test/threats/*.test.ts',
-            'test/proxy/accept/limits.test.ts',
-          ],
-          exclude: ['test/proxy/http/{differential,both-ways,origin-pool,web-socket}.test.ts'],
-          env: { JOBGATE_TEST_NODE_HTTP: 'yes' },
-          ...unit,
-        },
-      },
+      { test: { ...nodeHttp, ...unit } },
       {
         test: {
           name: 'e2e',

@@ -173,10 +173,10 @@ export function parseSave(text: string): Tables {
     } else if (line.startsWith(':')) {
       chains.set(line.slice(1).split(' ', 1)[0] ?? '', []);
     } else if (line.startsWith('-A ')) {
-      const [, chain = '', rule = ''] = /^-A (\S+)(?: (.*))?$/.exec(line.trimEnd()) ?? [];
+      const [chain = '', ...words] = line.slice(3).trimEnd().split(' ');
       const rules = chains.get(chain);
-      if (rules) rules.push(rule);
-      else chains.set(chain, [rule]);
+      if (rules) rules.push(words.join(' '));
+      else chains.set(chain, [words.join(' ')]);
     }
   }
   return tables;

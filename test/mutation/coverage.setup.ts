@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { nodeHttp } from '../../vitest.config.js';
 
 export interface Covered {
+  /** `FILE@PROJECT`. */
   readonly file: string;
   readonly ids: readonly string[];
   /** Those of them that it came to on import: files of the same process that import the same come there no more. */
@@ -28,7 +30,7 @@ if (folder !== undefined) {
   });
   afterAll(() => {
     const covered: Covered = {
-      file: expect.getState().testPath ?? '',
+      file: `${expect.getState().testPath}@${process.env.JOBGATE_TEST_NODE_HTTP ? nodeHttp.name : 'unit'}`,
       ids: ids(),
       onImport,
     };

@@ -2,11 +2,10 @@
  * A process with one vitest that runs what it is told, time and again: a start each costs more than most tests. What runs
  * tests is a process of its own each time, so that a mutant is there from the first import on.
  */
-import { availableParallelism } from 'node:os';
 import { createVitest } from 'vitest/node';
 
 export interface Order {
-  /** Test files, in this order; in a slot for all of them the folders that they are in. */
+  /** Test files, in this order, each with the project that it is run in: `FILE@PROJECT`; in a slot for all the folders. */
   readonly files: readonly string[];
   /** What is turned on. Default: nothing. */
   readonly mutant?: string;
@@ -17,7 +16,7 @@ export interface Order {
 export interface Ran {
   /** The first test that failed, with its file. */
   readonly failed?: string;
-  /** What each file took, ms; of those that ran to their end. */
+  /** What each took, ms, by `FILE@PROJECT`; of those that ran to their end. */
   readonly ms: Readonly<Record<string, number>>;
 }
 
@@ -33,29 +32,32 @@ const vitest = await createVitest('test', {
   reporters: [{}],
   isolate: false,
   retry: isAll ? 2 : 0,
-  ...(isAll
-    ? { maxWorkers: availableParallelism() + 1 }
-    : { bail: 1, maxWorkers: 1, fileParallelism: false, sequence: { sequencer: AsTold } }),
+  ...(!isAll && { bail: 1, fileParallelism: false, sequence: { sequencer: AsTold } }),
 });
 await vitest.standalone();
-const project = vitest.getRootProject();
+const nameOf = (file: string, project: string) => `${file}@${project}`;
+const specify = (name: string) => {
+  const at = name.lastIndexOf('@');
+  return vitest.getProjectByName(name.slice(at + 1)).createSpecification(name.slice(0, at));
+};
 
 process.on('message', async ({ files, mutant, testMs }: Order) => {
   if (mutant === undefined) delete process.env.__STRYKER_ACTIVE_MUTANT__;
   else process.env.__STRYKER_ACTIVE_MUTANT__ = mutant;
-  if (testMs !== undefined) Object.assign(project.config, { testTimeout: testMs, hookTimeout: testMs });
-  const specifications = isAll
-    ? await vitest.globTestSpecifications([...files])
-    : files.map((file) => project.createSpecification(file));
+  for (const { config } of testMs === undefined ? [] : vitest.projects)
+    Object.assign(config, { testTimeout: testMs, hookTimeout: testMs });
+  const specifications = isAll ? await vitest.globTestSpecifications([...files]) : files.map(specify);
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
   const ms: Record<string, number> = {};
   const [unhandled] = unhandledErrors as { message?: string }[];
   let failed = unhandled && `unhandled: ${unhandled.message}`;
-  const meant = new Set(specifications.map(({ moduleId }) => moduleId));
+  const meant = new Set(specifications.map(({ moduleId, project }) => nameOf(moduleId, project.name)));
   // Those of runs before are told as well.
-  for (const module of testModules.filter(({ moduleId }) => meant.has(moduleId))) {
+  for (const module of testModules) {
+    const name = nameOf(module.moduleId, module.project.name);
+    if (!meant.has(name)) continue;
     const { duration, collectDuration } = module.diagnostic();
-    if (module.ok() && module.state() !== 'skipped') ms[module.moduleId] = duration + collectDuration;
+    if (module.ok() && module.state() !== 'skipped') ms[name] = duration + collectDuration;
     else if (module.state() === 'failed') {
       const [test] = [...module.children.allTests('failed')];
       failed ??= `${module.relativeModuleId}: ${test?.fullName ?? module.errors()[0]?.message ?? 'not loaded'}`;

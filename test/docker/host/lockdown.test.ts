@@ -266,6 +266,13 @@ describe('verifying', () => {
     ['the IPv6 rules are flushed', () => rules('filter', 'INPUT', 6)?.splice(0)],
     ['everything is flushed', flush],
   ];
+  it('takes a rule with a space at its end, as some versions print it, for what it is', async () => {
+    const one = lockdown();
+    await one.ensure();
+    firewall.save = async (family) => firewall.dump(family).replaceAll(/^-A .*/gm, '$& ');
+    expect(await one.verify()).toEqual([]);
+  });
+
   it.each(damages)('sees and mends it when %s', async (_, damage) => {
     const one = lockdown();
     await one.ensure();
