@@ -43,11 +43,14 @@ function gateway(host, port) {
 }
 function tellBytes() {
   let { down, up } = over;
+  let pending = 0;
   for (const socket of open) {
+    const body = bodies.get(socket) ?? 0;
     down += socket.bytesRead;
-    up += socket.bytesWritten - (bodies.get(socket) ?? 0);
+    up += socket.bytesWritten - body;
+    pending += body;
   }
-  tell({ k: 'bytes', down, up, maybe });
+  tell({ k: 'bytes', down, up, maybe, pending });
 }
 
 /** Sends a request, reads to the end. Gives the status, 0 where there is none. */

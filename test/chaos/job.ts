@@ -31,6 +31,8 @@ export interface Counted {
   readonly up: number;
   /** What may have passed beside, in this life: unread, refused or cut. */
   readonly maybe: { readonly down: number; readonly up: number };
+  /** Of bodies that have no answer yet. */
+  readonly pending: number;
 }
 
 /** What its agent tells beside counts: what must not be. */

@@ -54,7 +54,7 @@ export class Accounts {
       const accounts = mix?.(asked) ?? asked;
       return jobs.map((job, i) => ({
         account: accounts[i],
-        counts: job.counts.at(-1) ?? { t: 0, down: 0, up: 0, maybe: { down: 0, up: 0 } },
+        counts: job.counts.at(-1) ?? { t: 0, down: 0, up: 0, maybe: { down: 0, up: 0 }, pending: 0 },
         requests: this.#requests.get(job.id) ?? 0,
       }));
     };
@@ -74,19 +74,22 @@ export class Accounts {
     return jobs.every(({ counts }) => {
       const last = counts.at(-1);
       const before = counts.findLast(({ t }) => last && last.t - t >= 1_000);
-      return last && before && last.down - before.down + last.up - before.up < SMALL / 2;
+      const moved = last && before && last.down - before.down + last.up - before.up;
+      return moved !== undefined && moved < SMALL / 2 && last?.pending === 0;
     });
   }
 
-  /** The accounts once they have all of it. */
+  /** The accounts once they have all of it: a worker of a busy machine may be late once. */
   async #settled(jobs: readonly Job[]): Promise<(Account | undefined)[]> {
     const ask = () => Promise.all(jobs.map((job) => this.#account(job)));
     const bytes = (account: Account | undefined) => (account ? account.total.up + account.total.down : 0);
     let asked = await ask();
+    let same = 0;
     const isSame = async () => {
       const before = asked;
       asked = await ask();
-      return asked.every((one, i) => bytes(one) - bytes(before[i]) < SMALL / 8);
+      same = asked.every((one, i) => bytes(one) - bytes(before[i]) < SMALL / 8) ? same + 1 : 0;
+      return same >= 2;
     };
     await sleep(FIGURES_MS);
     await waitFor(isSame, MOST_MS, FIGURES_MS);
@@ -117,7 +120,7 @@ export class Accounts {
       const before = direction === 'up' ? job.slot.rate / 8 : 0;
       if (said < had * (1 - PART) - SMALL - before || said > most * (1 + PART) + SMALL) {
         this.report(
-          `account: ${job.id} had ${had} bytes ${direction} (${most} at most) and its account ${said}`,
+          `account: ${job.id} had ${had} bytes ${direction} (${most} at most) and its account ${said}; ${JSON.stringify({ first, last })}`,
         );
       }
     }
