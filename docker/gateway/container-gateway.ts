@@ -93,7 +93,10 @@ export class ContainerGateway implements Gateway {
   #up = false;
   /** While a container takes the place of one that ended. */
   #replacing: Promise<void> | undefined;
-  #closing: Promise<void> | undefined;
+  /** The proxy and its container. */
+  #ended: Promise<void> | undefined;
+  /** The network as well. */
+  #removed: Promise<void> | undefined;
 
   constructor(
     options: OpenGatewayOptions,
@@ -151,7 +154,7 @@ export class ContainerGateway implements Gateway {
 
   /** Takes away what `open` made before it failed. */
   async abandon(): Promise<void> {
-    this.#closing = Promise.resolve();
+    this.#ended = Promise.resolve();
     await this.#container?.remove();
   }
 
@@ -177,28 +180,32 @@ export class ContainerGateway implements Gateway {
     return this.#egress?.figures() ?? NO_FIGURES;
   }
 
-  async drain(ms: number): Promise<void> {
-    this.#closing ??= this.#end(ms).finally(() => this.#remove());
-    await this.#closing;
+  drain(ms: number): Promise<void> {
+    this.#ended ??= this.#end(ms);
+    return this.#remove();
   }
 
   async leave(ms: number): Promise<void> {
-    this.#closing ??= this.#end(ms);
-    await this.#closing;
+    this.#ended ??= this.#end(ms);
+    await (this.#removed ?? this.#ended);
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#end().finally(() => this.#remove());
-    return this.#closing;
+    if (this.#ended) void this.#egress?.close();
+    else this.#ended = this.#end();
+    return this.#remove();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #remove(): Promise<void> {
-    this.#shared.files.remove(this.#network.bridge);
-    await removeNetwork(this.#docker, this.#network);
+  #remove(): Promise<void> {
+    this.#removed ??= Promise.resolve(this.#ended).finally(() => {
+      this.#shared.files.remove(this.#network.bridge);
+      return removeNetwork(this.#docker, this.#network);
+    });
+    return this.#removed;
   }
 
   get #anyClient(): string[] {
@@ -242,7 +249,7 @@ export class ContainerGateway implements Gateway {
   async #replace(old: ProxyContainer, why: Error): Promise<void> {
     const egress = this.#egress;
     this.#up = false;
-    if (!egress?.lostWorker() || this.#closing) return;
+    if (!egress?.lostWorker() || this.#ended) return;
     const { logger, policy } = this.#options;
     if (egress.losses > 2) {
       egress.fail(new GatewayError(`${why.message}, for the third time within ten minutes`));
@@ -263,7 +270,7 @@ export class ContainerGateway implements Gateway {
         this.#up = true;
         return;
       } catch (error) {
-        if (this.#closing || !mayPass(error) || performance.now() > until) {
+        if (this.#ended || !mayPass(error) || performance.now() > until) {
           const also = `${why.message}, and no other can take its place: ${(error as Error).message}`;
           egress.fail(new GatewayError(also, { cause: error }));
           return;
@@ -274,7 +281,7 @@ export class ContainerGateway implements Gateway {
   }
 
   async #cutOff(error: Error): Promise<void> {
-    if (this.#closing) return;
+    if (this.#ended) return;
     await disconnectAll(this.#docker, this.#network);
     this.#fail(error);
   }

@@ -99,6 +99,6 @@ export interface Gateway extends AsyncDisposable {
    * reach nothing.
    */
   leave(ms: number): Promise<void>;
-  /** Closes the proxy, disconnects the containers and removes the network. */
+  /** Closes the proxy, disconnects the containers and removes the network; also of one that drains, or was to be left. */
   close(): Promise<void>;
 }

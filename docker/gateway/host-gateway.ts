@@ -228,7 +228,8 @@ class HostGateway implements Gateway {
   readonly #watch: Disposable;
   readonly #guarded: Disposable;
   #fail: (error: Error) => void = () => {};
-  #closing: Promise<void> | undefined;
+  #left: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(
     options: OpenGatewayOptions,
@@ -295,13 +296,13 @@ class HostGateway implements Gateway {
   }
 
   async leave(ms: number): Promise<void> {
-    this.#closing ??= this.#leave(ms);
-    await this.#closing;
+    if (!this.#closed) this.#left ??= this.#leave(ms);
+    await (this.#closed ?? this.#left);
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    this.#closed ??= this.#close();
+    return this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -322,6 +323,7 @@ class HostGateway implements Gateway {
     this.#watch[Symbol.dispose]();
     try {
       await this.#egress.close();
+      await this.#left;
     } finally {
       await release(this.#network, this.#resources);
       // Guarded until it is gone: what fails here is the next sweep's, once this process has ended.

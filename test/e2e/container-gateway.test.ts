@@ -161,6 +161,8 @@ describeE2e('a gateway in a container', () => {
     const answer = () => curl(job, gateway, 'http://allowed.test/');
     for (let i = 1; i <= 2; i++) {
       expect(await answer()).toMatch(/^HTTP\/1\.1 200 /);
+      // What it counted in its last second goes with it.
+      await expect.poll(() => gateway.figures().allowed).toBeGreaterThanOrEqual(2 * i - 1);
       const old = await gatewayContainer(gateway);
       await docker('kill', old);
       await expect.poll(() => gatewayContainer(gateway).catch(() => old), { interval: 100 }).not.toBe(old);
@@ -183,6 +185,16 @@ describeE2e('a gateway in a container', () => {
     await Promise.all([gateway.close(), gateway.close()]);
     expect(await networks()).not.toContain(gateway.network.name);
     await expect(docker('inspect', id)).rejects.toThrow(/no such/i);
+  });
+
+  it('closes with its network also while it is left to the next, and while it drains', async () => {
+    for (const end of ['leave', 'drain'] as const) {
+      const gateway = await open();
+      const ending = gateway[end](60_000);
+      await gateway.close();
+      await ending;
+      expect(await networks()).not.toContain(gateway.network.name);
+    }
   });
 
   it('lets what is under way finish when it is drained', async () => {
