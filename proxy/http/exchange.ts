@@ -99,6 +99,7 @@ export class Exchange implements Session {
   #readBefore = 0;
   #reason: string | undefined;
   #relay: WatchedRelay | undefined;
+  #release: () => void = () => {};
 
   /** @param refuse answers with a denial; only called before anything of an answer was sent */
   constructor(options: ForwardParts, parts: Allowed, refuse: (refusal: Refusal) => void) {
@@ -115,7 +116,7 @@ export class Exchange implements Session {
   }
 
   #sendUnlessGone(): void {
-    if (!this.#parts.cancel.cancelled && !this.#parts.response.destroyed) this.#send();
+    if (!this.#parts.cancel.cancelled) this.#send();
   }
 
   get connection(): ClientConnection {
@@ -282,10 +283,11 @@ export class Exchange implements Session {
     let head = 'HTTP/1.1 101 Switching Protocols\r\n';
     for (let i = 0; i < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`;
     stream.write(Buffer.from(`${head}\r\n`, 'latin1'));
-    if (first.length > 0) origin.unshift(first);
+    origin.unshift(first);
     const relay = new WatchedRelay(connection, origin, this.#with.idle, (reason) => {
       this.#reason ??= reason;
       this.#charge(relay.unread);
+      this.#ended();
     });
     this.#relay = relay;
     relay.start(Buffer.alloc(0));
@@ -330,9 +332,9 @@ export class Exchange implements Session {
   /** An origin that is cut while it sends what is no answer: Node has done that where its parser says so. */
   #chargeBroken(cause: unknown): void {
     const socket = this.#upstream?.socket;
-    if (!this.#allowed || !socket) return;
-    const unread = socket.destroyed && !isParseError(cause) ? 0 : unreadBytes('unread');
-    this.#charge(unread + socket.bytesRead - this.#readBefore);
+    if (!socket) return;
+    const isRead = socket.readableEnded || (socket.destroyed && !isParseError(cause));
+    this.#charge((isRead ? 0 : unreadBytes('unread')) + socket.bytesRead - this.#readBefore);
   }
 
   /** Part of the answer is out: the client must see that it is not whole. */
@@ -350,25 +352,36 @@ export class Exchange implements Session {
 
   #chargeUnread(): void {
     const answer = this.#answer;
-    if (answer?.complete || this.#relay || !this.#allowed) return;
+    if (answer?.complete || !this.#allowed) return;
     const held = answer && (answer.readableLength > 0 || !answer.readableFlowing);
     const was = held ? 'held' : answer ? 'flowing' : 'unread';
     this.#charge(unreadBytes(was, answer?.readableLength));
   }
 
-  /** The answer is out, or its client is gone. */
-  over(): void {
-    const { recorder, sessions } = this.#with;
-    const { response, connection, subject } = this.#parts;
-    if (!response.writableFinished) {
+  /**
+   * The answer is out, or its client is gone. What ended a WebSocket, and when, its relay tells.
+   *
+   * @param release gives back what it holds of the job's limits, once all of it is over
+   */
+  over(release: () => void): void {
+    this.#release = release;
+    if (this.#relay) return;
+    if (!this.#parts.response.writableFinished) {
       this.#chargeUnread();
       this.#upstream?.destroy();
     }
+    this.#ended();
+  }
+
+  #ended(): void {
+    const { recorder, sessions } = this.#with;
+    const { response, connection, subject } = this.#parts;
     if (this.#allowed) {
       const reason = this.#reason ?? (response.writableFinished ? 'end' : 'client-reset');
       recorder.closed(subject, { kind: 'request', ...connection.takeBytes(), reason });
     }
     sessions.over(this);
+    this.#release();
   }
 }
 

@@ -51,8 +51,8 @@ export async function serveRequest(
     forget();
     response.off('close', over);
     gone.cancel();
-    exchange?.over();
-    release?.();
+    if (exchange) exchange.over(() => release?.());
+    else release?.();
     connection.requestEnded();
   };
   const forget = connection.whenGone(over);

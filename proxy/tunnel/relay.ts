@@ -96,6 +96,11 @@ export class Relay {
     const side = reason === 'client-reset' ? this.#client : this.#origin;
     const whole = side === this.#finished || (side.readableEnded && side.writableFinished);
     if (!whole) this.#cut(reason);
+    else if (side === this.#client && !this.#origin.readableEnded) {
+      // Nobody is there for what it still sends.
+      this.#finished = this.#origin;
+      this.#origin.destroySoon();
+    }
     if (this.#open === 0) this.#done(this.#reason ?? 'end');
   }
 }

@@ -16,10 +16,14 @@ afterEach(async () => {
 /** An origin that takes WebSockets and sends each byte back; frames are between the clients and themselves. */
 async function startEcho(
   onUpgrade: (request: http.IncomingMessage, socket: net.Socket) => void = accept,
-): Promise<{ port: number; heads: http.IncomingMessage[]; sockets: net.Socket[] }> {
+): Promise<{ port: number; heads: http.IncomingMessage[]; sockets: net.Socket[]; release: () => void }> {
   const heads: http.IncomingMessage[] = [];
   const sockets: net.Socket[] = [];
-  const server = http.createServer((_, response) => response.end('plain'));
+  let release = () => {};
+  const server = http.createServer(({ url }, response) => {
+    if (url === '/held') release = () => response.end('held');
+    else response.end('plain');
+  });
   server.on('upgrade', (request, socket) => {
     heads.push(request);
     sockets.push(socket as net.Socket);
@@ -32,7 +36,7 @@ async function startEcho(
   cleanup.add(() => {
     for (const socket of sockets) socket.destroy();
   });
-  return { port: (server.address() as net.AddressInfo).port, heads, sockets };
+  return { port: (server.address() as net.AddressInfo).port, heads, sockets, release: () => release() };
 }
 
 function accept({ headers }: http.IncomingMessage, socket: net.Socket): void {
@@ -173,6 +177,61 @@ describe('a WebSocket over plain HTTP', () => {
     await client.until(ECHO);
     expect(client.text).not.toContain('200');
     expect(proxy.decisions).toHaveLength(1);
+  });
+
+  test('behind a request that has no answer yet is a malformed request', async () => {
+    const origin = await startEcho();
+    const url = `http://allowed.test:${origin.port}/`;
+    await using proxy = await startProxy();
+    await using client = await RawClient.connect(proxy.port);
+    client.send(`GET ${url}held HTTP/1.1\r\nHost: x\r\n\r\n${handshake(url, 'x')}`);
+    await proxy.decided(({ reason }) => reason === 'malformed-request');
+    origin.release();
+    await client.untilEnd();
+    const [first = '', second = ''] = client.text.split(/(?=HTTP\/1\.1 \d)/);
+    expect([statusOf(first), statusOf(second), denialOf(second)]).toEqual([200, 400, 'malformed-request']);
+    await expect.poll(() => origin.sockets[0]?.readableEnded).toBe(true);
+  });
+
+  test('what the origin sends together with its yes arrives', async () => {
+    const origin = await startEcho((_, socket) => {
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst frame',
+      );
+    });
+    await using proxy = await startProxy();
+    await using client = await RawClient.connect(proxy.port);
+    client.send(handshake(`http://allowed.test:${origin.port}/`, 'x'));
+    await client.until('\r\n\r\nfirst frame');
+  });
+
+  test('is over when its client ends, although its origin goes on, and is told with its bytes', async () => {
+    const origin = await startEcho();
+    await using proxy = await startProxy();
+    await using client = await RawClient.connect(proxy.port);
+    const asked = handshake(`http://allowed.test:${origin.port}/`, 'x');
+    client.send(asked);
+    await client.until('\r\n\r\n');
+    client.send(FRAME);
+    await client.until(ECHO);
+    client.socket.end();
+    await client.untilEnd();
+    expect(await proxy.closed()).toMatchObject({
+      reason: 'end',
+      up: asked.length + FRAME.length,
+      down: client.bytes.length,
+    });
+  });
+
+  test('that the origin resets is told as that', async () => {
+    const origin = await startEcho();
+    await using proxy = await startProxy();
+    await using client = await RawClient.connect(proxy.port);
+    client.send(handshake(`http://allowed.test:${origin.port}/`, 'x'));
+    await client.until('\r\n\r\n');
+    origin.sockets[0]?.resetAndDestroy();
+    await client.untilEnd();
+    expect(await proxy.closed()).toMatchObject({ reason: 'origin-reset' });
   });
 
   test('ends when its host comes to be denied', async () => {

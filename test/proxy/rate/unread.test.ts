@@ -18,27 +18,51 @@ const ROUNDS = 16;
 /** What each leaves unread, at least: Linux's receive buffer as it begins. */
 const UNREAD = 131_072;
 
-/** An origin that sends at once, and for ever: an answer without an end. */
-const startFlood = () =>
-  startTcpOrigin((socket) => {
-    const more = () => {
-      while (socket.writable && socket.write(Buffer.alloc(65_536)));
-    };
-    socket.on('error', () => {}).on('drain', more);
-    socket.write('HTTP/1.1 200 OK\r\n\r\n');
-    more();
-  });
+const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
 
-const begin: Record<string, (origin: Origin) => string> = {
-  'a tunnel': ({ port }) => `CONNECT allowed.test:${port} HTTP/1.1\r\nHost: allowed.test:${port}\r\n\r\n`,
-  'a request': ({ port }) =>
-    `GET http://allowed.test:${port}/ HTTP/1.1\r\nHost: allowed.test:${port}\r\n\r\n`,
+const whileDrained = (socket: Socket) => {
+  const more = () => {
+    while (socket.writable && socket.write(Buffer.alloc(65_536)));
+  };
+  socket.on('drain', more);
+  more();
 };
 
-async function start(rate: number | null): Promise<{ proxy: TestProxy; origin: Origin }> {
-  const origin = cleanup.use(await startFlood());
+/**
+ * An origin whose answer has no end: it comes at once, or where it is a WebSocket once it is asked for.
+ * @param send what is behind its head
+ */
+const startEndless = (what: string, send: (socket: Socket) => void) =>
+  startTcpOrigin((socket) => {
+    const begin = (head: string) => {
+      socket.write(`HTTP/1.1 ${head}\r\n`);
+      send(socket);
+    };
+    socket.on('error', () => {});
+    if (what === 'a WebSocket') socket.once('data', () => begin(`101 Switching Protocols\r\n${UPGRADE}`));
+    else begin('200 OK\r\n');
+  });
+
+const BY_NODE = "a request that Node's HTTP serves";
+const GET = ({ port }: Origin) =>
+  `GET http://allowed.test:${port}/ HTTP/1.1\r\nHost: allowed.test:${port}\r\n\r\n`;
+const begin: Record<string, (origin: Origin) => string> = {
+  'a tunnel': ({ port }) => `CONNECT allowed.test:${port} HTTP/1.1\r\nHost: allowed.test:${port}\r\n\r\n`,
+  'a request': GET,
+  [BY_NODE]: GET,
+  'a WebSocket': ({ port }) =>
+    `GET http://allowed.test:${port}/ HTTP/1.1\r\nHost: x\r\n${UPGRADE}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+};
+
+async function start(what: string, send = whileDrained): Promise<{ proxy: TestProxy; origin: Origin }> {
+  const origin = cleanup.use(await startEndless(what, send));
   const allow = [`allowed.test:${origin.port}`];
-  return { origin, proxy: cleanup.use(await startProxy({ rate, allow, checkTunnels: false })) };
+  return {
+    origin,
+    proxy: cleanup.use(
+      await startProxy({ rate: RATE * 8, allow, checkTunnels: false, nodeHttp: what === BY_NODE }),
+    ),
+  };
 }
 
 /** Whether nobody takes what it sends any more. */
@@ -61,15 +85,37 @@ async function drop({ proxy, origin }: Awaited<ReturnType<typeof start>>, what: 
 
 describe.each(Object.keys(begin))('what an origin sends into %s and nobody reads', (what) => {
   it('is paid for before the job reaches anything else', async () => {
-    const job = await start(RATE * 8);
+    const job = await start(what);
     // The first debt is the last round's; the burst was free.
     const least = (((ROUNDS - 2) * UNREAD) / RATE) * 1000;
     expect(await drop(job, what)).toBeGreaterThan(least * 0.9);
   });
 });
 
-it('costs nothing where there is no limit, nor where all is read', async () => {
-  const job = await start(RATE * 8);
+describe.each(Object.keys(begin))('what an origin sends into %s, and is read', (what) => {
+  it('is not paid for once more when it is cut before its end', async () => {
+    const { proxy, origin } = await start(what, (socket) => {
+      socket.on('end', () => socket.end()).write('all of it');
+      socket.resume();
+    });
+    for (let i = 0; i < 3 * ROUNDS; i++) {
+      const socket = connect(proxy.port, '127.0.0.1');
+      let read = '';
+      socket
+        .on('error', () => {})
+        .on('data', (data) => {
+          read += data;
+        });
+      socket.write(begin[what]?.(origin) ?? '');
+      await expect.poll(() => read, { interval: 1 }).toContain('all of it');
+      socket.resetAndDestroy();
+      await expect.poll(() => origin.sockets.size, { interval: 1 }).toBe(0);
+    }
+    expect(proxy.proxy.figures().throttledMs.down).toBe(0);
+  });
+});
+
+it('costs nothing where all is read', async () => {
   const whole = cleanup.use(
     await startTcpOrigin((socket) => {
       socket.on('error', () => {});
@@ -87,5 +133,4 @@ it('costs nothing where there is no limit, nor where all is read', async () => {
     await once(socket, 'close');
   }
   expect(proxy.proxy.figures().throttledMs.down).toBe(0);
-  expect(job.proxy.proxy.figures().throttledMs.down).toBe(0);
 });
