@@ -146,7 +146,10 @@ describe('close', () => {
 });
 
 describe('drain', () => {
-  test('lets what is open finish, takes nothing new, and then closes', async () => {
+  test.each([
+    ['a request', (port: number) => `GET http://allowed.test:${port}/ HTTP/1.1\r\nHost: x\r\n\r\n`],
+    ['CONNECT', (port: number) => `CONNECT allowed.test:${port} HTTP/1.1\r\n\r\n`],
+  ])('lets what is open finish, takes nothing new, and then closes: %s', async (_, another) => {
     let release: () => void = () => {};
     await using origin = await startOrigin((_, response) => {
       release = () => response.end('whole');
@@ -165,7 +168,7 @@ describe('drain', () => {
     const drained = proxy.proxy.drain(60_000);
     await idle.untilEnd();
     await expect(RawClient.connect(proxy.port)).rejects.toThrow('ECONNREFUSED');
-    busy.send(get);
+    busy.send(another(mirror.port));
     await expect
       .poll(() => {
         release();

@@ -148,3 +148,28 @@ test('a budget that comes while the job runs cuts what it could not bound, and b
   await free.untilBytes(5_000_000);
   expect(free.bytes.length).toBeGreaterThanOrEqual(5_000_000);
 });
+
+test.each([false, true])(
+  "a head that is more than what is left with its host waits, and goes nowhere when its client leaves (Node's HTTP: %s)",
+  async (nodeHttp) => {
+    const asked: (string | undefined)[] = [];
+    await using origin = await startOrigin(({ url }, response) => {
+      asked.push(url);
+      response.end('here');
+    });
+    await using proxy = await startProxy({ allow: [`allowed.test:${origin.port}`], nodeHttp });
+    const request = (path: string) =>
+      `GET http://allowed.test:${origin.port}${path} HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(4_000)}\r\nConnection: close\r\n\r\n`;
+    // The origin's connection is kept, and is there for the next one at once.
+    expect(await RawClient.exchange(proxy.port, request('/first'))).toContain('here');
+    await proxy.proxy.change({ budget: { hostUp: 100, slow: 8_000 } });
+    const leaves = await RawClient.connect(proxy.port);
+    leaves.send(request('/leaves'));
+    await expect.poll(() => proxy.proxy.figures().requests).toBe(1);
+    await leaves[Symbol.asyncDispose]();
+    await expect.poll(() => proxy.proxy.figures().requests).toBe(0);
+    await proxy.proxy.change({ budget: null });
+    expect(await RawClient.exchange(proxy.port, request('/stays'))).toContain('here');
+    expect([asked, proxy.denials]).toEqual([['/first', '/stays'], []]);
+  },
+);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_INFORMATION } from '../../../proxy/http/exchange.js';
 import { headerValues, startEchoOrigin, startOrigin, startTcpOrigin } from '../../support/origin.js';
 import { startProxy } from '../../support/proxy.js';
 import { denialOf, RawClient, statusOf } from '../../support/raw-client.js';
@@ -42,6 +43,54 @@ describe('an origin that never stops sending 1xx', () => {
     await proxy.decided(({ reason }) => reason === 'origin-broken');
     expect(sent).toBeLessThan(5_000_000);
   });
+});
+
+test.each([
+  [MAX_INFORMATION, 200],
+  [MAX_INFORMATION + 1, 502],
+])('an origin that sends %i 1xx before its answer: %i', async (count, status) => {
+  await using origin = await startTcpOrigin((socket) => {
+    socket.once('data', () =>
+      socket.end(`${'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(count)}HTTP/1.1 200 OK\r\n\r\n`),
+    );
+  });
+  await using proxy = await startProxy();
+  const answer = await RawClient.exchange(
+    proxy.port,
+    `GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+  );
+  expect(statusOf(answer.replaceAll(/HTTP\/1.1 103 .*?\r\n\r\n/gs, ''))).toBe(status);
+});
+
+test('requests one after the other on a connection that the origin keeps leave no listeners on it', async () => {
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on('warning', warned);
+  await using origin = await startEchoOrigin();
+  await using proxy = await startProxy();
+  await using client = await RawClient.connect(proxy.port);
+  for (let i = 1; i <= 20; i++) {
+    client.send(`GET http://allowed.test:${origin.port}/${i} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until(`"/${i}"`);
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', warned);
+  expect([warnings, origin.accepted]).toEqual([[], 1]);
+});
+
+test('an answer that its origin breaks off is none that looks whole, and nothing else comes behind it', async () => {
+  await using origin = await startTcpOrigin((socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc', () => socket.resetAndDestroy());
+    });
+  });
+  await using proxy = await startProxy();
+  await using client = await RawClient.connect(proxy.port);
+  client.send(`GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await client.untilEnd();
+  expect(client.text).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\n(abc)?$/s);
+  expect(await proxy.closed()).toMatchObject({ reason: 'origin-reset' });
+  expect(proxy.denials).toEqual([]);
 });
 
 describe('an origin that answers before it has the whole body', () => {

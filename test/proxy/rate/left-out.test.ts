@@ -18,11 +18,16 @@ const LEFT_OUT = 65_536;
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok';
 
-/** What an origin says to a request. */
-const ANSWERS = {
-  'an answer that cannot be read': 'x'.repeat(4 * LEFT_OUT),
-  'a 100 that nobody asked for': `HTTP/1.1 100 Continue\r\nX: ${'x'.repeat(60_000)}\r\n\r\n`.repeat(2) + OK,
-};
+/** What an origin says to a request, and how much of it is paid for at least. */
+const ANSWERS: [string, string, number][] = [
+  // What was read, and what came behind it.
+  ['an answer that cannot be read', 'x'.repeat(4 * LEFT_OUT), 2 * LEFT_OUT],
+  [
+    'a 100 that nobody asked for',
+    `HTTP/1.1 100 Continue\r\nX: ${'x'.repeat(60_000)}\r\n\r\n`.repeat(2) + OK,
+    LEFT_OUT,
+  ],
+];
 
 /** Ms for so many requests, one after the other. */
 async function ask(answer: string, nodeHttp: boolean): Promise<number> {
@@ -41,10 +46,22 @@ async function ask(answer: string, nodeHttp: boolean): Promise<number> {
 }
 
 describe.each([false, true])('of what an origin answers (by Node: %s)', (nodeHttp) => {
-  it.each(Object.entries(ANSWERS))('%s is paid for, though the job gets nothing of it', async (_, answer) => {
+  it.each(ANSWERS)('%s is paid for, though the job gets nothing of it', async (_, answer, bytes) => {
     // The first debt is the last round's; the burst was free.
-    const least = (((ROUNDS - 2) * LEFT_OUT) / RATE) * 1000;
+    const least = (((ROUNDS - 2) * bytes) / RATE) * 1000;
     expect(await ask(answer, nodeHttp)).toBeGreaterThan(least * 0.9);
+  });
+
+  it.each(['end', 'resetAndDestroy'] as const)('none at all costs nothing: %s', async (end) => {
+    const origin = cleanup.use(
+      await startTcpOrigin((socket) => void socket.on('error', () => {}).once('data', () => socket[end]())),
+    );
+    const allow = [`allowed.test:${origin.port}`];
+    const proxy = cleanup.use(await startProxy({ rate: RATE * 8, allow, nodeHttp }));
+    const request = `GET http://allowed.test:${origin.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+    for (let i = 0; i < 2 * ROUNDS; i++)
+      expect(await RawClient.exchange(proxy.port, request)).toContain('origin-broken');
+    expect(proxy.proxy.figures().throttledMs.down).toBe(0);
   });
 
   it('what the job gets is paid for once', async () => {

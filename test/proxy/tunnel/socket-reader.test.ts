@@ -85,6 +85,17 @@ describe('an accepted socket', () => {
     expect([bytes().equals(sent), up.bytes, emitted]).toEqual([true, sent.length, 0]);
   });
 
+  test('is a socket like any other until somebody takes its reader', async () => {
+    using pair = await accept();
+    const { client, socket } = pair;
+    SocketReader.adopt(socket, new LargeBuffers());
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    client.end(sent);
+    await once(socket, 'end');
+    expect(Buffer.concat(chunks).equals(sent)).toBe(true);
+  });
+
   test('that is a flood goes through a large buffer, which is given back', async () => {
     using pair = await accept();
     const { client, socket } = pair;
