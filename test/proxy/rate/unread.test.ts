@@ -93,6 +93,16 @@ describe.each(Object.keys(begin))('what an origin sends into %s and nobody reads
 });
 
 describe.each(Object.keys(begin))('what an origin sends into %s, and is read', (what) => {
+  it('costs nothing more where the origin ends there', async () => {
+    const { proxy, origin } = await start(what, (socket) => void socket.end());
+    for (let i = 0; i < 3 * ROUNDS; i++) {
+      const socket = connect(proxy.port, '127.0.0.1');
+      socket.end(begin[what]?.(origin)).resume();
+      await once(socket, 'close');
+    }
+    expect(proxy.proxy.figures().throttledMs.down).toBe(0);
+  });
+
   it('is not paid for once more when it is cut before its end', async () => {
     const { proxy, origin } = await start(what, (socket) => {
       socket.on('end', () => socket.end()).write('all of it');
