@@ -97,7 +97,7 @@ describe.each(Object.keys(begin))('what an origin sends into %s, and is read', (
     const { proxy, origin } = await start(what, (socket) => void socket.end());
     for (let i = 0; i < 3 * ROUNDS; i++) {
       const socket = connect(proxy.port, '127.0.0.1');
-      socket.end(begin[what]?.(origin)).resume();
+      socket.end(begin[what]?.(origin) ?? '').resume();
       await once(socket, 'close');
     }
     expect(proxy.proxy.figures().throttledMs.down).toBe(0);

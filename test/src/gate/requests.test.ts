@@ -31,6 +31,17 @@ describe('a request', () => {
     expect(found(method, url).way).toBe(way);
   });
 
+  it('has a path, and a query, of a length that is bounded', () => {
+    const [path, longer] = [1_024, 1_025].map(
+      (n) => `/images/${'a'.repeat(511)}/${'b'.repeat(n - 525)}/${'c/'.repeat(512)}json`,
+    );
+    expect([path?.length, longer?.length]).toEqual([2_048, 2_049]);
+    const query = (bytes: number) => `/containers/json?filters=${'x'.repeat(bytes - 25)}`;
+    for (const fine of [path, query(1 << 20)]) expect(() => found('GET', fine ?? '')).not.toThrow();
+    for (const one of [longer, query((1 << 20) + 1)])
+      expect(refusal('GET', one ?? '').message).toBe('jobgate: the path is too long');
+  });
+
   it('has names where the table says so, also with slashes where they may have these', () => {
     expect(found('GET', '/containers/abc/json').names).toEqual({ container: 'abc' });
     expect(found('GET', '/images/a/b/c:1/history').names).toEqual({ image: 'a/b/c:1' });

@@ -121,6 +121,8 @@ it("labels that are jobgate's own are refused, and a HostConfig that is none", (
 it.each([
   [{ ExposedPorts: { '80': {}, '53/udp': {} } }, true],
   [{ ExposedPorts: { '80/tcp/x': { a: 1 } } }, false],
+  [{ ExposedPorts: { '80/tcpx': { a: 1 } } }, false],
+  [{ ExposedPorts: { x80: { a: 1 } } }, false],
   [{ ExposedPorts: null }, true],
   [{ Volumes: { '/data': { a: 1 } } }, true],
   [{ Volumes: { data: { a: 1 } } }, false],
