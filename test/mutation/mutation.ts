@@ -75,10 +75,11 @@ const tests = await allTests();
 const chosen = mutants.filter(isMeant).filter((_, i) => i % each === from);
 console.log(`mutation: ${chosen.length} mutants of ${files.length} files, ${tests.ms.size} test files`);
 const results = await runAll(chosen);
-console.log(`\n${table(countsOf(results))}`);
+const counts = countsOf(results, each === 1 ? 'all' : `${from}/${each}`);
+console.log(`\n${table(counts)}`);
 const stale = each === 1 && meant.every(({ line }) => line === undefined) ? excused.stale(results) : [];
 for (const line of stale) console.error(`excused.json: nothing survives there (any more): ${line}`);
-if (values.docs) writeFigures(results, { each, from });
+if (values.docs) writeFigures(counts);
 process.exitCode = stale.length > 0 || results.some(({ outcome }) => outcome === 'survived') ? 1 : 0;
 
 function provideInstrumenter(): string {

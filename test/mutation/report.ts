@@ -13,52 +13,57 @@ export interface Result {
 const PAGE = new URL('../../docs/mutation.md', import.meta.url);
 const PLACE = /(<!-- mutation: npm run mutation -- --docs -->\n)([\s\S]*?)(<!-- end -->)/;
 const COLUMNS: readonly Outcome[] = ['killed', 'stuck', 'excused', 'survived', 'no test'];
-const ROW = /^\| ([\w/-]+\/[\w/-]+) \| ([\d |]+) \|/gm;
+const ROW = /^\| ([\w/-]+\/[\w/-]+) \| (all|\d+\/\d+) \| ([\d |]+) \|/gm;
 
-/** By folder, how many had each outcome. */
-type Counts = ReadonlyMap<string, readonly number[]>;
+/** Of a folder: how many had each outcome, of `all` of its changes, or of one in so many (`33/60`: from 33 each 60th). */
+interface Counts {
+  readonly of: string;
+  readonly outcomes: number[];
+}
 
-export function countsOf(results: readonly Result[]): Counts {
-  const counts = new Map<string, number[]>();
+export function countsOf(results: readonly Result[], of: string): Map<string, Counts> {
+  const counts = new Map<string, Counts>();
   for (const { mutant, outcome } of results) {
-    const own = counts.get(dirname(mutant.file)) ?? COLUMNS.map(() => 0);
-    own[COLUMNS.indexOf(outcome)] = (own[COLUMNS.indexOf(outcome)] ?? 0) + 1;
-    counts.set(dirname(mutant.file), own);
+    const folder = dirname(mutant.file);
+    const own = counts.get(folder) ?? { of, outcomes: COLUMNS.map(() => 0) };
+    own.outcomes[COLUMNS.indexOf(outcome)] = (own.outcomes[COLUMNS.indexOf(outcome)] ?? 0) + 1;
+    counts.set(folder, own);
   }
   return counts;
 }
 
 /** A line for each folder, and one for all, in Markdown. `noticed`: of those that are not excused. */
-export function table(counts: Counts): string {
-  const row = (name: string, own: readonly number[]) => {
+export function table(counts: ReadonlyMap<string, Counts>): string {
+  const row = (name: string, of: string, own: readonly number[]) => {
     const [killed = 0, stuck = 0, excused = 0] = own;
     const all = own.reduce((sum, count) => sum + count, 0);
     const noticed = ((killed + stuck) * 100) / Math.max(all - excused, 1);
-    return [name, all, ...own, `${noticed.toFixed(1)} %`];
+    return [name, of, all, ...own, `${noticed.toFixed(1)} %`];
   };
-  const sums = COLUMNS.map((_, i) => [...counts.values()].reduce((sum, own) => sum + (own[i] ?? 0), 0));
+  const sums = COLUMNS.map((_, i) =>
+    [...counts.values()].reduce((sum, { outcomes }) => sum + (outcomes[i] ?? 0), 0),
+  );
   const rows = [
-    ['folder', 'changes', ...COLUMNS, 'noticed'],
-    ['---', ...Array(COLUMNS.length + 2).fill('---:')],
-    ...[...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([folder, own]) => row(folder, own)),
-    row('all', sums),
+    ['folder', 'of', 'changes', ...COLUMNS, 'noticed'],
+    ['---', '---', ...Array(COLUMNS.length + 2).fill('---:')],
+    ...[...counts]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { of, outcomes }]) => row(name, of, outcomes)),
+    row('together', '', sums),
   ];
   return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 /** Puts the table where the page has its place for it: other folders' lines stay. */
-export function writeFigures(
-  results: readonly Result[],
-  { each, from }: { each: number; from: number },
-): void {
+export function writeFigures(counts: ReadonlyMap<string, Counts>): void {
   const text = readFileSync(PAGE, 'utf8');
   if (!PLACE.test(text)) throw new Error('docs/mutation.md has no place for its table');
   const changed = (body: string) => {
-    const before = [...body.matchAll(ROW)].map(
-      ([, folder = '', numbers = '']) => [folder, numbers.split(' | ').map(Number).slice(1)] as const,
-    );
-    const which = each === 1 ? 'All of them' : `Each ${each}th of them (\`--each ${each} --from ${from}\`)`;
-    return `\n${which}:\n\n${table(new Map([...before, ...countsOf(results)]))}\n\n`;
+    const before = [...body.matchAll(ROW)].map(([, folder = '', of = '', numbers = '']) => {
+      const outcomes = numbers.split(' | ').map(Number).slice(1);
+      return [folder, { of, outcomes }] as const;
+    });
+    return `\n${table(new Map([...before, ...counts]))}\n\n`;
   };
   writeFileSync(
     PAGE,
