@@ -20,6 +20,7 @@ import type { Parts } from '../../src/service/metrics/parts.js';
 import { serviceRoutes } from '../../src/service/routes/all.js';
 import { createServer } from '../../src/service/server.js';
 import { Service } from '../../src/service/service.js';
+import { Cleanup } from './cleanup.js';
 
 /** An engine that has what a test puts there, and may be away. */
 export class FakeEngine {
@@ -165,35 +166,44 @@ export async function startService(
   { token, noToken = false, env = {}, ...given }: StartOptions = {},
 ): Promise<TestService> {
   const { engine = new FakeEngine(), gateways = new FakeGateways(), logger = silentLogger, parts } = given;
-  const state = await mkdtemp(join(tmpdir(), 'jobgate-state-'));
-  const config = await loadConfig({ env, flags: { stateDirectory: state, ...flags } });
-  const service = await Service.open({
-    config,
-    openGateway: gateways.open,
-    logger,
-    connect: engine.connect,
-    ...(parts && { parts }),
-  });
-  // Without a token, as on a socket of its owner's.
-  const auth = new Auth(token === undefined ? { unix: !noToken } : { unix: false, token });
-  const app = await createServer({
-    routes: serviceRoutes(service, auth),
-    auth,
-    logger,
-    version: '0',
-  });
-  await listen(app.server, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  await service.start();
-  return {
-    service,
-    engine,
-    gateways,
-    port: (app.server.address() as AddressInfo).port,
-    cut: () => app.server.closeAllConnections(),
-    async [Symbol.asyncDispose]() {
-      await service.stop(0);
-      await app.close();
-      await rm(state, { recursive: true });
-    },
-  };
+  const started = new Cleanup();
+  try {
+    let all: object = flags;
+    if (!('stateDirectory' in flags)) {
+      const stateDirectory = await mkdtemp(join(tmpdir(), 'jobgate-state-'));
+      started.add(() => rm(stateDirectory, { recursive: true }));
+      all = { ...flags, stateDirectory };
+    }
+    const config = await loadConfig({ env, flags: all });
+    const service = await Service.open({
+      config,
+      openGateway: gateways.open,
+      logger,
+      connect: engine.connect,
+      ...(parts && { parts }),
+    });
+    // Without a token, as on a socket of its owner's.
+    const auth = new Auth(token === undefined ? { unix: !noToken } : { unix: false, token });
+    const app = await createServer({
+      routes: serviceRoutes(service, auth),
+      auth,
+      logger,
+      version: '0',
+    });
+    started.add(() => app.close());
+    started.add(() => service.stop(0));
+    await listen(app.server, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+    await service.start();
+    return {
+      service,
+      engine,
+      gateways,
+      port: (app.server.address() as AddressInfo).port,
+      cut: () => app.server.closeAllConnections(),
+      [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await started[Symbol.asyncDispose]();
+    throw error;
+  }
 }

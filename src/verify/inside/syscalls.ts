@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -127,11 +127,14 @@ function program() {
   if (!code || process.platform !== 'linux')
     throw new Error(`no program for system calls on ${process.arch}`);
   const folder = mkdtempSync(join(tmpdir(), 'jobgate-verify-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const file = join(folder, 'syscalls');
-  writeFileSync(file, elf(code.machine, Buffer.from(code.hex, 'hex')));
-  chmodSync(file, 0o700);
-  made = { file, calls: code.calls };
+  try {
+    const file = join(folder, 'syscalls');
+    writeFileSync(file, elf(code.machine, Buffer.from(code.hex, 'hex')), { mode: 0o700 });
+    // However this process ends, nothing of it stays in the job's files.
+    made = { file: `/proc/${process.pid}/fd/${openSync(file, 'r')}`, calls: code.calls };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
   return made;
 }
 
