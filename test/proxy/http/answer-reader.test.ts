@@ -28,6 +28,11 @@ function reading(text: string, { size = 64, toHead = false } = {}) {
 describe('an answer', () => {
   test.each([
     ['of a length', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello', [200, 'hello', 'whole']],
+    [
+      'with tabs where they delimit nothing',
+      'HTTP/1.1 200 OK\r\nX: a\tb\r\nContent-Length:\t5\r\n\r\nhello',
+      [200, 'hello', 'whole'],
+    ],
     ['of no bytes', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', [200, '', 'whole']],
     ['without a body', ANSWER, [204, '', 'whole']],
     ['in chunks', `${CHUNKED}4\r\nhell\r\n1;x=y\r\no\r\n0\r\n\r\n`, [200, 'hello', 'whole']],
