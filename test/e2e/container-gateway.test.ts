@@ -187,16 +187,6 @@ describeE2e('a gateway in a container', () => {
     await expect(docker('inspect', id)).rejects.toThrow(/no such/i);
   });
 
-  it('closes with its network also while it is left to the next, and while it drains', async () => {
-    for (const end of ['leave', 'drain'] as const) {
-      const gateway = await open();
-      const ending = gateway[end](60_000);
-      await gateway.close();
-      await ending;
-      expect(await networks()).not.toContain(gateway.network.name);
-    }
-  });
-
   it('lets what is under way finish when it is drained', async () => {
     const slow = policy();
     const gateway = await open({}, { ...slow, job: { ...slow.job, rate: 800_000 } });
